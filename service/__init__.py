@@ -1,0 +1,1 @@
+"""The face-verification service: what runs behind ``ida-verify serve``."""

@@ -1,0 +1,22 @@
+"""How many CPUs this process may use, the container's quota included."""
+
+import math
+import os
+from pathlib import Path
+
+_CGROUP_V2_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+
+
+def usable_cpus(quota_file: Path = _CGROUP_V2_QUOTA) -> int:
+    """Return the number of CPUs this process may use, at least 1.
+
+    That is the smaller of its affinity mask and its cgroup's quota, rounded up: libraries that size their thread
+    pools by the host's cores oversubscribe a container.
+    """
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = quota_file.read_text().split()
+        limit = math.ceil(int(quota) / int(period))
+    except (OSError, ValueError):  # no cgroup v2, or no quota ("max")
+        return affinity
+    return max(1, min(affinity, limit))

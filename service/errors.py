@@ -1,0 +1,198 @@
+"""One exception class per failure, each with a stable code; this module knows nothing of HTTP.
+
+A message is written for the caller: it says what was wrong and what to do about it, and never contains pixels,
+embeddings or tokens.
+"""
+
+from typing import ClassVar, Self
+
+
+class IdaError(Exception):
+    """Base of every failure that this project foresees.
+
+    Attributes:
+        code: stable, machine-readable name of the failure.
+        image: which input it concerns ("probe", "reference" or "image"), or None where it concerns none.
+    """
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.image: str | None = None
+
+    def about(self, image: str) -> Self:
+        """Return this error, marked as being about one input ("probe", "reference" or "image")."""
+        self.image = image
+        return self
+
+
+class InputError(IdaError):
+    """The caller's input cannot be used; another input may be."""
+
+
+class ImageUndecodable(InputError):
+    """The bytes claim to be an image of a supported type and cannot be decoded."""
+
+    code = "image_undecodable"
+
+
+class ImageTooLarge(InputError):
+    """The image has more bytes or more pixels than the limits allow."""
+
+    code = "image_too_large"
+
+
+class UnsupportedImageType(InputError):
+    """The bytes are not a JPEG, PNG, WebP or BMP image."""
+
+    code = "unsupported_image_type"
+
+
+class NoFace(InputError):
+    """No face was found. This is never a non-match."""
+
+    code = "no_face"
+
+
+class SeveralFaces(InputError):
+    """More than one face was found and the policy is ``reject``."""
+
+    code = "several_faces"
+
+
+class FaceTooSmall(InputError):
+    """The chosen face is smaller than the smallest that is embedded."""
+
+    code = "face_too_small"
+
+
+class InvalidCrop(InputError):
+    """An aligned crop was expected and the image is not 112x112."""
+
+    code = "invalid_crop"
+
+
+class InvalidEmbedding(InputError):
+    """An embedding has a value that is not finite, or no direction (norm zero)."""
+
+    code = "invalid_embedding"
+
+
+class DimensionMismatch(InputError):
+    """An embedding has another dimension than the backbone or the anchor set."""
+
+    code = "dimension_mismatch"
+
+
+class InvalidBase64(InputError):
+    """A field that should hold base64 does not."""
+
+    code = "invalid_base64"
+
+
+class UnknownMethod(InputError):
+    """The asked scoring method does not exist."""
+
+    code = "unknown_method"
+
+
+class StartupError(IdaError):
+    """Something the service is configured with cannot be used; it does not start."""
+
+
+class SettingsInvalid(StartupError):
+    """A setting has a value that cannot be used."""
+
+    code = "settings_invalid"
+
+
+class PackNotFound(StartupError):
+    """The model pack is not in the data folder."""
+
+    code = "pack_not_found"
+
+
+class PackInvalid(StartupError):
+    """A model pack's manifest or one of its files does not hold."""
+
+    code = "pack_invalid"
+
+
+class PackSourceUnavailable(StartupError):
+    """A model pack's source package cannot be fetched or read."""
+
+    code = "pack_source_unavailable"
+
+
+class GraphNotConvertible(StartupError):
+    """A network of a model pack cannot take batches, or does not compute the same once it does."""
+
+    code = "graph_not_convertible"
+
+
+class PackConflict(StartupError):
+    """Another model pack of the same name is installed."""
+
+    code = "pack_conflict"
+
+
+class PackStoreUnusable(StartupError):
+    """The data folder cannot be read or written: no space, no permission, or no folder."""
+
+    code = "pack_store_unusable"
+
+
+class PackStoreBusy(StartupError):
+    """Another process is changing the model packs of this data folder."""
+
+    code = "pack_store_busy"
+
+
+class BundleInvalid(StartupError):
+    """An anchor bundle cannot be read, or a part of it is not what its manifest says."""
+
+    code = "bundle_invalid"
+
+
+class BundleMismatch(StartupError):
+    """An anchor bundle was made for another backbone."""
+
+    code = "bundle_mismatch"
+
+
+class BundleExists(StartupError):
+    """The folder that a bundle should be written to is there already."""
+
+    code = "bundle_exists"
+
+
+class BundleNotWritten(StartupError):
+    """A bundle cannot be written where it should be."""
+
+    code = "bundle_not_written"
+
+
+class TooFewAnchors(StartupError):
+    """An anchor set has fewer anchors than a support set needs."""
+
+    code = "too_few_anchors"
+
+
+class DeviceUnavailable(StartupError):
+    """A device was asked for and is not there; there is no silent fallback."""
+
+    code = "device_unavailable"
+
+
+class InferenceFailed(IdaError):
+    """ONNX Runtime failed while running a graph."""
+
+    code = "inference_failed"
+
+
+class SearchFailed(IdaError):
+    """The anchor index failed while searching."""
+
+    code = "search_failed"

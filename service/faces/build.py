@@ -1,0 +1,53 @@
+"""From a pack's manifest to a face extractor: the one place that knows which adapter a name means."""
+
+from collections.abc import Callable, Mapping
+
+from service.faces.detectors import Detector
+from service.faces.extract import FaceExtractor
+from service.faces.frame_filling import FrameFillingRetry
+from service.faces.landmarks import Face68Landmarker, Landmarker
+from service.faces.scrfd import ScrfdDetector
+from service.faces.types import RunGraph
+from service.faces.ultra_light import UltraLightDetector
+from service.faces.yunet import YunetDetector
+from service.pack import DetectorFile, LandmarksFile, PackManifest
+
+_DETECTORS: Mapping[str, Callable[[RunGraph, DetectorFile], Detector]] = {
+    "ultra-light": UltraLightDetector,
+    "scrfd": ScrfdDetector,
+    "yunet": YunetDetector,
+}
+_LANDMARKERS: Mapping[str, Callable[[RunGraph, LandmarksFile], Landmarker]] = {"face-68": Face68Landmarker}
+
+
+def build_extractor(
+    manifest: PackManifest,
+    runners: Mapping[str, RunGraph],
+    *,
+    min_face_pixels: int,
+    max_image_bytes: int,
+    max_image_pixels: int,
+) -> FaceExtractor:
+    """Return the extractor that a pack describes.
+
+    Args:
+        manifest: the pack.
+        runners: its networks, ready to run, by role: ``detector``, and ``landmarks`` where the pack has them.
+        min_face_pixels: least length of the shorter side of a face's box.
+        max_image_bytes: largest file, in bytes.
+        max_image_pixels: largest image, in pixels.
+
+    Raises:
+        PackInvalid: if an adapter cannot work with what the manifest says.
+    """
+    detector = _DETECTORS[manifest.detector.adapter](runners["detector"], manifest.detector)
+    landmarker = None
+    if manifest.landmarks is not None:
+        landmarker = _LANDMARKERS[manifest.landmarks.adapter](runners["landmarks"], manifest.landmarks)
+    return FaceExtractor(
+        FrameFillingRetry(detector),
+        landmarker,
+        min_face_pixels=min_face_pixels,
+        max_image_bytes=max_image_bytes,
+        max_image_pixels=max_image_pixels,
+    )

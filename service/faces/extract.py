@@ -1,0 +1,120 @@
+"""From the bytes of a photograph to the aligned crop of one face: the room's one entrance."""
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+
+from service.errors import FaceTooSmall, PackInvalid
+from service.faces.align import align
+from service.faces.decode import decode
+from service.faces.detectors import Detector
+from service.faces.landmarks import Landmarker
+from service.faces.select import select_face
+from service.faces.types import CROP_SIZE, AlignedFace, Box, DetectedFace, FloatArray, ImageArray
+from service.settings import FacePolicy
+
+
+class StageTimer(Protocol):
+    """Times a stage: the context it returns is entered when the stage starts and left when it ends or fails."""
+
+    def __call__(self, name: str, /) -> AbstractContextManager[None]:
+        """Return the context for the stage of this name: ``decode``, ``detect`` or ``align``."""
+        ...
+
+
+def untimed(_: str, /) -> AbstractContextManager[None]:
+    """Time nothing."""
+    return nullcontext()
+
+
+class FaceExtractor:
+    """Decodes, detects, chooses a face, locates its landmarks and aligns it.
+
+    Holds no state between calls: safe to call from several threads.
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        landmarker: Landmarker | None,
+        *,
+        min_face_pixels: int,
+        max_image_bytes: int,
+        max_image_pixels: int,
+    ) -> None:
+        """Put an extractor together.
+
+        Args:
+            detector: finds the faces.
+            landmarker: locates the landmarks of the chosen face; None where the detector gives them.
+            min_face_pixels: least length of the shorter side of the chosen face's box.
+            max_image_bytes: largest file, in bytes.
+            max_image_pixels: largest image, in pixels.
+        """
+        self._detector = detector
+        self._landmarker = landmarker
+        self._min_face_pixels = min_face_pixels
+        self._max_bytes = max_image_bytes
+        self._max_pixels = max_image_pixels
+
+    def extract(self, data: bytes, policy: FacePolicy, clock: StageTimer = untimed) -> AlignedFace:
+        """Return the aligned face of a photograph.
+
+        Args:
+            data: a JPEG, PNG, WebP or BMP file.
+            policy: which of several faces is taken.
+            clock: times the stages ``decode``, ``detect`` and ``align`` (which includes the landmarks).
+
+        Raises:
+            ImageTooLarge, UnsupportedImageType, ImageUndecodable: if the file cannot be read.
+            NoFace: if no face is found.
+            SeveralFaces: if several are, and the policy is ``reject``.
+            FaceTooSmall: if the chosen face is.
+            InferenceFailed, PackInvalid: if a network fails, or gives what its adapter does not decode.
+        """
+        with clock("decode"):
+            image = decode(data, max_bytes=self._max_bytes, max_pixels=self._max_pixels)
+        height, width = image.pixels.shape[:2]
+        with clock("detect"):
+            faces = self._detector.detect(image.pixels)
+        chosen = select_face(faces, policy, (width, height))
+        self._check_size(chosen)
+        with clock("align"):
+            landmarks = self._landmarks(image.pixels, chosen)
+            crop = align(image.pixels, landmarks)
+        return AlignedFace(
+            crop=crop,
+            face=replace(chosen, landmarks=landmarks),
+            faces_found=len(faces),
+            image_size=(width, height),
+            exif_rotated=image.exif_rotated,
+        )
+
+    def warm_up(self) -> None:
+        """Run every network once, on a picture without a face.
+
+        Raises:
+            InferenceFailed: if one fails.
+            PackInvalid: if one gives what its adapter does not decode.
+        """
+        blank = np.full((CROP_SIZE, CROP_SIZE, 3), 127, dtype=np.uint8)
+        self._detector.detect(blank)
+        if self._landmarker is not None:
+            self._landmarker.locate(blank, Box(0, 0, CROP_SIZE, CROP_SIZE))
+
+    def _check_size(self, face: DetectedFace) -> None:
+        shorter = min(face.box.width, face.box.height)
+        if shorter < self._min_face_pixels:
+            raise FaceTooSmall(
+                f"The face is {shorter:.0f} pixels across, the smallest that is compared is {self._min_face_pixels}. "
+                "Send a larger or closer picture."
+            )
+
+    def _landmarks(self, image: ImageArray, face: DetectedFace) -> FloatArray:
+        if self._landmarker is not None:
+            return self._landmarker.locate(image, face.box)
+        if face.landmarks is None:
+            raise PackInvalid("The detector gives no landmarks, and the pack has no [landmarks] section.")
+        return face.landmarks

@@ -1,0 +1,36 @@
+"""Which of several faces in a photograph is the one that is compared."""
+
+import math
+from collections.abc import Sequence
+
+from service.errors import NoFace, SeveralFaces
+from service.faces.types import DetectedFace
+from service.settings import FacePolicy
+
+
+def select_face(faces: Sequence[DetectedFace], policy: FacePolicy, image_size: tuple[int, int]) -> DetectedFace:
+    """Return the face that a policy chooses; of equally good ones the first.
+
+    Args:
+        faces: what the detector found, best score first.
+        policy: ``largest`` by the area of the box, ``most_central`` by the distance of the box's centre from the
+            image's, or ``reject`` for the only face there may be.
+        image_size: (width, height) in pixels.
+
+    Raises:
+        NoFace: if there is none.
+        SeveralFaces: if there are several and the policy is ``reject``; says how many.
+    """
+    if not faces:
+        raise NoFace("No face was found in the image. Send a picture that shows the face upright and clearly.")
+    if policy == "largest":
+        return max(faces, key=lambda face: face.box.area)
+    if policy == "most_central":
+        width, height = image_size
+        return min(faces, key=lambda face: math.dist(face.box.centre, (width / 2, height / 2)))
+    if len(faces) > 1:
+        raise SeveralFaces(
+            f"{len(faces)} faces were found in the image, and the face policy is 'reject'. Send a picture of one "
+            "person alone, or choose the policy 'largest' or 'most_central'."
+        )
+    return faces[0]

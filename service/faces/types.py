@@ -1,0 +1,85 @@
+"""What the room passes around: boxes, detected faces, aligned faces, and how it calls a network."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+CROP_SIZE = 112
+"""Side of the aligned crop in pixels."""
+
+FloatArray = NDArray[np.float32]
+ImageArray = NDArray[np.uint8]
+"""(height, width, 3) uint8, RGB."""
+
+RunGraph = Callable[[FloatArray], Sequence[FloatArray]]
+"""Runs a network: one float32 input with a leading batch axis to all its outputs, in the graph's order.
+
+The room of faces never imports ONNX Runtime; whoever builds an adapter hands it one of these.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A face's box in pixels of the upright image: left, top, right, bottom; may reach past the image."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def width(self) -> float:
+        """Width in pixels."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> float:
+        """Height in pixels."""
+        return self.bottom - self.top
+
+    @property
+    def area(self) -> float:
+        """Area in square pixels."""
+        return self.width * self.height
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Centre (x, y) in pixels."""
+        return (self.left + self.right) / 2, (self.top + self.bottom) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class DetectedFace:
+    """One detected face.
+
+    Attributes:
+        box: its box.
+        score: the detector's confidence in [0, 1].
+        landmarks: (5, 2) float32, (x, y) in pixels: left eye, right eye, nose, left and right mouth corner, as seen
+            in the image; None where the detector gives none.
+    """
+
+    box: Box
+    score: float
+    landmarks: FloatArray | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlignedFace:
+    """The chosen face of one photograph, aligned.
+
+    Attributes:
+        crop: (112, 112, 3) uint8, RGB.
+        face: the chosen face, its landmarks set.
+        faces_found: number of faces the detector found.
+        image_size: (width, height) of the upright image in pixels.
+        exif_rotated: whether the EXIF orientation turned or mirrored the picture.
+    """
+
+    crop: ImageArray
+    face: DetectedFace
+    faces_found: int
+    image_size: tuple[int, int]
+    exif_rotated: bool

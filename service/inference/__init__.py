@@ -1,0 +1,1 @@
+"""ONNX Runtime sessions and the backbone; the only room that imports onnxruntime."""

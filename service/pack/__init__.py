@@ -1,0 +1,63 @@
+"""Model packs: the manifest that says what each network is, the ids that follow from it, and installed packs.
+
+A pack is a folder with ``pack.toml`` and the ONNX files it names. This room reads packs; it neither runs a
+network nor fetches one.
+"""
+
+from service.pack.installed import (
+    RECEIPT_NAME,
+    InstalledPack,
+    Proof,
+    Receipt,
+    ReceiptFile,
+    ReceiptSource,
+    differences,
+    load_pack,
+    pack_folder,
+    read_receipt,
+)
+from service.pack.manifest import (
+    CROP_SIDE,
+    MANIFEST_NAME,
+    BackboneFile,
+    Colour,
+    DetectorFile,
+    LandmarksFile,
+    PackFile,
+    PackManifest,
+    Preprocessing,
+    Role,
+    Source,
+    digest_of,
+    file_sha256,
+    parse_manifest,
+    read_manifest,
+)
+
+__all__ = [
+    "CROP_SIDE",
+    "MANIFEST_NAME",
+    "RECEIPT_NAME",
+    "BackboneFile",
+    "Colour",
+    "DetectorFile",
+    "InstalledPack",
+    "LandmarksFile",
+    "PackFile",
+    "PackManifest",
+    "Preprocessing",
+    "Proof",
+    "Receipt",
+    "ReceiptFile",
+    "ReceiptSource",
+    "Role",
+    "Source",
+    "differences",
+    "digest_of",
+    "file_sha256",
+    "load_pack",
+    "pack_folder",
+    "parse_manifest",
+    "read_manifest",
+    "read_receipt",
+]
