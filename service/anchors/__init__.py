@@ -1,0 +1,1 @@
+"""The anchor set and the search for support sets in it; the only room that imports faiss."""

@@ -1,0 +1,1 @@
+"""Anchor bundles: their manifest, reading and writing them, and the snapshot that serves one."""

@@ -1,0 +1,91 @@
+"""The golden pairs of a bundle: embeddings with the scores they must get, and a crop with the embedding it must get."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from service.bundle.manifest import GOLDEN_CROP, GOLDEN_PAIRS, GOLDEN_SCORES, Manifest
+from service.bundle.writer import PartContent, array_content, json_content
+from service.errors import BundleInvalid
+from service.scoring.methods import METHODS
+from service.scoring.parameters import Parameters
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GoldenPairs:
+    """Pairs of generated faces, and what a healthy service makes of them.
+
+    Attributes:
+        probes: (g, d) float32, unit norm.
+        references: (g, d) float32, unit norm.
+        scores: by method, (g,) float64, at the bundle's parameters.
+        crop_embedding: (d,) float32, unit norm: the embedding of ``synthetic_crop()``.
+    """
+
+    probes: NDArray[np.float32]
+    references: NDArray[np.float32]
+    scores: Mapping[str, NDArray[np.float64]]
+    crop_embedding: NDArray[np.float32]
+
+
+class _ScoresFile(BaseModel):
+    """What the part of the scores says; it binds them to the anchors and the parameters that gave them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    anchor_set_id: str
+    k: int
+    tau: float
+    strength: float
+    scores: dict[str, list[float]] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _same_pairs(self) -> "_ScoresFile":
+        lengths = {len(values) for values in self.scores.values()}
+        if len(lengths) != 1 or 0 in lengths or not all(np.all(np.isfinite(v)) for v in self.scores.values()):
+            raise ValueError("every method needs a finite score for each of the same pairs")
+        return self
+
+
+def golden_contents(golden: GoldenPairs, *, anchor_set_id: str, parameters: Parameters) -> dict[str, PartContent]:
+    """Return the parts of a bundle that hold golden pairs."""
+    scores = _ScoresFile(
+        anchor_set_id=anchor_set_id,
+        k=parameters.k,
+        tau=parameters.tau,
+        strength=parameters.strength,
+        scores={name: values.tolist() for name, values in golden.scores.items()},
+    )
+    return {
+        GOLDEN_PAIRS: array_content("golden_pairs.npy", np.stack([golden.probes, golden.references], axis=1)),
+        GOLDEN_SCORES: json_content("golden_scores.json", scores.model_dump(mode="json")),
+        GOLDEN_CROP: array_content("golden_crop.npy", golden.crop_embedding),
+    }
+
+
+def parse_scores(content: bytes, manifest: Manifest) -> dict[str, NDArray[np.float64]]:
+    """Read the scores of golden pairs.
+
+    Raises:
+        BundleInvalid: if they are no scores, or those of other anchors or parameters than the manifest's.
+    """
+    try:
+        found = _ScoresFile.model_validate_json(content)
+    except ValidationError as error:
+        reasons = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        raise BundleInvalid(f"The bundle's golden scores cannot be read: {reasons}. Build the bundle again.") from error
+    bound = (found.anchor_set_id, Parameters(k=found.k, tau=found.tau, strength=found.strength))
+    if bound != (manifest.anchor_set_id, manifest.parameters):
+        raise BundleInvalid(
+            "The bundle's golden scores are those of other anchors or parameters. Build the bundle again."
+        )
+    unknown = [name for name in found.scores if name not in METHODS]
+    if unknown:
+        raise BundleInvalid(
+            f"The bundle has golden scores of methods that this version does not know: {', '.join(unknown)}. "
+            "Serve it with the version that its manifest names, or build it again."
+        )
+    return {name: np.array(values) for name, values in found.scores.items()}

@@ -1,0 +1,124 @@
+"""What ``manifest.json`` says: the parts of a bundle by digest, what they hold, and where they came from."""
+
+import hashlib
+import json
+from pathlib import PurePath
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError, model_validator
+
+from service.errors import BundleInvalid
+from service.scoring.parameters import Parameters
+
+MANIFEST_NAME = "manifest.json"
+MANIFEST_BYTES_LIMIT = 16 * 1024 * 1024
+
+EMBEDDINGS = "embeddings"
+GOLDEN_PAIRS = "golden_pairs"
+GOLDEN_SCORES = "golden_scores"
+GOLDEN_CROP = "golden_crop"
+REQUIRED_PARTS = (EMBEDDINGS, GOLDEN_PAIRS, GOLDEN_SCORES, GOLDEN_CROP)
+
+Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+PartName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+# A plain name, so that no manifest can reach outside its bundle.
+PartFile = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Part(_Strict):
+    """One file of a bundle.
+
+    Attributes:
+        file: its name in the bundle's folder.
+        sha256: digest of its bytes.
+        bytes: how many there are.
+    """
+
+    file: PartFile
+    sha256: Sha256
+    bytes: int = Field(ge=0)
+
+
+class Manifest(_Strict):
+    """What a bundle is made of.
+
+    Attributes:
+        format: version of this document's form.
+        anchor_set_id: digest of the stored embeddings and the backbone.
+        backbone_id: the backbone that gave the embeddings.
+        pipeline_id: everything between photograph and embedding that gave them.
+        count: number of anchors.
+        dimension: values of one embedding.
+        k: anchors in a support set.
+        tau: tau of Eq. 4.
+        strength: strength of the density term, 1 in Eq. 4.
+        default_method: the method of a request that names none.
+        parts: the bundle's files by what they are.
+        provenance: where the anchors came from and how they were made.
+        created_by: the program that wrote the bundle, and its version.
+    """
+
+    format: Literal[1]
+    anchor_set_id: Id
+    backbone_id: Id
+    pipeline_id: Id
+    count: int = Field(ge=1)
+    dimension: int = Field(ge=8, le=8192)
+    k: int = Field(ge=1)
+    tau: float = Field(gt=0, le=100, allow_inf_nan=False)
+    strength: float = Field(ge=0, le=10, allow_inf_nan=False)
+    default_method: str
+    parts: dict[PartName, Part]
+    provenance: dict[str, JsonValue]
+    created_by: str
+
+    @model_validator(mode="after")
+    def _support_sets_fit(self) -> Self:
+        if self.k > self.count:
+            raise ValueError(f"k is {self.k}, and there are only {self.count} anchors")
+        return self
+
+    @property
+    def parameters(self) -> Parameters:
+        """The parameters that the bundle was made for."""
+        return Parameters(k=self.k, tau=self.tau, strength=self.strength)
+
+
+def canonical_json(value: JsonValue) -> bytes:
+    """Return the one way in which bundles write a JSON value: equal values give equal bytes."""
+    text = json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8") + b"\n"
+
+
+def manifest_bytes(manifest: Manifest) -> bytes:
+    """Return the content of the ``manifest.json`` that says this."""
+    return canonical_json(manifest.model_dump(mode="json"))
+
+
+def bundle_id_of(content: bytes) -> str:
+    """Return the id of the bundle whose ``manifest.json`` has this content: 16 hex digits of its sha256."""
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def parse_manifest(content: bytes, where: PurePath) -> Manifest:
+    """Read and check the content of a ``manifest.json``.
+
+    Raises:
+        BundleInvalid: if it is not JSON, lacks a part, or says something it must not, naming the field.
+    """
+    try:
+        manifest = Manifest.model_validate_json(content)
+    except ValidationError as error:
+        reasons = "; ".join(
+            f"{'.'.join(map(str, item['loc'])) or 'manifest'}: {item['msg']}" for item in error.errors()
+        )
+        raise BundleInvalid(f"{where} is not the manifest of a bundle: {reasons}.") from error
+    missing = [name for name in REQUIRED_PARTS if name not in manifest.parts]
+    if missing:
+        raise BundleInvalid(f"{where} lists no part called {', '.join(missing)}.")
+    return manifest

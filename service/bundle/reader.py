@@ -1,0 +1,171 @@
+"""Reading a bundle: every part checked against the manifest before anything is made of it."""
+
+import hashlib
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.anchors.anchor_set import AnchorSet
+from service.bundle.golden_pairs import GoldenPairs, parse_scores
+from service.bundle.manifest import (
+    EMBEDDINGS,
+    GOLDEN_CROP,
+    GOLDEN_PAIRS,
+    GOLDEN_SCORES,
+    MANIFEST_BYTES_LIMIT,
+    MANIFEST_NAME,
+    Manifest,
+    bundle_id_of,
+    parse_manifest,
+)
+from service.errors import BundleInvalid, BundleMismatch, UnknownMethod
+from service.scoring.methods import find_method
+
+# Rounding a unit vector's values to float16 moves its norm by 5e-4 at most, to float32 by far less.
+_NORM_TOLERANCE = {"float16": 1e-3, "float32": 1e-4}
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A bundle whose every part was found to be what its manifest says.
+
+    Attributes:
+        bundle_id: digest of the manifest.
+        manifest: what the bundle says of itself.
+        anchors: its anchor set.
+        golden: its golden pairs.
+    """
+
+    bundle_id: str
+    manifest: Manifest
+    anchors: AnchorSet
+    golden: GoldenPairs
+
+
+def read_bundle(folder: Path, *, backbone_id: str) -> Bundle:
+    """Read and check the bundle in a folder.
+
+    Args:
+        folder: the bundle.
+        backbone_id: the backbone that it will be used with.
+
+    Raises:
+        BundleMismatch: if it was made for another backbone.
+        BundleInvalid: if it cannot be read, or a part is not what the manifest says.
+    """
+    content = _manifest_content(folder)
+    manifest = parse_manifest(content, folder / MANIFEST_NAME)
+    _check_backbone(folder, manifest, backbone_id)
+    try:
+        find_method(manifest.default_method)
+    except UnknownMethod as error:
+        raise BundleInvalid(f"The bundle {folder} has an unknown default_method: {error.message}") from error
+    anchors = AnchorSet.from_stored(
+        _read_embeddings(folder, manifest, EMBEDDINGS, (manifest.count, manifest.dimension)), manifest.backbone_id
+    )
+    if anchors.anchor_set_id != manifest.anchor_set_id:
+        raise BundleInvalid(
+            f"The anchors of {folder} have the id {anchors.anchor_set_id}, its manifest says {manifest.anchor_set_id}."
+        )
+    return Bundle(bundle_id_of(content), manifest, anchors, _read_golden(folder, manifest))
+
+
+def _manifest_content(folder: Path) -> bytes:
+    path = folder / MANIFEST_NAME
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(MANIFEST_BYTES_LIMIT + 1)
+    except OSError as error:
+        raise BundleInvalid(
+            f"There is no bundle in {folder}: {MANIFEST_NAME} cannot be read ({error.strerror}). Build one with "
+            "`ida-verify anchors build`, or point IDA_BUNDLE at one."
+        ) from error
+    if len(content) > MANIFEST_BYTES_LIMIT:
+        raise BundleInvalid(f"{path} has more than {MANIFEST_BYTES_LIMIT} bytes.")
+    return content
+
+
+def _check_backbone(folder: Path, manifest: Manifest, backbone_id: str) -> None:
+    if manifest.backbone_id != backbone_id:
+        raise BundleMismatch(
+            f"The bundle {folder} was made for the backbone {manifest.backbone_id}, and the model pack has "
+            f"{backbone_id}. Serve the pack it was made for (IDA_PACK), or build a bundle for this one with "
+            "`ida-verify anchors build`."
+        )
+
+
+def _read_golden(folder: Path, manifest: Manifest) -> GoldenPairs:
+    with _checked(folder, manifest, GOLDEN_SCORES) as stream:
+        scores = parse_scores(stream.read(), manifest)
+    pairs = len(next(iter(scores.values())))
+    embeddings = _read_embeddings(folder, manifest, GOLDEN_PAIRS, (pairs, 2, manifest.dimension))
+    crop_embedding = _read_embeddings(folder, manifest, GOLDEN_CROP, (manifest.dimension,))
+    return GoldenPairs(
+        probes=embeddings[:, 0].astype(np.float32),
+        references=embeddings[:, 1].astype(np.float32),
+        scores=scores,
+        crop_embedding=crop_embedding.astype(np.float32),
+    )
+
+
+@contextmanager
+def _checked(folder: Path, manifest: Manifest, name: str) -> Iterator[BinaryIO]:
+    """Give a part's open file, its size and digest found right."""
+    part = manifest.parts[name]
+    try:
+        with (folder / part.file).open("rb") as stream:
+            size = stream.seek(0, 2)
+            if size != part.bytes:
+                raise BundleInvalid(_what(folder, part.file, f"has {size} bytes, the manifest says {part.bytes}"))
+            stream.seek(0)
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            if digest != part.sha256:
+                raise BundleInvalid(_what(folder, part.file, f"has sha256 {digest}, the manifest says {part.sha256}"))
+            stream.seek(0)
+            yield stream
+    except OSError as error:
+        raise BundleInvalid(_what(folder, part.file, f"cannot be read ({error.strerror})")) from error
+
+
+def _read_embeddings(folder: Path, manifest: Manifest, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return a part's embeddings as stored, found finite and of unit norm along the last axis."""
+    file = manifest.parts[name].file
+    with _checked(folder, manifest, name) as stream:
+        try:
+            found, dtype = _array_header(stream)
+        except ValueError as error:
+            raise BundleInvalid(_what(folder, file, f"is no .npy array ({error})")) from error
+        if found != shape or dtype.name not in _NORM_TOLERANCE:
+            raise BundleInvalid(
+                _what(folder, file, f"holds {dtype.name} {found}, not {shape} of {' or '.join(_NORM_TOLERANCE)}")
+            )
+        # Checked before reading: a header may ask for more memory than the file has bytes.
+        if manifest.parts[name].bytes - stream.tell() != math.prod(shape) * dtype.itemsize:
+            raise BundleInvalid(_what(folder, file, "is cut short, or has bytes after its array"))
+        stream.seek(0)
+        stored: NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
+    if not np.all(np.isfinite(stored)):
+        raise BundleInvalid(_what(folder, file, "has values that are not finite"))
+    norms = np.sqrt(np.einsum("...d,...d->...", stored, stored, dtype=np.float64))
+    if not np.all(np.abs(norms - 1.0) <= _NORM_TOLERANCE[dtype.name]):
+        raise BundleInvalid(_what(folder, file, "has embeddings that are not of unit norm"))
+    return stored
+
+
+def _array_header(stream: BinaryIO) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    if np.lib.format.read_magic(stream) != (1, 0):
+        raise ValueError("another version of the format")
+    shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(stream)
+    if fortran_order or not dtype.isnative:
+        raise ValueError("another memory layout")
+    return shape, dtype
+
+
+def _what(folder: Path, file: str, problem: str) -> str:
+    return f"{file} of the bundle {folder} {problem}. Copy or build the bundle again."

@@ -1,0 +1,1 @@
+"""Pure NumPy: cosine similarity, support-set density, the Discrepancy Alignment Operator."""

@@ -1,0 +1,48 @@
+"""Cosine similarity of embeddings, and the unit rows it needs."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from service.errors import InvalidEmbedding
+
+FloatArray = NDArray[np.float64]
+
+
+def normalise(embeddings: ArrayLike) -> FloatArray:
+    """Return embeddings scaled to unit norm.
+
+    Args:
+        embeddings: (n, d) of any float type and any norm but zero.
+
+    Returns:
+        (n, d) float64, each row of unit norm.
+
+    Raises:
+        InvalidEmbedding: if a value is not finite, or a row has no direction.
+    """
+    rows = np.asarray(embeddings, dtype=np.float64)
+    if not np.all(np.isfinite(rows)):
+        raise InvalidEmbedding("An embedding must have finite values only.")
+    largest = np.max(np.abs(rows), axis=1, keepdims=True, initial=0.0)
+    if not np.all(largest > 0):
+        raise InvalidEmbedding("An embedding must have a direction: its values cannot all be zero.")
+    # Scaled first: the squares of values near the ends of the float range would overflow, or vanish.
+    scaled = rows / largest
+    unit: FloatArray = scaled / np.sqrt(np.sum(scaled * scaled, axis=1, keepdims=True))
+    return unit
+
+
+def cosine(probes: ArrayLike, references: ArrayLike) -> FloatArray:
+    """Return the similarity of each pair, the same to the bit with its sides swapped.
+
+    Args:
+        probes: (n, d), unit norm.
+        references: (n, d), unit norm.
+
+    Returns:
+        (n,) float64 in [-1, 1]; higher is more alike.
+    """
+    products = np.asarray(probes, dtype=np.float64) * np.asarray(references, dtype=np.float64)
+    # Unit norm holds only to rounding, so the sum may leave the range by as little.
+    similarity: FloatArray = np.clip(np.sum(products, axis=1), -1.0, 1.0)
+    return similarity

@@ -1,0 +1,24 @@
+"""Fixtures of the anchors tests."""
+
+import numpy as np
+import pytest
+
+from service.anchors.anchor_set import AnchorSet
+
+
+@pytest.fixture
+def unit_rows():
+    """Return a maker of random unit rows (n, d) float32, the same in every run."""
+    rng = np.random.default_rng(7)
+
+    def make(count, dimension):
+        rows = rng.standard_normal((count, dimension))
+        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+    return make
+
+
+@pytest.fixture
+def anchor_set(unit_rows):
+    """Return 300 random anchors of 32 dimensions."""
+    return AnchorSet.from_stored(unit_rows(300, 32), "b" * 16)
