@@ -1,0 +1,117 @@
+"""``POST /verify`` and ``POST /embed``."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from service.api.inputs import parse_face, parse_pair, read_body
+from service.api.openapi import EMBED_BODY, EMBED_PROBLEMS, VERIFY_BODY, VERIFY_PROBLEMS
+from service.api.schemas import (
+    AnchorSetAnswer,
+    BoxAnswer,
+    EmbedAnswer,
+    FaceAnswer,
+    FacesAnswer,
+    ModelAnswer,
+    PerSide,
+    VerifyAnswer,
+)
+from service.api.state import ServiceState
+from service.bundle.snapshot import Snapshot
+from service.faces.types import AlignedFace
+from service.pipeline import FacePipeline
+from service.telemetry import request_id
+from service.verifier import EmbeddedFace, Verification
+
+router = APIRouter(tags=["faces"])
+
+
+@router.post("/verify", openapi_extra=VERIFY_BODY, responses=VERIFY_PROBLEMS, summary="Compare two faces")
+async def verify(request: Request, state: ServiceState) -> VerifyAnswer:
+    """Compare two faces: the raw cosine and the asked method's score, with the evidence for it.
+
+    Send the photographs as the multipart files `probe` and `reference`, or as JSON, where a side may instead be an
+    aligned crop or an embedding. "No face" is an error that names the image, never a non-match.
+    """
+    body = await read_body(request, state["settings"].max_image_bytes)
+
+    def work() -> Verification:
+        pair = parse_pair(body)
+        return state["verifier"].verify(pair.probe, pair.reference, method=pair.method, policy=pair.face_policy)
+
+    return verify_answer(await state["workers"].run(work), state["pipeline"])
+
+
+@router.post("/embed", openapi_extra=EMBED_BODY, responses=EMBED_PROBLEMS, summary="Embed one face")
+async def embed(request: Request, state: ServiceState) -> EmbedAnswer:
+    """Embed one face: its unit embedding and the density of its neighbourhood."""
+    body = await read_body(request, state["settings"].max_image_bytes)
+
+    def work() -> EmbeddedFace:
+        asked = parse_face(body)
+        return state["verifier"].embed(asked.face, policy=asked.face_policy)
+
+    return embed_answer(await state["workers"].run(work), state["pipeline"])
+
+
+def verify_answer(result: Verification, pipeline: FacePipeline) -> VerifyAnswer:
+    """Return a scored pair as it goes over the wire."""
+    probe, reference = result.densities or (None, None)
+    return VerifyAnswer(
+        similarity=result.similarity,
+        score=result.score,
+        dao_score=result.dao_score,
+        density=PerSide(probe=probe and probe.density, reference=reference and reference.density),
+        crowding=PerSide(probe=probe and probe.crowding, reference=reference and reference.crowding),
+        method=result.method,
+        faces=FacesAnswer(probe=_face(result.faces[0]), reference=_face(result.faces[1])),
+        timings_ms=_rounded(result.timings_ms),
+        **_identity(result.snapshot, pipeline),
+    )
+
+
+def embed_answer(result: EmbeddedFace, pipeline: FacePipeline) -> EmbedAnswer:
+    """Return an embedded face as it goes over the wire."""
+    return EmbedAnswer(
+        embedding=result.embedding.tolist(),
+        dimension=len(result.embedding),
+        density=result.density.density,
+        crowding=result.density.crowding,
+        face=_face(result.face),
+        timings_ms=_rounded(result.timings_ms),
+        **_identity(result.snapshot, pipeline),
+    )
+
+
+def _identity(snapshot: Snapshot, pipeline: FacePipeline) -> dict[str, Any]:
+    """Return what an answer must name for its score to be replayed later."""
+    return {
+        "bundle_id": snapshot.bundle_id,
+        "model": ModelAnswer(
+            pack=pipeline.manifest.name, backbone_id=pipeline.backbone_id, pipeline_id=pipeline.pipeline_id
+        ),
+        "anchor_set": AnchorSetAnswer(id=snapshot.anchors.anchor_set_id, generation=snapshot.generation),
+        "request_id": request_id.get() or "",
+    }
+
+
+def _face(aligned: AlignedFace | None) -> FaceAnswer | None:
+    if aligned is None:
+        return None
+    face, box = aligned.face, aligned.face.box
+    landmarks = [] if face.landmarks is None else face.landmarks.round(2).tolist()
+    return FaceAnswer(
+        box=BoxAnswer(
+            left=round(box.left, 2), top=round(box.top, 2), right=round(box.right, 2), bottom=round(box.bottom, 2)
+        ),
+        landmarks=[(x, y) for x, y in landmarks],
+        detection_score=face.score,
+        faces_found=aligned.faces_found,
+        image_width=aligned.image_size[0],
+        image_height=aligned.image_size[1],
+        exif_rotated=aligned.exif_rotated,
+    )
+
+
+def _rounded(timings_ms: dict[str, float]) -> dict[str, float]:
+    return {stage: round(milliseconds, 3) for stage, milliseconds in timings_ms.items()}

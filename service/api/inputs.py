@@ -1,0 +1,182 @@
+"""From a request's body, multipart or JSON, to the faces and options it holds."""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import NoReturn, TypeVar, get_args
+
+from fastapi import Request
+from pydantic import BaseModel, ValidationError
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from service.api.problems import InvalidRequest, UnknownField, UnsupportedMediaType
+from service.api.schemas import EmbedRequest, FaceRequest, VerifyRequest
+from service.errors import InvalidBase64
+from service.settings import FacePolicy
+from service.verifier import Crop, Embedding, FaceInput, Photo
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class FormBody:
+    """A multipart body: its files' bytes and its text fields, by name."""
+
+    files: dict[str, bytes]
+    fields: dict[str, str]
+
+
+Body = FormBody | bytes
+"""A multipart body, or the bytes of a JSON document that is yet to be parsed."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairInput:
+    """What ``POST /verify`` was asked."""
+
+    probe: FaceInput
+    reference: FaceInput
+    method: str | None
+    face_policy: FacePolicy | None
+
+
+@dataclass(frozen=True, slots=True)
+class FaceInputWithPolicy:
+    """What ``POST /embed`` was asked."""
+
+    face: FaceInput
+    face_policy: FacePolicy | None
+
+
+async def read_body(request: Request, max_bytes: int) -> Body:
+    """Receive a request's body; parsing a JSON document is left to a worker thread.
+
+    Raises:
+        UnsupportedMediaType: if it is neither multipart nor JSON.
+        InvalidRequest: if a multipart body is malformed or names a field twice.
+    """
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type == "application/json":
+        return await request.body()
+    if content_type == "multipart/form-data":
+        return await _read_form(request, max_bytes)
+    raise UnsupportedMediaType(
+        f"The body's type is {content_type or 'not stated'}; send multipart/form-data with the image files, or "
+        "application/json with the images in base64."
+    )
+
+
+async def _read_form(request: Request, max_bytes: int) -> FormBody:
+    parser = MultiPartParser(request.headers, request.stream(), max_files=4, max_fields=8, max_part_size=64 * 1024)
+    # Photographs stay in memory: the parser would otherwise write those above a mebibyte to disk.
+    parser.spool_max_size = max_bytes
+    try:
+        form = await parser.parse()
+    except (MultiPartException, KeyError) as error:
+        reason = error.message if isinstance(error, MultiPartException) else "the boundary is missing"
+        raise InvalidRequest(f"The multipart body is malformed: {reason}") from error
+    files: dict[str, bytes] = {}
+    fields: dict[str, str] = {}
+    for name, value in form.multi_items():
+        if name in files or name in fields:
+            raise InvalidRequest(f"The form names {name!r} twice.")
+        if isinstance(value, UploadFile):
+            files[name] = await value.read()
+            await value.close()
+        else:
+            fields[name] = value
+    return FormBody(files, fields)
+
+
+def parse_pair(body: Body) -> PairInput:
+    """Return what ``POST /verify`` was asked.
+
+    Raises:
+        InvalidRequest, UnknownField, InvalidBase64: as they say, naming the field.
+    """
+    if isinstance(body, FormBody):
+        _only_known(body, files={"probe", "reference"}, fields={"method", "face_policy"})
+        return PairInput(
+            Photo(_file(body, "probe")), Photo(_file(body, "reference")), body.fields.get("method"), _policy(body)
+        )
+    request = _parse_json(VerifyRequest, body)
+    return PairInput(
+        _face(request.probe, "probe"), _face(request.reference, "reference"), request.method, request.face_policy
+    )
+
+
+def parse_face(body: Body) -> FaceInputWithPolicy:
+    """Return what ``POST /embed`` was asked.
+
+    Raises:
+        InvalidRequest, UnknownField, InvalidBase64: as they say, naming the field.
+    """
+    if isinstance(body, FormBody):
+        _only_known(body, files={"image"}, fields={"face_policy"})
+        return FaceInputWithPolicy(Photo(_file(body, "image")), _policy(body))
+    request = _parse_json(EmbedRequest, body)
+    return FaceInputWithPolicy(_face(request, "image"), request.face_policy)
+
+
+def _only_known(body: FormBody, *, files: set[str], fields: set[str]) -> None:
+    expected = f"The form takes the files {', '.join(sorted(files))} and the fields {', '.join(sorted(fields))}"
+    for name in body.files.keys() - files:
+        if name in fields:
+            raise InvalidRequest(f"{name!r} must be a text field, not a file. {expected}.")
+        raise UnknownField(f"The file {name!r} is not known. {expected}.")
+    for name in body.fields.keys() - fields:
+        if name in files:
+            raise InvalidRequest(f"{name!r} must be a file: with curl, -F {name}=@photo.jpg. {expected}.")
+        raise UnknownField(f"The field {name!r} is not known. {expected}.")
+
+
+def _file(body: FormBody, name: str) -> bytes:
+    if name not in body.files:
+        raise InvalidRequest(f"The file {name!r} is missing: with curl, -F {name}=@photo.jpg.").about(name)
+    return body.files[name]
+
+
+def _policy(body: FormBody) -> FacePolicy | None:
+    value = body.fields.get("face_policy")
+    if value is not None and value not in get_args(FacePolicy):
+        raise InvalidRequest(f"face_policy must be one of {', '.join(get_args(FacePolicy))}.")
+    return value  # type: ignore[return-value]
+
+
+def _parse_json(model: type[Model], body: bytes) -> Model:
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        _refuse(error)
+
+
+def _refuse(error: ValidationError) -> NoReturn:
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    side = str(first["loc"][0]) if first["loc"] and first["loc"][0] in ("probe", "reference") else None
+    if first["type"] == "extra_forbidden":
+        failure: InvalidRequest | UnknownField = UnknownField(f"The field {where!r} is not known; see /docs.")
+    else:
+        failure = InvalidRequest(f"{where or 'The body'}: {first['msg']}.")
+    raise failure.about(side) if side else failure
+
+
+def _face(request: FaceRequest, name: str) -> FaceInput:
+    if request.embedding is not None:
+        return Embedding(tuple(request.embedding))
+    if request.crop is not None:
+        return Crop(_decoded(request.crop, name, "crop"))
+    return Photo(_decoded(request.image or "", name, "image"))
+
+
+def _decoded(text: str, name: str, field: str) -> bytes:
+    # Browsers' FileReader and canvas give data URLs; what follows their comma is the base64.
+    if text.startswith("data:"):
+        text = text.partition(",")[2]
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise InvalidBase64(
+            f"{name}.{field} is not base64: {error}. Send the file's bytes in standard base64, without line breaks."
+        ).about(name) from error

@@ -1,0 +1,108 @@
+"""What surrounds every request: its id, its metrics, its log line, its size limit, and the opaque 500."""
+
+import logging
+import re
+import time
+import uuid
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.api.problems import INTERNAL_DETAIL, STATUS, RequestTooLarge, problem_response
+from service.telemetry import Metrics, request_id
+
+logger = logging.getLogger("service.access")
+
+_ACCEPTED_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
+
+
+class RequestScope:
+    """Gives each request its id, counts and times it, logs one line, and turns an unforeseen fault into a 500.
+
+    A caller's own ``X-Request-ID`` is kept where it is short and plain; the answer always carries the id.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        offered = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
+        identifier = offered if _ACCEPTED_ID.fullmatch(offered) else uuid.uuid4().hex
+        token = request_id.set(identifier)
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", []), (b"x-request-id", identifier.encode())]
+            await send(message)
+
+        started = time.perf_counter()
+        self._metrics.in_flight.inc()
+        try:
+            await self._app(scope, receive, send_with_id)
+        except Exception:
+            logger.exception("unforeseen fault")
+            self._metrics.failures.labels("internal_error").inc()
+            if status == 0:
+                await problem_response(500, "internal_error", INTERNAL_DETAIL)(scope, receive, send_with_id)
+        finally:
+            self._metrics.in_flight.dec()
+            self._record(scope, status, time.perf_counter() - started)
+            request_id.reset(token)
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        # The route's template, not the path: a path is the caller's text and would make labels without end.
+        route = getattr(scope.get("route"), "path", "unmatched")
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self._metrics.requests.labels(route, method, str(status)).inc()
+        self._metrics.request_seconds.labels(route).observe(seconds)
+        logger.info("request", extra={"route": route, "method": method, "status": status, "seconds": round(seconds, 6)})
+
+
+class BodyLimit:
+    """Refuses a body above a limit before any of it is parsed, by its announced length and as it arrives."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int, metrics: Metrics) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        announced = dict(scope["headers"]).get(b"content-length", b"")
+        if announced.isdigit() and int(announced) > self._max_bytes:
+            refusal = self._refusal()
+            self._metrics.failures.labels(refusal.code).inc()
+            response = problem_response(STATUS[RequestTooLarge], refusal.code, refusal.message)
+            await response(scope, receive, send)
+            return
+        received = 0
+
+        async def limited_receive() -> Message:
+            nonlocal received
+            message = await receive()
+            if message["type"] == "http.request":
+                received += len(message.get("body", b""))
+                if received > self._max_bytes:
+                    raise self._refusal()
+            return message
+
+        await self._app(scope, limited_receive, send)
+        if received:
+            self._metrics.body_bytes.observe(received)
+
+    def _refusal(self) -> RequestTooLarge:
+        return RequestTooLarge(
+            f"The request's body is larger than {self._max_bytes} bytes. Send smaller images, "
+            "or raise IDA_MAX_IMAGE_BYTES."
+        )

@@ -1,0 +1,143 @@
+"""The parts of the OpenAPI document that FastAPI cannot infer: the two forms of a body, examples, and problems."""
+
+from typing import Any
+
+from service.api.problems import PROBLEM_JSON
+from service.api.schemas import EmbedRequest, Problem, VerifyRequest
+
+_FILE = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP or BMP photograph."}
+_POLICY = {"type": "string", "enum": ["largest", "most_central", "reject"]}
+_BASE64 = "/9j/4AAQSkZJRgABAQAAAQABAAD..."
+
+
+def _inlined(model: type[VerifyRequest] | type[EmbedRequest]) -> dict[str, Any]:
+    """Return a model's JSON schema without references, so that it can stand inside an operation."""
+    schema = model.model_json_schema()
+    definitions = schema.pop("$defs", {})
+
+    def resolve(node: Any) -> Any:
+        if isinstance(node, dict):
+            if "$ref" in node:
+                named = resolve(definitions[node["$ref"].rpartition("/")[2]])
+                return {**named, **{key: value for key, value in node.items() if key != "$ref"}}
+            return {key: resolve(value) for key, value in node.items()}
+        if isinstance(node, list):
+            return [resolve(item) for item in node]
+        return node
+
+    return resolve(schema)  # type: ignore[no-any-return]
+
+
+def _body(
+    json_model: type[VerifyRequest] | type[EmbedRequest], files: list[str], options: dict[str, Any], examples: Any
+) -> dict[str, Any]:
+    form = {
+        "type": "object",
+        "required": files,
+        "properties": {**dict.fromkeys(files, _FILE), **options},
+        "additionalProperties": False,
+    }
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {
+                "multipart/form-data": {"schema": form},
+                "application/json": {"schema": _inlined(json_model), "examples": examples},
+            },
+        }
+    }
+
+
+VERIFY_BODY = _body(
+    VerifyRequest,
+    ["probe", "reference"],
+    {"method": {"type": "string", "examples": ["ida-r"]}, "face_policy": _POLICY},
+    {
+        "photographs": {
+            "summary": "Two photographs",
+            "value": {"probe": {"image": _BASE64}, "reference": {"image": _BASE64}},
+        },
+        "photograph and embedding": {
+            "summary": "A photograph against an enrolled embedding, by plain cosine",
+            "value": {
+                "probe": {"image": _BASE64},
+                "reference": {"embedding": [0.043, -0.012, 0.018]},
+                "method": "cosine",
+            },
+        },
+        "aligned crops": {
+            "summary": "Two aligned 112x112 crops; several faces cannot occur",
+            "value": {"probe": {"crop": _BASE64}, "reference": {"crop": _BASE64}, "method": "ida-r"},
+        },
+    },
+)
+EMBED_BODY = _body(
+    EmbedRequest,
+    ["image"],
+    {"face_policy": _POLICY},
+    {
+        "photograph": {"summary": "A photograph", "value": {"image": _BASE64}},
+        "strict": {
+            "summary": "A photograph that must show exactly one face",
+            "value": {"image": _BASE64, "face_policy": "reject"},
+        },
+    },
+)
+
+
+def _problems(image: str, codes: dict[int, dict[str, str]]) -> dict[int | str, dict[str, Any]]:
+    def example(status: int, code: str, detail: str) -> dict[str, Any]:
+        value = {
+            "type": "about:blank",
+            "title": "",
+            "status": status,
+            "detail": detail,
+            "code": code,
+            "image": image if status in (413, 415, 422) else None,
+            "request_id": "6b1f0c2e9d",
+        }
+        return {"value": value}
+
+    return {
+        status: {
+            "description": ", ".join(f"`{code}`" for code in named),
+            "content": {
+                PROBLEM_JSON: {
+                    "schema": Problem.model_json_schema(),
+                    "examples": {code: example(status, code, detail) for code, detail in named.items()},
+                }
+            },
+        }
+        for status, named in codes.items()
+    }
+
+
+_COMMON: dict[int, dict[str, str]] = {
+    400: {
+        "invalid_request": "The file 'reference' is missing: with curl, -F reference=@photo.jpg.",
+        "unknown_field": "The field 'threshhold' is not known; see /docs.",
+        "invalid_base64": "probe.image is not base64: Incorrect padding.",
+    },
+    413: {
+        "image_too_large": "The image has 50,000,000 pixels, the limit is 40,000,000. Send a smaller one.",
+        "request_too_large": "The request's body is larger than the limit.",
+    },
+    415: {
+        "unsupported_image_type": "The bytes are not a JPEG, PNG, WebP or BMP image.",
+        "unsupported_media_type": "The body's type is text/plain.",
+    },
+    422: {
+        "no_face": "No face was found.",
+        "several_faces": "3 faces were found and face_policy is reject.",
+        "face_too_small": "The face's shorter side is 14 pixels, the least is 20.",
+        "image_undecodable": "The image is damaged or incomplete.",
+        "invalid_crop": "An aligned crop is 112x112 pixels, this image is 640x480.",
+        "dimension_mismatch": "The embedding has 128 values, the backbone's have 512.",
+        "invalid_embedding": "The embedding must have finite values, not all of them zero.",
+    },
+    500: {"internal_error": "The service failed in a way it did not foresee."},
+}
+EMBED_PROBLEMS = _problems("image", _COMMON)
+VERIFY_PROBLEMS = _problems(
+    "probe", {**_COMMON, 400: {**_COMMON[400], "unknown_method": "The method 'dao' is not known."}}
+)

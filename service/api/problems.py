@@ -1,0 +1,112 @@
+"""The one table from error class to HTTP status, and the problem documents (RFC 9457) made by it."""
+
+import logging
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from service import errors
+from service.api.schemas import Problem
+from service.telemetry import Metrics, request_id
+
+logger = logging.getLogger(__name__)
+
+PROBLEM_JSON = "application/problem+json"
+
+
+class InvalidRequest(errors.InputError):
+    """The request is not what the endpoint takes."""
+
+    code = "invalid_request"
+
+
+class UnknownField(errors.InputError):
+    """The request has a field that the endpoint does not know."""
+
+    code = "unknown_field"
+
+
+class UnsupportedMediaType(errors.InputError):
+    """The request's body is neither JSON nor multipart."""
+
+    code = "unsupported_media_type"
+
+
+class RequestTooLarge(errors.InputError):
+    """The request's body is larger than two images of the largest size can make it."""
+
+    code = "request_too_large"
+
+
+STATUS: dict[type[errors.IdaError], int] = {
+    InvalidRequest: 400,
+    UnknownField: 400,
+    errors.InvalidBase64: 400,
+    errors.UnknownMethod: 400,
+    RequestTooLarge: 413,
+    errors.ImageTooLarge: 413,
+    UnsupportedMediaType: 415,
+    errors.UnsupportedImageType: 415,
+    errors.ImageUndecodable: 422,
+    errors.NoFace: 422,
+    errors.SeveralFaces: 422,
+    errors.FaceTooSmall: 422,
+    errors.InvalidCrop: 422,
+    errors.InvalidEmbedding: 422,
+    errors.DimensionMismatch: 422,
+    errors.InferenceFailed: 500,
+    errors.SearchFailed: 500,
+}
+
+_TITLES = {
+    400: "Bad request",
+    404: "Not found",
+    405: "Method not allowed",
+    413: "Too large",
+    415: "Unsupported type",
+    422: "Cannot use this input",
+    500: "Internal error",
+}
+
+INTERNAL_DETAIL = "The service failed in a way it did not foresee. Quote the request id; the log has the details."
+
+
+def problem_response(
+    status: int, code: str, detail: str, image: str | None = None, headers: dict[str, str] | None = None
+) -> JSONResponse:
+    """Return a problem document as an HTTP response."""
+    problem = Problem(
+        type="about:blank",
+        title=_TITLES.get(status, "Error"),
+        status=status,
+        detail=detail,
+        code=code,
+        image=image,
+        request_id=request_id.get() or "",
+    )
+    return JSONResponse(problem.model_dump(), status, media_type=PROBLEM_JSON, headers=headers)
+
+
+def install_error_handlers(app: FastAPI, metrics: Metrics) -> None:
+    """Turn every foreseen failure, and the router's own 404 and 405, into problem documents."""
+
+    async def foreseen(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, errors.IdaError)  # noqa: S101  (the handler is registered for it alone)
+        status = STATUS.get(type(error), 500)
+        metrics.failures.labels(error.code).inc()
+        if status >= 500:
+            logger.error("request failed", exc_info=error)
+            return problem_response(status, "internal_error", INTERNAL_DETAIL)
+        return problem_response(status, error.code, error.message, error.image)
+
+    async def routing(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)  # noqa: S101
+        code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "invalid_request")
+        metrics.failures.labels(code).inc()
+        detail = f"{request.method} {request.url.path}: {error.detail}. The endpoints are listed at /docs."
+        headers = dict(error.headers) if error.headers else None
+        return problem_response(error.status_code, code, detail, headers=headers)
+
+    app.add_exception_handler(errors.IdaError, foreseen)
+    app.add_exception_handler(HTTPException, routing)

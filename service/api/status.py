@@ -1,0 +1,92 @@
+"""``/healthz``, ``/readyz``, ``/info`` and ``/metrics``, and the V2 inference protocol's names for the first two."""
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from service.api.state import ServiceState
+from service.scoring.methods import METHODS
+
+router = APIRouter(tags=["status"])
+
+
+@router.get("/healthz", summary="Whether the process is alive")
+@router.get("/v2/health/live", include_in_schema=False)
+async def healthz() -> dict[str, str]:
+    """Answer as long as the process serves HTTP; use it as the liveness probe."""
+    return {"status": "alive"}
+
+
+@router.get("/readyz", summary="Whether the service can answer", responses={503: {"description": "Not ready."}})
+@router.get("/v2/health/ready", include_in_schema=False)
+async def readyz(state: ServiceState) -> JSONResponse:
+    """Answer 200 once the models are loaded and warmed by a real run and the anchors are loaded, 503 otherwise."""
+    is_ready = state["readiness"].is_ready
+    return JSONResponse({"status": "ready" if is_ready else "not ready"}, 200 if is_ready else 503)
+
+
+@router.get("/info", summary="What is served")
+async def info(state: ServiceState) -> dict[str, Any]:
+    """Tell the versions, the models, the anchor set and its parameters, the methods and the limits."""
+    settings, pipeline, snapshot = state["settings"], state["pipeline"], state["registry"].current()
+    parameters = snapshot.parameters
+    return {
+        "service": {
+            "version": version("ida-verify"),
+            "python": platform.python_version(),
+            "onnxruntime": installed_version("onnxruntime"),
+            "faiss": installed_version("faiss"),
+        },
+        "device": {
+            "models": settings.device,
+            "anchors": settings.anchor_device,
+            "provider": pipeline.provider,
+            "threads": pipeline.threads,
+            "workers": state["workers"].count,
+        },
+        "model": {
+            "pack": pipeline.manifest.name,
+            "description": pipeline.manifest.description,
+            "backbone_id": pipeline.backbone_id,
+            "pipeline_id": pipeline.pipeline_id,
+            "dimension": pipeline.dimension,
+        },
+        "anchor_set": {
+            "id": snapshot.anchors.anchor_set_id,
+            "bundle_id": snapshot.bundle_id,
+            "generation": snapshot.generation,
+            "count": len(snapshot.anchors),
+            "k": parameters.k,
+            "tau": parameters.tau,
+            "strength": parameters.strength,
+            "provenance": snapshot.manifest.provenance,
+        },
+        "methods": sorted(METHODS),
+        "default_method": snapshot.default_method,
+        "limits": {
+            "max_image_bytes": settings.max_image_bytes,
+            "max_image_pixels": settings.max_image_pixels,
+            "min_face_pixels": settings.min_face_pixels,
+            "face_policy": settings.face_policy,
+        },
+    }
+
+
+@router.get("/metrics", include_in_schema=False)
+def metrics(state: ServiceState) -> Response:
+    """Answer Prometheus's scrape."""
+    return Response(generate_latest(state["metrics"].registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def installed_version(module: str) -> str:
+    """Return the version of whichever distribution provides a module, on the CPU or the GPU."""
+    for name in (f"{module}-cpu", f"{module}-gpu", module):
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            continue
+    return "unknown"

@@ -1,0 +1,111 @@
+"""The pipeline: a photograph's bytes to an aligned crop, and crops to embeddings, on one model pack."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from service.cpus import usable_cpus
+from service.faces.build import build_extractor
+from service.faces.decode import decode_crop
+from service.faces.extract import FaceExtractor, StageTimer, untimed
+from service.faces.types import AlignedFace, FloatArray, ImageArray
+from service.inference.backbone import Backbone
+from service.inference.session import OnnxSession
+from service.pack import PackManifest, load_pack
+from service.settings import FacePolicy, Settings
+
+
+class FacePipeline:
+    """Everything between a photograph and its embedding. Safe to call from several threads.
+
+    Attributes:
+        manifest: the model pack's manifest.
+        provider: the ONNX Runtime provider that runs the models.
+        threads: threads of one run.
+    """
+
+    def __init__(
+        self,
+        *,
+        extractor: FaceExtractor,
+        backbone: Backbone,
+        manifest: PackManifest,
+        provider: str,
+        threads: int,
+        max_image_bytes: int,
+    ) -> None:
+        self._extractor = extractor
+        self._backbone = backbone
+        self.manifest = manifest
+        self._max_image_bytes = max_image_bytes
+        self.provider = provider
+        self.threads = threads
+        self.backbone_id = manifest.backbone_id
+        self.pipeline_id = manifest.pipeline_id
+        self.dimension = manifest.backbone.dimension
+
+    def extract(self, data: bytes, policy: FacePolicy, stage: StageTimer = untimed) -> AlignedFace:
+        """Return the chosen face of a photograph, aligned.
+
+        Args:
+            data: bytes of a JPEG, PNG, WebP or BMP image.
+            policy: which of several faces is chosen.
+            stage: told when the stages decode, detect and align run.
+
+        Raises:
+            UnsupportedImageType, ImageTooLarge, ImageUndecodable, NoFace, SeveralFaces, FaceTooSmall: as they say.
+        """
+        return self._extractor.extract(data, policy, stage)
+
+    def read_crop(self, data: bytes, stage: StageTimer = untimed) -> ImageArray:
+        """Return an image that is an aligned crop already: (112, 112, 3) uint8, RGB.
+
+        Raises:
+            UnsupportedImageType, ImageTooLarge, ImageUndecodable, InvalidCrop: as they say.
+        """
+        with stage("decode"):
+            return decode_crop(data, max_bytes=self._max_image_bytes)
+
+    def embed(self, crops: Sequence[ImageArray] | ImageArray) -> FloatArray:
+        """Return the embeddings of aligned crops: (n, d) float32 of unit norm for n crops (112, 112, 3) uint8, RGB.
+
+        Raises:
+            InferenceFailed: if the backbone fails.
+        """
+        return self._backbone.embed(np.asarray(crops))
+
+    def warm_up(self) -> None:
+        """Run every network once, so that the first request does not pay for it.
+
+        Raises:
+            InferenceFailed: if one of them fails.
+        """
+        self._extractor.warm_up()
+        self._backbone.embed(np.full((2, 112, 112, 3), 127, np.uint8))
+
+
+def load_pipeline(settings: Settings) -> FacePipeline:
+    """Load the model pack that the settings name.
+
+    Raises:
+        PackNotFound, PackInvalid: if the pack is not in the data folder, or not what its manifest says.
+        DeviceUnavailable: if the device that was asked for is not there.
+    """
+    pack = load_pack(settings.home, settings.pack)
+    threads = settings.threads or usable_cpus()
+    sessions = {role: OnnxSession(path, device=settings.device, threads=threads) for role, path in pack.files.items()}
+    extractor = build_extractor(
+        pack.manifest,
+        {role: session.run for role, session in sessions.items() if role != "backbone"},
+        min_face_pixels=settings.min_face_pixels,
+        max_image_bytes=settings.max_image_bytes,
+        max_image_pixels=settings.max_image_pixels,
+    )
+    return FacePipeline(
+        extractor=extractor,
+        backbone=Backbone(sessions["backbone"], pack.manifest.backbone),
+        manifest=pack.manifest,
+        provider=sessions["backbone"].provider,
+        threads=threads,
+        max_image_bytes=settings.max_image_bytes,
+    )

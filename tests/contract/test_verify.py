@@ -1,0 +1,260 @@
+"""The HTTP interface of /verify and /embed, on fake networks and real anchors."""
+
+import base64
+import io
+import json
+import math
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from fakes import DIMENSION, picture
+from PIL import Image
+
+
+def b64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def files(probe: bytes, reference: bytes):
+    return {"probe": ("a.png", probe, "image/png"), "reference": ("b.png", reference, "image/png")}
+
+
+def crop_png(seed: int = 3) -> bytes:
+    return picture(seed=seed, width=112, height=112)
+
+
+def unit(seed: int) -> list[float]:
+    vector = np.random.default_rng(seed).standard_normal(DIMENSION)
+    return (vector / np.linalg.norm(vector)).tolist()
+
+
+def test_verify_multipart_answers_every_promised_field(client):
+    answer = client.post("/verify", files=files(picture(seed=1), picture(seed=2))).json()
+    assert set(answer) >= {
+        "similarity", "score", "dao_score", "density", "crowding", "method", "bundle_id", "faces", "model",
+        "anchor_set", "request_id", "timings_ms",
+    }  # fmt: skip
+    assert answer["method"] == "ida-r"
+    assert answer["score"] == answer["dao_score"]
+    assert set(answer["timings_ms"]) == {"decode", "detect", "align", "embed", "search", "score", "total"}
+    assert answer["timings_ms"]["total"] > 0
+    assert set(answer["anchor_set"]) == {"id", "generation"}
+    face = answer["faces"]["probe"]
+    assert face["faces_found"] == 1
+    assert len(face["landmarks"]) == 5
+    assert 0 < face["detection_score"] <= 1
+    assert face["box"]["right"] > face["box"]["left"]
+
+
+def test_verify_score_is_equation_4_of_the_densities(client):
+    answer = client.post("/verify", files=files(picture(seed=1), picture(seed=2))).json()
+    f1, f2 = answer["density"]["probe"], answer["density"]["reference"]
+    assert answer["score"] == pytest.approx(math.exp(answer["similarity"]) * (f1 + f2), rel=1e-6)
+    k = client.get("/info").json()["anchor_set"]["k"]
+    assert answer["crowding"]["probe"] == pytest.approx(math.log(1 / (k * f1)), rel=1e-6)
+
+
+def test_verify_same_picture_twice_has_similarity_one(client):
+    answer = client.post("/verify", files=files(picture(seed=1), picture(seed=1))).json()
+    assert answer["similarity"] == pytest.approx(1.0, abs=1e-6)
+
+
+def test_verify_swapped_sides_give_the_same_score(client):
+    there = client.post("/verify", files=files(picture(seed=1), picture(seed=2))).json()
+    back = client.post("/verify", files=files(picture(seed=2), picture(seed=1))).json()
+    assert there["score"] == back["score"]
+    assert there["similarity"] == back["similarity"]
+
+
+def test_verify_json_and_multipart_agree(client):
+    form = client.post("/verify", files=files(picture(seed=1), picture(seed=2))).json()
+    body = {"probe": {"image": b64(picture(seed=1))}, "reference": {"image": b64(picture(seed=2))}}
+    assert client.post("/verify", json=body).json()["score"] == form["score"]
+
+
+def test_verify_accepts_data_urls(client):
+    url = "data:image/png;base64," + b64(picture())
+    assert client.post("/verify", json={"probe": {"image": url}, "reference": {"image": url}}).status_code == 200
+
+
+def test_verify_cosine_searches_nothing_and_gives_no_density(client):
+    form = {"method": "cosine"}
+    answer = client.post("/verify", files=files(picture(seed=1), picture(seed=2)), data=form).json()
+    assert answer["score"] == answer["similarity"]
+    assert answer["dao_score"] is None
+    assert answer["density"] == {"probe": None, "reference": None}
+    assert answer["timings_ms"]["search"] == 0
+
+
+def test_verify_embeddings_scores_them_whatever_their_norm(client):
+    long = [3 * value for value in unit(1)]
+    body = {"probe": {"embedding": unit(1)}, "reference": {"embedding": long}}
+    answer = client.post("/verify", json=body).json()
+    assert answer["similarity"] == pytest.approx(1.0, abs=1e-6)
+    assert answer["faces"] == {"probe": None, "reference": None}
+
+
+def test_verify_mixed_sides_photo_crop_embedding_all_work(client):
+    sides = [{"image": b64(picture())}, {"crop": b64(crop_png())}, {"embedding": unit(5)}]
+    for probe in sides:
+        for reference in sides:
+            response = client.post("/verify", json={"probe": probe, "reference": reference})
+            assert response.status_code == 200, response.text
+
+
+def test_embed_then_verify_by_embedding_equals_verify_by_photo(client):
+    embedding = client.post("/embed", files={"image": picture(seed=1)}).json()["embedding"]
+    photo = {"image": b64(picture(seed=2))}
+    by_photo = client.post("/verify", json={"probe": {"image": b64(picture(seed=1))}, "reference": photo}).json()
+    by_embedding = client.post("/verify", json={"probe": {"embedding": embedding}, "reference": photo}).json()
+    assert by_embedding["score"] == pytest.approx(by_photo["score"], rel=1e-6)
+
+
+def test_embed_answers_a_unit_embedding_and_its_density(client):
+    answer = client.post("/embed", files={"image": picture(seed=1)}).json()
+    assert answer["dimension"] == len(answer["embedding"]) == DIMENSION
+    assert np.linalg.norm(answer["embedding"]) == pytest.approx(1.0, abs=1e-5)
+    assert answer["density"] > 0
+    assert answer["face"]["faces_found"] == 1
+
+
+def test_embed_takes_json(client):
+    assert client.post("/embed", json={"image": b64(picture())}).status_code == 200
+
+
+@pytest.mark.parametrize("side", ["probe", "reference"])
+def test_verify_no_face_is_an_error_naming_the_image(client, side):
+    pictures = {"probe": picture(seed=1), "reference": picture(seed=2), side: picture(faces=0)}
+    response = client.post("/verify", files=files(**pictures))
+    assert response.status_code == 422
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = response.json()
+    assert (problem["code"], problem["image"], problem["status"]) == ("no_face", side, 422)
+    assert problem["request_id"] == response.headers["x-request-id"]
+
+
+def test_verify_several_faces_follow_the_policy(client):
+    crowd = picture(faces=3, seed=1)
+    assert client.post("/verify", files=files(crowd, crowd)).json()["faces"]["probe"]["faces_found"] == 3
+    refused = client.post("/verify", files=files(crowd, crowd), data={"face_policy": "reject"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "several_faces")
+    assert "3" in refused.json()["detail"]
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG whose header announces a size and whose pixels are missing."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b""))]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
+    )
+
+
+def jpeg_truncated() -> bytes:
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(picture())).save(buffer, "JPEG")
+    return buffer.getvalue()[:-400]
+
+
+BAD_IMAGES = [
+    (b"just some text, saved as .jpg", 415, "unsupported_image_type"),
+    (b"", 415, "unsupported_image_type"),
+    (png_header(10_000, 5_000), 413, "image_too_large"),
+    (jpeg_truncated(), 422, "image_undecodable"),
+    (picture(width=20, height=20), 422, "face_too_small"),
+]
+
+
+@pytest.mark.parametrize(("data", "status", "code"), BAD_IMAGES, ids=[case[2] for case in BAD_IMAGES])
+def test_verify_bad_picture_gives_a_coded_problem(client, data, status, code):
+    response = client.post("/verify", files=files(picture(), data))
+    assert (response.status_code, response.json()["code"]) == (status, code), response.text
+    assert response.json()["image"] == "reference"
+
+
+BAD_JSON = [
+    (b"{", 400, "invalid_request"),
+    (b"[]", 400, "invalid_request"),
+    (json.dumps({"probe": {"embedding": unit(1)}}).encode(), 400, "invalid_request"),
+    (json.dumps({"probe": {}, "reference": {"embedding": unit(1)}}).encode(), 400, "invalid_request"),
+    (json.dumps({"probe": {"embedding": unit(1)}, "reference": {"img": "x"}}).encode(), 400, "unknown_field"),
+    (
+        json.dumps({"probe": {"embedding": unit(1)}, "reference": {"embedding": unit(1)}, "treshold": 1}).encode(),
+        400,
+        "unknown_field",
+    ),
+    (json.dumps({"probe": {"embedding": unit(1)}, "reference": {"image": "@@@@"}}).encode(), 400, "invalid_base64"),
+    (
+        json.dumps({"probe": {"embedding": unit(1)}, "reference": {"embedding": unit(1)}, "method": "magic"}).encode(),
+        400,
+        "unknown_method",
+    ),
+    (
+        json.dumps({"probe": {"embedding": [1.0, 2.0]}, "reference": {"embedding": unit(1)}}).encode(),
+        422,
+        "dimension_mismatch",
+    ),
+    (
+        json.dumps({"probe": {"embedding": [0.0] * DIMENSION}, "reference": {"embedding": unit(1)}}).encode(),
+        422,
+        "invalid_embedding",
+    ),
+    (
+        b'{"probe": {"embedding": [' + b"1e999," * (DIMENSION - 1) + b'1]}, "reference": {"embedding": [1]}}',
+        422,
+        "invalid_embedding",
+    ),
+    (
+        json.dumps({"probe": {"crop": b64(picture())}, "reference": {"embedding": unit(1)}}).encode(),
+        422,
+        "invalid_crop",
+    ),
+]
+
+
+@pytest.mark.parametrize(("body", "status", "code"), BAD_JSON, ids=range(len(BAD_JSON)))
+def test_verify_bad_json_gives_a_coded_problem(client, body, status, code):
+    response = client.post("/verify", content=body, headers={"content-type": "application/json"})
+    assert (response.status_code, response.json()["code"]) == (status, code), response.text
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+def test_verify_form_with_unknown_field_is_refused(client):
+    response = client.post("/verify", files=files(picture(), picture()), data={"threshold": "0.5"})
+    assert (response.status_code, response.json()["code"]) == (400, "unknown_field")
+
+
+def test_verify_form_without_reference_names_it(client):
+    response = client.post("/verify", files={"probe": picture()})
+    assert response.status_code == 400
+    assert response.json()["image"] == "reference"
+
+
+def test_verify_form_with_text_for_a_file_says_how_to_send_it(client):
+    response = client.post("/verify", files={"probe": picture()}, data={"reference": "photo.jpg"})
+    assert response.status_code == 400
+    assert "-F reference=@" in response.json()["detail"]
+
+
+def test_verify_form_without_boundary_is_a_coded_problem(client):
+    response = client.post("/verify", content=b"x", headers={"content-type": "multipart/form-data"})
+    assert (response.status_code, response.json()["code"]) == (400, "invalid_request")
+
+
+def test_verify_other_content_type_is_refused(client):
+    response = client.post("/verify", content=b"x", headers={"content-type": "text/plain"})
+    assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type")
+
+
+def test_verify_body_above_the_limit_is_refused_before_it_is_parsed(client):
+    announced = client.post("/verify", content=b"x", headers={"content-length": str(10**10)})
+    assert (announced.status_code, announced.json()["code"]) == (413, "request_too_large")
+
+    def chunks():
+        for _ in range(100):
+            yield b" " * 1024 * 1024
+
+    streamed = client.post("/verify", content=chunks(), headers={"content-type": "application/json"})
+    assert (streamed.status_code, streamed.json()["code"]) == (413, "request_too_large")

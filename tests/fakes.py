@@ -1,0 +1,98 @@
+"""Small stand-ins for the networks, so that the HTTP interface is tested without weights.
+
+The pictures say what the fake detector finds: a picture whose first pixel's red value is n holds n faces.
+"""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from service.faces.extract import FaceExtractor
+from service.faces.types import Box, DetectedFace
+from service.inference.backbone import Backbone
+from service.pack import PackManifest
+from service.pipeline import FacePipeline
+from service.settings import Settings
+
+DIMENSION = 32
+_DIGEST = "0" * 64
+
+
+def fake_manifest(dimension: int = DIMENSION) -> PackManifest:
+    """A pack's manifest that names files which do not exist."""
+    part = {
+        "sha256": _DIGEST,
+        "bytes": 1,
+        "licence": "none",
+        "output": "fake",
+        "preprocessing": {"width": 112, "height": 112, "colour": "rgb", "mean": 127.5, "scale": 127.5},
+    }
+    return PackManifest.model_validate(
+        {
+            "format": 1,
+            "name": "fake",
+            "description": "fake networks",
+            "detector": {**part, "file": "detector.onnx", "adapter": "yunet", "score_threshold": 0.5, "nms_iou": 0.5},
+            "backbone": {**part, "file": "backbone.onnx", "dimension": dimension},
+        }
+    )
+
+
+class FakeDetector:
+    """Finds as many faces as the red value of the first pixel says, side by side, the first the largest."""
+
+    def detect(self, image):
+        height, width = image.shape[:2]
+        faces = []
+        for index in range(int(image[0, 0, 0])):
+            size = min(height, width) * (0.8 - 0.2 * index)
+            left, top = width * 0.1 + index * 3, height * 0.1
+            unit = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]], np.float32)
+            landmarks = (unit * size + (left, top)).astype(np.float32)
+            faces.append(DetectedFace(Box(left, top, left + size, top + size), 0.9 - 0.1 * index, landmarks))
+        return faces
+
+
+class FakeBackboneSession:
+    """Projects a crop's 16x16 thumbnail onto fixed random directions: alike pictures give alike embeddings."""
+
+    def __init__(self, dimension: int = DIMENSION):
+        self._directions = np.random.default_rng(7).standard_normal((3 * 16 * 16, dimension)).astype(np.float32)
+        self.fail_with = None
+
+    def run(self, inputs):
+        if self.fail_with is not None:
+            raise self.fail_with
+        thumbnails = inputs.reshape(len(inputs), 3, 16, 7, 16, 7).mean(axis=(3, 5)).reshape(len(inputs), -1)
+        return [thumbnails @ self._directions + 1e-3]
+
+
+def fake_pipeline(settings: Settings, session: FakeBackboneSession | None = None) -> FacePipeline:
+    """A pipeline of the service's own code around fake networks."""
+    manifest = fake_manifest()
+    return FacePipeline(
+        extractor=FaceExtractor(
+            FakeDetector(),
+            None,
+            min_face_pixels=settings.min_face_pixels,
+            max_image_bytes=settings.max_image_bytes,
+            max_image_pixels=settings.max_image_pixels,
+        ),
+        backbone=Backbone(session or FakeBackboneSession(), manifest.backbone),
+        manifest=manifest,
+        provider="FakeExecutionProvider",
+        threads=1,
+        max_image_bytes=settings.max_image_bytes,
+    )
+
+
+def picture(faces: int = 1, *, seed: int = 0, width: int = 160, height: int = 160, kind: str = "PNG") -> bytes:
+    """A picture that holds a number of fake faces, its other pixels drawn from a seed."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    pixels = np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)).copy()
+    pixels[0, 0] = (faces, 0, 0)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, kind)
+    return buffer.getvalue()
