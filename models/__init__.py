@@ -1,0 +1,1 @@
+"""The tools that make what the service serves: model packs, anchor bundles, and the command line."""

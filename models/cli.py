@@ -1,0 +1,22 @@
+"""The one command, ``ida-verify``: it only gathers the sub-commands."""
+
+import typer
+
+from models.commands import faces, packs, serve
+
+app = typer.Typer(
+    help="Face verification with scores calibrated by Inter-class Discrepancy Alignment.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("serve")(serve.serve)
+app.command("check")(serve.check)
+app.command("verify")(faces.verify)
+app.command("embed")(faces.embed)
+app.add_typer(packs.app, name="models")
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

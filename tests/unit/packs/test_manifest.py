@@ -1,0 +1,90 @@
+"""What a manifest may say, and which of it changes an id."""
+
+from pathlib import Path
+
+import pytest
+import tiny_packs
+
+from models.packs import shipped_manifest, shipped_names
+from service.errors import PackInvalid, PackNotFound
+from service.pack import parse_manifest, read_manifest
+from service.settings import DEFAULT_PACK
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> str:
+    return (tiny_packs.write_pack(tmp_path / "p") / "pack.toml").read_text()
+
+
+def ids(text: str) -> tuple[str, str]:
+    manifest = parse_manifest(text.encode(), where="pack.toml")
+    return manifest.backbone_id, manifest.pipeline_id
+
+
+def test_default_pack_is_shipped_with_the_ids_that_stored_bundles_name() -> None:
+    manifest = parse_manifest(shipped_manifest(DEFAULT_PACK), where="pack.toml")
+    assert manifest.name == DEFAULT_PACK in shipped_names()
+    assert (manifest.backbone_id, manifest.pipeline_id) == ("ea188cb047bad900", "525288d6b29312db")
+
+
+def test_unknown_shipped_pack_is_refused_and_the_known_ones_named() -> None:
+    with pytest.raises(PackNotFound, match=DEFAULT_PACK):
+        shipped_manifest("nope")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [('name = "tiny"', 'name = "other"'), ('licence = "MIT"', 'licence = "BSD-3-Clause"')]
+)
+def test_words_about_a_pack_change_no_id(text: str, old: str, new: str) -> None:
+    assert old in text
+    assert ids(text.replace(old, new)) == ids(text)
+
+
+def test_detector_setting_changes_the_pipeline_id_alone(text: str) -> None:
+    before, after = ids(text), ids(text.replace("score_threshold = 0.7", "score_threshold = 0.6"))
+    assert after[0] == before[0]
+    assert after[1] != before[1]
+
+
+@pytest.mark.parametrize(("old", "new"), [("scale = 127.5", "scale = 128.0"), ('colour = "rgb"', 'colour = "bgr"')])
+def test_backbone_preprocessing_changes_both_ids(text: str, old: str, new: str) -> None:
+    head, mark, backbone = text.rpartition("[backbone]")
+    before, after = ids(text), ids(head + mark + backbone.replace(old, new))
+    assert after[0] != before[0]
+    assert after[1] != before[1]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('file = "backbone.onnx"', 'file = "../backbone.onnx"', "backbone.file"),
+        ('file = "backbone.onnx"', 'file = "detector.onnx"', "same file"),
+        ('name = "tiny"', 'name = "../tiny"', "name"),
+        ("dimension = 256", "dimension = 256\ncolour_space = 1", "backbone.colour_space"),
+        ("width = 112", "width = 128", "112x112"),
+        ("scale = 256.0", "scale = 0.0", "landmarks.preprocessing.scale"),
+        ("scale = 256.0", "scale = [1.0, 1.0, 1.0]", "grey"),
+        ('adapter = "ultra-light"', 'adapter = "retina"', "detector.adapter"),
+        ("format = 1", "format = 2", "format"),
+        ("format = 1", "format = = 1", "TOML"),
+        ('file = "backbone.onnx"', 'file = "backbone.onnx"\nsource = "x"\nmember = "y"', r"\[sources\]"),
+        ('file = "backbone.onnx"', 'file = "backbone.onnx"\nmember = "y"', "both source and member"),
+    ],
+)
+def test_manifest_that_says_what_it_must_not_is_refused_and_the_field_named(
+    text: str, old: str, new: str, said: str
+) -> None:
+    assert old in text
+    with pytest.raises(PackInvalid, match=said):
+        parse_manifest(text.replace(old, new).encode(), where="pack.toml")
+
+
+def test_ultra_light_without_landmarks_is_refused(text: str) -> None:
+    head, _, rest = text.partition("[landmarks]")
+    with pytest.raises(PackInvalid, match="landmarks"):
+        parse_manifest((head + "[backbone]" + rest.partition("[backbone]")[2]).encode(), where="pack.toml")
+
+
+def test_folder_without_a_manifest_is_no_pack(tmp_path: Path) -> None:
+    with pytest.raises(PackNotFound, match=r"pack\.toml"):
+        read_manifest(tmp_path)
