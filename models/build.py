@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,7 +134,7 @@ def build_bundle(
         return pipeline.extract(content, "largest").crop
 
     extractions = extract_crops(folder, extract, workers=workers, max_image_bytes=max_image_bytes)
-    batches: list[NDArray[np.float16] | NDArray[np.float32]] = []
+    batches: list[NDArray[Any]] = []
     for crops in _batches(tally.counting(extractions)):
         batches.append(pipeline.embed(crops).astype(options.stored_type))
         progress(tally.progress())
@@ -210,7 +210,13 @@ def _provenance(
     return {
         "command": "ida-verify anchors build",
         "description": options.description,
-        "options": {**asdict(options.parameters), "dtype": options.stored_type, "seed": options.seed},
+        "options": {
+            "k": options.parameters.k,
+            "tau": options.parameters.tau,
+            "strength": options.parameters.strength,
+            "dtype": options.stored_type,
+            "seed": options.seed,
+        },
         "images": folder.root.resolve().name,
         "other_files": folder.other_files,
         "sources": tally.sources(),

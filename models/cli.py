@@ -2,7 +2,7 @@
 
 import typer
 
-from models.commands import faces, packs, serve
+from models.commands import anchors, faces, packs, serve
 
 app = typer.Typer(
     help="Face verification with scores calibrated by Inter-class Discrepancy Alignment.",
@@ -15,6 +15,7 @@ app.command("check")(serve.check)
 app.command("verify")(faces.verify)
 app.command("embed")(faces.embed)
 app.add_typer(packs.app, name="models")
+app.add_typer(anchors.app, name="anchors")
 
 
 def main() -> None:

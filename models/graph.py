@@ -15,8 +15,8 @@ from service.errors import GraphNotConvertible, PackInvalid
 BATCH_AXIS = "batch"
 
 EXPORT_ADVICE = (
-    "Export it again with a dynamic batch axis: "
-    'torch.onnx.export(..., dynamic_axes={"input": {0: "batch"}, "output": {0: "batch"}}).'
+    "Export it again with a dynamic batch axis: torch.onnx.export(..., dynamo=True, "
+    'dynamic_shapes=({0: torch.export.Dim("batch")},)), or dynamic_axes={"input": {0: "batch"}} with dynamo=False.'
 )
 
 
@@ -26,7 +26,7 @@ class BatchedGraph:
 
     Attributes:
         content: the ONNX file's bytes.
-        changes: what was rewritten, in words; empty where the batch axis was dynamic already.
+        changes: what was rewritten, in words; none where the batch axis was dynamic already.
     """
 
     content: bytes
@@ -67,7 +67,6 @@ def make_batch_dynamic(model: onnx.ModelProto, *, name: str) -> BatchedGraph:
         GraphNotConvertible: if the batch axis is fixed in a way that this rewrite does not know.
     """
     graph = model.graph
-    source = model.SerializeToString(deterministic=True)
     changes: list[str] = []
     batch = _image_input(graph, name).type.tensor_type.shape.dim[0]
     if batch.HasField("dim_value"):
@@ -81,8 +80,6 @@ def make_batch_dynamic(model: onnx.ModelProto, *, name: str) -> BatchedGraph:
         changes.extend(_free_reshapes(graph))
     for output in graph.output:
         changes.extend(_free_output(output, name))
-    if not changes:
-        return BatchedGraph(content=source, changes=[])
     # Shapes that the exporter noted for batch 1 contradict the new axis; a loader infers them again.
     del graph.value_info[:]
     try:

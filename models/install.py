@@ -6,7 +6,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
-from models.graph import BatchedGraph, make_batch_dynamic, read_graph
+import onnx
+
+from models.graph import make_batch_dynamic, read_graph
 from models.photographs import real_inputs
 from models.proof import RunGraph, prove_equal
 from service.cpus import usable_cpus
@@ -73,7 +75,8 @@ def build_pack(
         InferenceFailed: if a published network fails on its own.
     """
     manifest = parse_manifest(manifest_content, where=MANIFEST_NAME)
-    step("running the published networks on real photographs")
+    step("reading the published networks and running them on real photographs")
+    graphs = {role: read_graph(originals / part.file) for role, part in manifest.by_role.items()}
     published = {
         role: OnnxSession(originals / part.file, device="cpu", threads=usable_cpus())
         for role, part in manifest.by_role.items()
@@ -89,6 +92,7 @@ def build_pack(
         entries[role] = _store(
             role,
             part,
+            graphs[role],
             source=originals / part.file,
             stored=built / part.file,
             published=published[role],
@@ -111,15 +115,22 @@ def build_pack(
 
 
 def _store(
-    role: Role, part: PackFile, *, source: Path, stored: Path, published: OnnxSession, inputs: FloatArray
+    role: Role,
+    part: PackFile,
+    graph: onnx.ModelProto,
+    *,
+    source: Path,
+    stored: Path,
+    published: OnnxSession,
+    inputs: FloatArray,
 ) -> ReceiptFile:
     batch: Literal["dynamic", "one"] = "dynamic"
     try:
-        graph = make_batch_dynamic(read_graph(source), name=part.file)
-        if not graph.changes:
-            graph = BatchedGraph(content=source.read_bytes(), changes=[])
-        proof = _proven(graph.content, stored, published, inputs, name=part.file)
-        changes = graph.changes
+        batched = make_batch_dynamic(graph, name=part.file)
+        # A file that needs no change is kept to the byte.
+        content = batched.content if batched.changes else source.read_bytes()
+        proof = _proven(content, stored, published, inputs, name=part.file)
+        changes = batched.changes
     except GraphNotConvertible:
         if role != "detector":
             raise

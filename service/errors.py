@@ -98,6 +98,12 @@ class UnknownMethod(InputError):
     code = "unknown_method"
 
 
+class UnknownOperatingPoint(InputError):
+    """The asked operating point does not exist."""
+
+    code = "unknown_operating_point"
+
+
 class StartupError(IdaError):
     """Something the service is configured with cannot be used; it does not start."""
 
@@ -180,10 +186,34 @@ class TooFewAnchors(StartupError):
     code = "too_few_anchors"
 
 
+class CalibrationImpossible(StartupError):
+    """The labelled faces are too few, or not of the kind, to calibrate with."""
+
+    code = "calibration_impossible"
+
+
+class ExclusionsInvalid(StartupError):
+    """A file of excluded images and pairs cannot be read, or names what is not there."""
+
+    code = "exclusions_invalid"
+
+
 class DeviceUnavailable(StartupError):
     """A device was asked for and is not there; there is no silent fallback."""
 
     code = "device_unavailable"
+
+
+class LabelsInvalid(IdaError):
+    """Labels of faces cannot be read, contradict each other, or do not allow what is asked of them."""
+
+    code = "labels_invalid"
+
+
+class CacheUnusable(IdaError):
+    """The embedding cache cannot be read or written."""
+
+    code = "cache_unusable"
 
 
 class InferenceFailed(IdaError):

@@ -1,19 +1,16 @@
 """From five landmarks to the aligned crop: one similarity transform onto the template that backbones are trained on."""
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import NoFace
 from service.faces.types import CROP_SIZE, FloatArray, ImageArray
-
+from service.faces.warp import warp
 ARCFACE_TEMPLATE: FloatArray = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]],
     dtype=np.float32,
 )
 """(5, 2) float32, (x, y) in pixels of the 112x112 crop, in the order of landmarks: ArcFace's reference points."""
-
-_MOST_OVERSAMPLING = 16
 
 
 def similarity_transform(landmarks: FloatArray, template: FloatArray) -> NDArray[np.float64]:
@@ -57,16 +54,4 @@ def align(image: ImageArray, landmarks: FloatArray) -> ImageArray:
         NoFace: if the landmarks all coincide.
     """
     matrix = similarity_transform(landmarks, ARCFACE_TEMPLATE)
-    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
-    # A warp samples single pixels, so a face several times larger than the crop would alias: it is warped to a whole
-    # multiple of the crop's size and averaged down.
-    factor = int(np.clip(1 / scale, 1, _MOST_OVERSAMPLING))
-    if factor > 1:
-        # Pixel centres, not corners, carry whole coordinates: x -> factor * (x + 1/2) - 1/2.
-        matrix = factor * matrix
-        matrix[:, 2] += (factor - 1) / 2
-    side = factor * CROP_SIZE
-    warped = cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR)
-    if factor > 1:
-        warped = cv2.resize(warped, (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_AREA)
-    return np.asarray(warped, dtype=np.uint8)
+    return warp(image, matrix, CROP_SIZE, CROP_SIZE)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from service.faces.detectors import Detector
 from service.faces.extract import FaceExtractor
-from service.faces.frame_filling import FrameFillingRetry
+from service.faces.frame_filling import SecondLook
 from service.faces.landmarks import Face68Landmarker, Landmarker
 from service.faces.scrfd import ScrfdDetector
 from service.faces.types import RunGraph
@@ -45,7 +45,7 @@ def build_extractor(
     if manifest.landmarks is not None:
         landmarker = _LANDMARKERS[manifest.landmarks.adapter](runners["landmarks"], manifest.landmarks)
     return FaceExtractor(
-        FrameFillingRetry(detector),
+        SecondLook(detector),
         landmarker,
         min_face_pixels=min_face_pixels,
         max_image_bytes=max_image_bytes,

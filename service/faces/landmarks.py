@@ -4,9 +4,9 @@ from typing import Protocol
 
 import numpy as np
 
-from service.errors import NoFace, PackInvalid
-from service.faces.detectors import resize
+from service.errors import PackInvalid
 from service.faces.types import Box, FloatArray, ImageArray, RunGraph
+from service.faces.warp import box_to_patch, warp
 from service.pack import LandmarksFile
 from service.preprocessing import to_input
 
@@ -30,7 +30,6 @@ class Landmarker(Protocol):
             seen in the image.
 
         Raises:
-            NoFace: if no part of the box lies in the image.
             InferenceFailed: if the network fails.
             PackInvalid: if its output is not what the adapter decodes.
         """
@@ -46,21 +45,12 @@ class Face68Landmarker:
 
     def locate(self, image: ImageArray, box: Box) -> FloatArray:
         """Return the five landmarks of the face in a box (see ``Landmarker``)."""
-        left, top, right, bottom = _inside(box, image)
         size = self._spec.preprocessing
-        patch = resize(image[top:bottom, left:right], size.width, size.height)
+        matrix = box_to_patch(box, size.width, size.height)
+        # Where the box reaches past the image its edge is repeated: the points then keep the box's own scale.
+        patch = warp(image, matrix, size.width, size.height, extend=True)
         output = self._run(to_input([patch], size))[0]
         if output.shape != (1, 136):
-            raise PackInvalid(f"{self._spec.file} gives {output.shape}, a 68-point landmark network gives (1, 136).")
+            raise PackInvalid(f"{self._spec.file} gives {output.shape}, a 68-point network gives (1, 136).")
         five = np.stack([output.reshape(68, 2)[list(group)].mean(axis=0) for group in _FIVE_OF_68])
-        return (five * (right - left, bottom - top) + (left, top)).astype(np.float32)
-
-
-def _inside(box: Box, image: ImageArray) -> tuple[int, int, int, int]:
-    """Return the part of a box that lies in the image, in whole pixels."""
-    rows, columns = image.shape[:2]
-    left, top = max(0, int(box.left)), max(0, int(box.top))
-    right, bottom = min(columns, int(box.right)), min(rows, int(box.bottom))
-    if left >= right or top >= bottom:
-        raise NoFace("The face found lies outside the image. Send a picture that shows the whole face.")
-    return left, top, right, bottom
+        return (five * (box.width, box.height) + (box.left, box.top)).astype(np.float32)

@@ -39,6 +39,9 @@ class OnnxSession:
                 f"IDA_DEVICE={device} needs ONNX Runtime's {provider}, which this installation does not have "
                 f"(it has {', '.join(ort.get_available_providers())}). Install the extra [gpu], or set IDA_DEVICE=cpu."
             )
+        if device == "cuda":
+            # The CUDA libraries are Python packages, in folders where the loader does not look.
+            ort.preload_dlls()
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1

@@ -1,0 +1,56 @@
+# One image of the service. VARIANT picks the extra that is installed: cpu or gpu.
+#   docker build -t ida-verify:cpu .
+#   docker build -t ida-verify:gpu --build-arg VARIANT=gpu .
+
+# The model pack comes by npm; Node itself stays out of the image that serves.
+FROM node:22-bookworm-slim AS pack
+WORKDIR /pack
+RUN npm pack --silent faceplugin-face-recognition-js@0.0.1
+
+
+FROM python:3.12-slim-bookworm AS build
+ARG VARIANT=cpu
+ENV IDA_HOME=/opt/ida-verify/home \
+    PATH=/opt/ida-verify/venv/bin:$PATH
+RUN python3 -m venv /opt/ida-verify/venv
+WORKDIR /src
+COPY pyproject.toml README.md ./
+COPY service service
+COPY models models
+# Versions are those of pyproject.toml.
+# hadolint ignore=DL3013
+RUN --mount=type=cache,target=/root/.cache/pip pip install --progress-bar off ".[${VARIANT}]"
+COPY --from=pack /pack /pack
+RUN ida-verify models pull --from /pack/*.tgz
+
+
+# The gpu variant needs no CUDA base image: its extra installs the CUDA 12 libraries, and the NVIDIA container runtime
+# brings the driver.
+FROM python:3.12-slim-bookworm
+ARG VARIANT=cpu
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="ida-verify" \
+      org.opencontainers.image.description="Face verification service with scores calibrated by Inter-class Discrepancy Alignment" \
+      org.opencontainers.image.version="0.1.0-${VARIANT}" \
+      org.opencontainers.image.revision="${REVISION}"
+RUN groupadd --system --gid 10001 ida \
+ && useradd --system --uid 10001 --gid ida --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin ida
+# Owned by root: the service reads it and can change nothing in it.
+COPY --from=build /opt/ida-verify /opt/ida-verify
+ENV IDA_HOME=/opt/ida-verify/home \
+    IDA_HOST=0.0.0.0 \
+    IDA_PORT=8000 \
+    HOME=/tmp \
+    PATH=/opt/ida-verify/venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+# A number, so that Kubernetes can see that it is not root.
+USER 10001:10001
+# An image that would not serve is not built.
+RUN ida-verify check
+EXPOSE 8000
+# Ready, not only alive. The empty proxy table keeps a proxy in the environment from answering for the service.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
+    CMD ["python3", "-c", "import os, urllib.request as r; r.build_opener(r.ProxyHandler({})).open('http://127.0.0.1:' + os.environ['IDA_PORT'] + '/readyz', timeout=4)"]
+ENTRYPOINT ["ida-verify"]
+CMD ["serve"]

