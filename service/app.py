@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 import anyio.to_thread
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 from service.api import faces, status
 from service.api.middleware import BodyLimit, RequestScope
@@ -64,7 +64,9 @@ def create_app(settings: Settings, load_service: Callable[[Settings], Loaded] = 
         settings: the service's settings.
         load_service: loads the models and the anchors; tests pass one that gives small ones.
     """
-    metrics = Metrics(CollectorRegistry())
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    metrics = Metrics(registry)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:

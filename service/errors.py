@@ -198,6 +198,42 @@ class ExclusionsInvalid(StartupError):
     code = "exclusions_invalid"
 
 
+class GeneratorInvalid(StartupError):
+    """A face generator cannot be loaded, or what it takes or gives is not a generator's."""
+
+    code = "generator_invalid"
+
+
+class GenerationConflict(StartupError):
+    """A folder holds generated images of another run."""
+
+    code = "generation_conflict"
+
+
+class ImagesNotWritten(StartupError):
+    """Generated images, or what is computed from them on the way, cannot be written."""
+
+    code = "images_not_written"
+
+
+class ExtraMissing(StartupError):
+    """Something needs a package that only an extra installs."""
+
+    code = "extra_missing"
+
+
+class RecipeInvalid(StartupError):
+    """A recipe of degradations cannot be read, or says what it must not."""
+
+    code = "recipe_invalid"
+
+
+class AnchorSourceInvalid(StartupError):
+    """What anchors should be made from cannot be used."""
+
+    code = "anchor_source_invalid"
+
+
 class DeviceUnavailable(StartupError):
     """A device was asked for and is not there; there is no silent fallback."""
 
@@ -208,6 +244,12 @@ class LabelsInvalid(IdaError):
     """Labels of faces cannot be read, contradict each other, or do not allow what is asked of them."""
 
     code = "labels_invalid"
+
+
+class AblationInvalid(IdaError):
+    """An ablation was asked of a parameter or a value that there is not."""
+
+    code = "ablation_invalid"
 
 
 class CacheUnusable(IdaError):

@@ -9,6 +9,7 @@ from service.api.openapi import EMBED_BODY, EMBED_PROBLEMS, VERIFY_BODY, VERIFY_
 from service.api.schemas import (
     AnchorSetAnswer,
     BoxAnswer,
+    CosineAnswer,
     EmbedAnswer,
     FaceAnswer,
     FacesAnswer,
@@ -20,6 +21,7 @@ from service.api.state import ServiceState
 from service.bundle.snapshot import Snapshot
 from service.faces.types import AlignedFace
 from service.pipeline import FacePipeline
+from service.scoring.decision import Judgement
 from service.telemetry import request_id
 from service.verifier import EmbeddedFace, Verification
 
@@ -37,7 +39,13 @@ async def verify(request: Request, state: ServiceState) -> VerifyAnswer:
 
     def work() -> Verification:
         pair = parse_pair(body)
-        return state["verifier"].verify(pair.probe, pair.reference, method=pair.method, policy=pair.face_policy)
+        return state["verifier"].verify(
+            pair.probe,
+            pair.reference,
+            method=pair.method,
+            operating_point=pair.operating_point,
+            policy=pair.face_policy,
+        )
 
     return verify_answer(await state["workers"].run(work), state["pipeline"])
 
@@ -64,6 +72,9 @@ def verify_answer(result: Verification, pipeline: FacePipeline) -> VerifyAnswer:
         density=PerSide(probe=probe and probe.density, reference=reference and reference.density),
         crowding=PerSide(probe=probe and probe.crowding, reference=reference and reference.crowding),
         method=result.method,
+        operating_point=result.operating_point,
+        **_meaning(result.judgement),
+        cosine=CosineAnswer(score=result.similarity, **_meaning(result.cosine_judgement)),
         faces=FacesAnswer(probe=_face(result.faces[0]), reference=_face(result.faces[1])),
         timings_ms=_rounded(result.timings_ms),
         **_identity(result.snapshot, pipeline),
@@ -81,6 +92,18 @@ def embed_answer(result: EmbeddedFace, pipeline: FacePipeline) -> EmbedAnswer:
         timings_ms=_rounded(result.timings_ms),
         **_identity(result.snapshot, pipeline),
     )
+
+
+def _meaning(judgement: Judgement) -> dict[str, Any]:
+    fmr = judgement.fmr
+    return {
+        "decision": judgement.decision,
+        "threshold": judgement.threshold,
+        "fmr_at_score": fmr and fmr.fmr,
+        "fmr_interval": fmr and (fmr.low, fmr.high),
+        "extrapolated": fmr and fmr.extrapolated,
+        "no_decision_reason": judgement.reason,
+    }
 
 
 def _identity(snapshot: Snapshot, pipeline: FacePipeline) -> dict[str, Any]:

@@ -38,6 +38,7 @@ class PairInput:
     probe: FaceInput
     reference: FaceInput
     method: str | None
+    operating_point: str | None
     face_policy: FacePolicy | None
 
 
@@ -96,13 +97,21 @@ def parse_pair(body: Body) -> PairInput:
         InvalidRequest, UnknownField, InvalidBase64: as they say, naming the field.
     """
     if isinstance(body, FormBody):
-        _only_known(body, files={"probe", "reference"}, fields={"method", "face_policy"})
+        _only_known(body, files={"probe", "reference"}, fields={"method", "operating_point", "face_policy"})
         return PairInput(
-            Photo(_file(body, "probe")), Photo(_file(body, "reference")), body.fields.get("method"), _policy(body)
+            probe=Photo(_file(body, "probe")),
+            reference=Photo(_file(body, "reference")),
+            method=body.fields.get("method"),
+            operating_point=body.fields.get("operating_point"),
+            face_policy=_policy(body),
         )
     request = _parse_json(VerifyRequest, body)
     return PairInput(
-        _face(request.probe, "probe"), _face(request.reference, "reference"), request.method, request.face_policy
+        probe=_face(request.probe, "probe"),
+        reference=_face(request.reference, "reference"),
+        method=request.method,
+        operating_point=request.operating_point,
+        face_policy=request.face_policy,
     )
 
 

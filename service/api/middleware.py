@@ -13,6 +13,7 @@ from service.telemetry import Metrics, request_id
 logger = logging.getLogger("service.access")
 
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_POLLED = frozenset({"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/metrics"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
 
 

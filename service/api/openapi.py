@@ -51,11 +51,19 @@ def _body(
 VERIFY_BODY = _body(
     VerifyRequest,
     ["probe", "reference"],
-    {"method": {"type": "string", "examples": ["ida-r"]}, "face_policy": _POLICY},
+    {
+        "method": {"type": "string", "examples": ["ida-r"]},
+        "operating_point": {"type": "string", "examples": ["fmr_1e-4"]},
+        "face_policy": _POLICY,
+    },
     {
         "photographs": {
             "summary": "Two photographs",
-            "value": {"probe": {"image": _BASE64}, "reference": {"image": _BASE64}},
+            "value": {
+                "probe": {"image": _BASE64},
+                "reference": {"image": _BASE64},
+                "operating_point": "fmr_1e-4",
+            },
         },
         "photograph and embedding": {
             "summary": "A photograph against an enrolled embedding, by plain cosine",
@@ -139,5 +147,13 @@ _COMMON: dict[int, dict[str, str]] = {
 }
 EMBED_PROBLEMS = _problems("image", _COMMON)
 VERIFY_PROBLEMS = _problems(
-    "probe", {**_COMMON, 400: {**_COMMON[400], "unknown_method": "The method 'dao' is not known."}}
+    "probe",
+    {
+        **_COMMON,
+        400: {
+            **_COMMON[400],
+            "unknown_method": "There is no method 'dao'. Ask for one of: cosine, ida-r.",
+            "unknown_operating_point": "There is no operating point 'strict'. Ask for one of: fmr_1e-2, fmr_1e-3.",
+        },
+    },
 )

@@ -36,6 +36,9 @@ class VerifyRequest(_Request):
     probe: FaceRequest = Field(description="The face presented now.")
     reference: FaceRequest = Field(description="The face of the claimed identity.")
     method: str | None = Field(default=None, description="Scoring method; the bundle's default_method if absent.")
+    operating_point: str | None = Field(
+        default=None, description="Name of the operating point to decide at, such as fmr_1e-4; no decision if absent."
+    )
     face_policy: FacePolicy | None = Field(default=None, description="Which of several faces is compared.")
 
 
@@ -97,8 +100,29 @@ class AnchorSetAnswer(BaseModel):
     generation: int = Field(description="Counts the activations; grows with every swap.")
 
 
-class VerifyAnswer(BaseModel):
-    """A scored pair."""
+class Meaning(BaseModel):
+    """What a score means, by the calibration of its method."""
+
+    decision: Literal["match", "non_match"] | None = Field(
+        description="match where the score is at least the threshold; null where no decision is made."
+    )
+    threshold: float | None = Field(description="Threshold of the operating point; null without a decision.")
+    fmr_at_score: float | None = Field(
+        description="Share of pairs of different people that score at least so much; null if not calibrated."
+    )
+    fmr_interval: tuple[float, float] | None = Field(description="95 % interval of fmr_at_score.")
+    extrapolated: bool | None = Field(description="Whether fmr_at_score lies beyond what the calibration pairs show.")
+    no_decision_reason: str | None = Field(description="Why there is no decision; null where there is one.")
+
+
+class CosineAnswer(Meaning):
+    """The same for plain cosine. Choose one of the two methods in advance, not the one that suits the pair."""
+
+    score: float = Field(description="The cosine similarity.")
+
+
+class VerifyAnswer(Meaning):
+    """A scored pair; decision, threshold and false-match rate are those of the asked method."""
 
     similarity: float = Field(description="Cosine of the two embeddings, in [-1, 1].")
     score: float = Field(description="Score of the asked method; higher is more alike. Not a probability.")
@@ -106,6 +130,8 @@ class VerifyAnswer(BaseModel):
     density: PerSide = Field(description="The paper's F of each face: LOWER means a more crowded neighbourhood.")
     crowding: PerSide = Field(description="log(1/(k F))/tau in cosine units: HIGHER means more crowded.")
     method: str
+    operating_point: str | None = Field(description="The operating point that was asked.")
+    cosine: CosineAnswer
     bundle_id: str
     faces: FacesAnswer
     model: ModelAnswer

@@ -1,6 +1,7 @@
 """``/healthz``, ``/readyz``, ``/info`` and ``/metrics``, and the V2 inference protocol's names for the first two."""
 
 import platform
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -9,6 +10,7 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from service.api.state import ServiceState
+from service.scoring.calibration import Calibrations, relevant
 from service.scoring.methods import METHODS
 
 router = APIRouter(tags=["status"])
@@ -65,6 +67,7 @@ async def info(state: ServiceState) -> dict[str, Any]:
             "strength": parameters.strength,
             "provenance": snapshot.manifest.provenance,
         },
+        "calibration": _calibration(snapshot.calibrations),
         "methods": sorted(METHODS),
         "default_method": snapshot.default_method,
         "limits": {
@@ -80,6 +83,25 @@ async def info(state: ServiceState) -> dict[str, Any]:
 def metrics(state: ServiceState) -> Response:
     """Answer Prometheus's scrape."""
     return Response(generate_latest(state["metrics"].registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _calibration(calibrations: Calibrations | None) -> dict[str, Any] | None:
+    """Return what the scores mean and for whom that was measured, None where it was not."""
+    if calibrations is None:
+        return None
+    return {
+        "population": calibrations.population,
+        "methods": [
+            {
+                "method": found.method,
+                "input_form": found.input_form,
+                "parameters": relevant(found.method, found.parameters),
+                "fmr_shown_down_to": found.curve.shown_down_to,
+                "operating_points": [asdict(point) for point in found.points],
+            }
+            for found in calibrations.methods
+        ],
+    }
 
 
 def installed_version(module: str) -> str:

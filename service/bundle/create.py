@@ -76,6 +76,8 @@ def create_bundle(folder: Path, embeddings: StoredArray, facts: BundleFacts, emb
         k=facts.parameters.k,
         tau=facts.parameters.tau,
         strength=facts.parameters.strength,
+        cohort=facts.parameters.cohort,
+        guard=facts.parameters.guard,
         default_method=facts.default_method,
         parts={},
         provenance=facts.provenance,

@@ -1,17 +1,18 @@
 """The golden check: whether anchors, scores and backbone still give what they gave when the bundle was made."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.anchors.anchor_set import AnchorSet
+from service.anchors.face_terms import TermFinder
 from service.anchors.search import Search
 from service.bundle.golden_pairs import GoldenPairs
-from service.bundle.snapshot import Snapshot, densities_among
+from service.bundle.snapshot import Snapshot
 from service.bundle.synthetic_crop import synthetic_crop
-from service.scoring.methods import METHODS, find_method
+from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
 from service.scoring.similarity import cosine
 
@@ -79,9 +80,14 @@ def make_golden(anchors: AnchorSet, search: Search, embed: Embed, *, parameters:
     return GoldenPairs(
         probes=probes,
         references=references,
-        scores=_scores(search, probes, references, parameters),
+        scores=_scores(TermFinder(anchors, search), probes, references, parameters),
         crop_embedding=embed(synthetic_crop()[None])[0],
     )
+
+
+def rescored(golden: GoldenPairs, finder: TermFinder, parameters: Parameters) -> GoldenPairs:
+    """Return the same golden pairs with the scores that other parameters give them; raises as ``Search.search``."""
+    return replace(golden, scores=_scores(finder, golden.probes, golden.references, parameters))
 
 
 def check_golden(snapshot: Snapshot, embed: Embed) -> GoldenReport:
@@ -91,7 +97,7 @@ def check_golden(snapshot: Snapshot, embed: Embed) -> GoldenReport:
         InferenceFailed, SearchFailed: if the backbone or the search fails.
     """
     golden = snapshot.golden
-    found = _scores(snapshot.search, golden.probes, golden.references, snapshot.manifest.parameters)
+    found = _scores(snapshot.term_finder, golden.probes, golden.references, snapshot.manifest.parameters)
     crop_embedding = embed(synthetic_crop()[None])
     return GoldenReport(
         pairs=len(golden.probes),
@@ -101,10 +107,13 @@ def check_golden(snapshot: Snapshot, embed: Embed) -> GoldenReport:
 
 
 def _scores(
-    search: Search, probes: NDArray[np.float32], references: NDArray[np.float32], parameters: Parameters
+    finder: TermFinder, probes: NDArray[np.float32], references: NDArray[np.float32], parameters: Parameters
 ) -> dict[str, NDArray[np.float64]]:
-    densities = densities_among(search, np.concatenate([probes, references]), parameters)
-    return {name: find_method(name).score(probes, references, densities, parameters).score for name in METHODS}
+    faces = np.concatenate([probes, references])
+    return {
+        method.name: method.score(probes, references, finder.terms(faces, method.need, parameters), parameters).score
+        for method in METHODS.values()
+    }
 
 
 def _drift(found: NDArray[np.float64], expected: NDArray[np.float64]) -> float:

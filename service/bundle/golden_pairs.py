@@ -40,6 +40,8 @@ class _ScoresFile(BaseModel):
     k: int
     tau: float
     strength: float
+    cohort: int = Parameters().cohort
+    guard: float | None = None
     scores: dict[str, list[float]] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -57,6 +59,8 @@ def golden_contents(golden: GoldenPairs, *, anchor_set_id: str, parameters: Para
         k=parameters.k,
         tau=parameters.tau,
         strength=parameters.strength,
+        cohort=parameters.cohort,
+        guard=parameters.guard,
         scores={name: values.tolist() for name, values in golden.scores.items()},
     )
     return {
@@ -77,8 +81,8 @@ def parse_scores(content: bytes, manifest: Manifest) -> dict[str, NDArray[np.flo
     except ValidationError as error:
         reasons = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
         raise BundleInvalid(f"The bundle's golden scores cannot be read: {reasons}. Build the bundle again.") from error
-    bound = (found.anchor_set_id, Parameters(k=found.k, tau=found.tau, strength=found.strength))
-    if bound != (manifest.anchor_set_id, manifest.parameters):
+    parameters = Parameters(k=found.k, tau=found.tau, strength=found.strength, cohort=found.cohort, guard=found.guard)
+    if (found.anchor_set_id, parameters) != (manifest.anchor_set_id, manifest.parameters):
         raise BundleInvalid(
             "The bundle's golden scores are those of other anchors or parameters. Build the bundle again."
         )

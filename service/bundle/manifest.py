@@ -17,6 +17,8 @@ EMBEDDINGS = "embeddings"
 GOLDEN_PAIRS = "golden_pairs"
 GOLDEN_SCORES = "golden_scores"
 GOLDEN_CROP = "golden_crop"
+CALIBRATION = "calibration"
+CALIBRATION_REPORT = "calibration_report"
 REQUIRED_PARTS = (EMBEDDINGS, GOLDEN_PAIRS, GOLDEN_SCORES, GOLDEN_CROP)
 
 Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
@@ -57,6 +59,8 @@ class Manifest(_Strict):
         k: anchors in a support set.
         tau: tau of Eq. 4.
         strength: strength of the density term, 1 in Eq. 4.
+        cohort: anchors that as-norm takes.
+        guard: anchors at least this similar to a face are left out for it; None for generated anchors.
         default_method: the method of a request that names none.
         parts: the bundle's files by what they are.
         provenance: where the anchors came from and how they were made.
@@ -72,6 +76,8 @@ class Manifest(_Strict):
     k: int = Field(ge=1)
     tau: float = Field(gt=0, le=100, allow_inf_nan=False)
     strength: float = Field(ge=0, le=10, allow_inf_nan=False)
+    cohort: int = Field(default=Parameters().cohort, ge=1)
+    guard: float | None = Field(default=None, gt=-1, le=1)
     default_method: str
     parts: dict[PartName, Part]
     provenance: dict[str, JsonValue]
@@ -86,7 +92,7 @@ class Manifest(_Strict):
     @property
     def parameters(self) -> Parameters:
         """The parameters that the bundle was made for."""
-        return Parameters(k=self.k, tau=self.tau, strength=self.strength)
+        return Parameters(k=self.k, tau=self.tau, strength=self.strength, cohort=self.cohort, guard=self.guard)
 
 
 def canonical_json(value: JsonValue) -> bytes:

@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.anchors.anchor_set import AnchorSet
+from service.bundle.calibration_part import parse_calibrations
 from service.bundle.golden_pairs import GoldenPairs, parse_scores
 from service.bundle.manifest import (
+    CALIBRATION,
     EMBEDDINGS,
     GOLDEN_CROP,
     GOLDEN_PAIRS,
@@ -25,6 +27,7 @@ from service.bundle.manifest import (
     parse_manifest,
 )
 from service.errors import BundleInvalid, BundleMismatch, UnknownMethod
+from service.scoring.calibration import Calibrations
 from service.scoring.methods import find_method
 
 # Rounding a unit vector's values to float16 moves its norm by 5e-4 at most, to float32 by far less.
@@ -40,12 +43,14 @@ class Bundle:
         manifest: what the bundle says of itself.
         anchors: its anchor set.
         golden: its golden pairs.
+        calibrations: what its scores mean; None where it was not calibrated.
     """
 
     bundle_id: str
     manifest: Manifest
     anchors: AnchorSet
     golden: GoldenPairs
+    calibrations: Calibrations | None
 
 
 def read_bundle(folder: Path, *, backbone_id: str) -> Bundle:
@@ -73,7 +78,13 @@ def read_bundle(folder: Path, *, backbone_id: str) -> Bundle:
         raise BundleInvalid(
             f"The anchors of {folder} have the id {anchors.anchor_set_id}, its manifest says {manifest.anchor_set_id}."
         )
-    return Bundle(bundle_id_of(content), manifest, anchors, _read_golden(folder, manifest))
+    return Bundle(
+        bundle_id=bundle_id_of(content),
+        manifest=manifest,
+        anchors=anchors,
+        golden=_read_golden(folder, manifest),
+        calibrations=_read_calibrations(folder, manifest),
+    )
 
 
 def _manifest_content(folder: Path) -> bytes:
@@ -112,6 +123,13 @@ def _read_golden(folder: Path, manifest: Manifest) -> GoldenPairs:
         scores=scores,
         crop_embedding=crop_embedding.astype(np.float32),
     )
+
+
+def _read_calibrations(folder: Path, manifest: Manifest) -> Calibrations | None:
+    if CALIBRATION not in manifest.parts:
+        return None
+    with _checked(folder, manifest, CALIBRATION) as stream:
+        return parse_calibrations(stream.read(), manifest)
 
 
 @contextmanager

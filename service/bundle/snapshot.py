@@ -4,14 +4,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from service.anchors.anchor_set import AnchorSet, FloatArray
+from service.anchors.face_terms import TermFinder
 from service.anchors.faiss_search import FaissSearch
 from service.anchors.search import Search
 from service.bundle.golden_pairs import GoldenPairs
 from service.bundle.manifest import Manifest
 from service.bundle.reader import read_bundle
 from service.errors import SettingsInvalid
-from service.scoring.density import FaceDensities, face_densities
+from service.scoring.calibration import Calibrations, InputForm, MethodCalibration
+from service.scoring.density import FaceDensities
+from service.scoring.methods import Need
 from service.scoring.parameters import Parameters
+from service.scoring.terms import FaceTerms
 from service.settings import Device
 
 
@@ -25,9 +29,11 @@ class Snapshot:
         manifest: what the bundle says of itself.
         anchors: the anchor set.
         search: the search for support sets in it.
+        term_finder: finds the terms of faces among the anchors.
         parameters: those in force: the bundle's, unless the settings say otherwise.
         default_method: the method of a request that names none.
         golden: the bundle's golden pairs.
+        calibrations: what the bundle's scores mean; None where it was not calibrated.
     """
 
     bundle_id: str
@@ -35,27 +41,44 @@ class Snapshot:
     manifest: Manifest
     anchors: AnchorSet
     search: Search
+    term_finder: TermFinder
     parameters: Parameters
     default_method: str
     golden: GoldenPairs
+    calibrations: Calibrations | None
 
-    def densities(self, embeddings: FloatArray) -> FaceDensities:
-        """Return the densities of faces at the parameters in force.
+    def terms(self, embeddings: FloatArray, need: Need) -> FaceTerms:
+        """Return the terms of faces at the parameters in force.
 
         Args:
             embeddings: (n, d) float32, unit norm.
+            need: which terms must be there.
 
         Raises:
             DimensionMismatch: if d is not the anchors' dimension.
             InvalidEmbedding: if a value is not finite.
+            TooFewAnchors: if the guard leaves fewer anchors than a support set needs.
             SearchFailed: if the search fails.
         """
-        return densities_among(self.search, embeddings, self.parameters)
+        return self.term_finder.terms(embeddings, need, self.parameters)
 
+    def densities(self, embeddings: FloatArray) -> FaceDensities:
+        """Return the densities of faces at the parameters in force; arguments and errors as for ``terms``."""
+        return self.term_finder.densities(embeddings, self.parameters)
 
-def densities_among(search: Search, embeddings: FloatArray, parameters: Parameters) -> FaceDensities:
-    """Return the densities of faces among the anchors of a search; raises as ``Search.search`` does."""
-    return face_densities(search.search(embeddings, parameters.k).similarities, parameters.tau)
+    def calibration(
+        self, method: str, forms: tuple[InputForm, InputForm], pipeline_id: str | None = None
+    ) -> MethodCalibration | str:
+        """Return the calibration of a method's scores at the parameters in force, or the reason why there is none.
+
+        Args:
+            method: name of the method.
+            forms: what the probe and the reference are.
+            pipeline_id: the pipeline that embedded them; None where it is not known.
+        """
+        if self.calibrations is None:
+            return "the bundle was not calibrated: run `ida-verify calibrate`"
+        return self.calibrations.find(method, forms, self.parameters, pipeline_id)
 
 
 def load_snapshot(
@@ -94,6 +117,8 @@ def load_snapshot(
         k=own.k if k is None else k,
         tau=own.tau if tau is None else tau,
         strength=own.strength if strength is None else strength,
+        cohort=own.cohort,
+        guard=own.guard,
     )
     if parameters.k > len(bundle.anchors):
         raise SettingsInvalid(
@@ -101,14 +126,17 @@ def load_snapshot(
         )
     search = FaissSearch(bundle.anchors, device=device, threads=threads)
     # A device may take the anchors and still refuse this k: better found now than by the first request.
-    densities_among(search, bundle.golden.probes, parameters)
+    term_finder = TermFinder(bundle.anchors, search)
+    term_finder.terms(bundle.golden.probes, Need.NEAREST, parameters)
     return Snapshot(
         bundle_id=bundle.bundle_id,
         generation=generation,
         manifest=bundle.manifest,
         anchors=bundle.anchors,
         search=search,
+        term_finder=term_finder,
         parameters=parameters,
         default_method=bundle.manifest.default_method,
         golden=bundle.golden,
+        calibrations=bundle.calibrations,
     )

@@ -15,8 +15,11 @@ def log_dao(
     *,
     tau: float,
     strength: float,
-) -> FloatArray:
+) -> NDArray[np.floating]:
     """Return the log of each pair's DAO score, the same to the bit with its sides swapped.
+
+    The three arrays need only broadcast against each other; the result has their common float type, so that float32
+    terms keep a large block of pairs in float32.
 
     Args:
         similarity: (n,) in [-1, 1].
@@ -26,13 +29,11 @@ def log_dao(
         strength: exponent of the summed densities; 1 is the paper's Eq. 4.
 
     Returns:
-        (n,) float64; higher is more alike.
+        (n,) float; higher is more alike.
     """
-    summed = np.logaddexp(
-        np.asarray(log_density_probe, dtype=np.float64), np.asarray(log_density_reference, dtype=np.float64)
-    )
+    summed = np.logaddexp(np.asarray(log_density_probe), np.asarray(log_density_reference))
     # Eq. 4, its sum of densities raised to the strength: exp(tau * s) * (F1 + F2)^a.
-    log_score: FloatArray = tau * np.asarray(similarity, dtype=np.float64) + strength * summed
+    log_score: NDArray[np.floating] = tau * np.asarray(similarity) + strength * summed
     return log_score
 
 
@@ -44,12 +45,16 @@ def dao(
     tau: float,
     strength: float,
 ) -> FloatArray:
-    """Return each pair's DAO score; arguments as for ``log_dao``.
+    """Return each pair's DAO score; arguments as for ``log_dao``, result as ``to_score`` says."""
+    return to_score(log_dao(similarity, log_density_probe, log_density_reference, tau=tau, strength=strength))
+
+
+def to_score(log_score: ArrayLike) -> FloatArray:
+    """Return the scores of log-scores.
 
     Returns:
-        (n,) float64, 0 or more; higher is more alike. A large tau or strength may exceed the float64 range:
-        the score then stays at its end, where only ``log_dao`` still tells pairs apart.
+        (n,) float64, 0 or more; higher is more alike. A large tau or strength may exceed the float64 range: the score
+        then stays at its end, where only the log-score still tells pairs apart.
     """
-    log_score = log_dao(similarity, log_density_probe, log_density_reference, tau=tau, strength=strength)
-    score: FloatArray = np.exp(np.minimum(log_score, _LARGEST_LOG))
+    score: FloatArray = np.exp(np.minimum(np.asarray(log_score, dtype=np.float64), _LARGEST_LOG))
     return score

@@ -2,33 +2,31 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from service.errors import UnknownMethod
-from service.scoring.dao import dao
-from service.scoring.density import FaceDensities
+from service.scoring.dao import dao, log_dao, to_score
 from service.scoring.parameters import Parameters
 from service.scoring.similarity import cosine
+from service.scoring.terms import FaceTerms
 
 FloatArray = NDArray[np.float64]
+Floats = NDArray[np.floating]
+Scale = Literal["linear", "log"]
 
 
-@dataclass(frozen=True, slots=True)
-class PairTerms:
-    """What a method may use of n pairs.
+class Need(Enum):
+    """Which terms of each face a method combines."""
 
-    Attributes:
-        similarity: (n,) float64 in [-1, 1].
-        log_density_probe: (n,) float64, log F of the probes; None where it is not known.
-        log_density_reference: (n,) float64, log F of the references; None where it is not known.
-    """
-
-    similarity: FloatArray
-    log_density_probe: FloatArray | None = None
-    log_density_reference: FloatArray | None = None
+    NOTHING = "nothing"
+    SUPPORT = "support"
+    COHORT = "cohort"
+    NEAREST = "nearest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ class PairScores:
     Attributes:
         similarity: (n,) float64 in [-1, 1].
         score: (n,) float64, the asked method's; higher is more alike.
-        dao_score: (n,) float64, None where no densities were given.
+        dao_score: (n,) float64, None where the densities are not known.
     """
 
     similarity: FloatArray
@@ -52,39 +50,42 @@ class Method:
 
     Attributes:
         name: what a request calls it.
-        needs_density: whether it cannot score without the densities of both sides.
-        combine: the pairs' terms to their scores (n,); higher is more alike.
+        need: which terms of both faces it cannot do without.
+        scale: "log" where ``combine`` gives the log of the score, "linear" where it gives the score.
+        combine: similarities, terms of the probes and of the references, and parameters to a number that orders
+            pairs, higher being more alike. Similarities and terms need only broadcast against each other, and the
+            result keeps their float type, so that a whole block of pairs is one call.
+        parameters: names of the parameters that its scores depend on.
     """
 
     name: str
-    needs_density: bool
-    combine: Callable[[PairTerms, Parameters], FloatArray]
+    need: Need
+    scale: Scale
+    combine: Callable[[Floats, FaceTerms, FaceTerms, Parameters], Floats]
+    parameters: tuple[str, ...] = ()
 
     def score(
-        self,
-        probes: ArrayLike,
-        references: ArrayLike,
-        densities: FaceDensities | None,
-        parameters: Parameters,
+        self, probes: ArrayLike, references: ArrayLike, terms: FaceTerms | None, parameters: Parameters
     ) -> PairScores:
         """Score pairs of faces.
 
         Args:
             probes: (n, d), unit norm.
             references: (n, d), unit norm.
-            densities: of 2n faces, first the probes, then the references; None where they are not known.
-            parameters: those that gave the densities.
+            terms: of 2n faces, first the probes, then the references; None where none are known.
+            parameters: those that gave the terms.
 
         Raises:
-            ValueError: if the method needs densities and has none, or they are not of 2n faces.
+            ValueError: if a term that the method needs is missing, or the terms are not of 2n faces.
         """
-        if self.needs_density and densities is None:
-            raise ValueError(f"The method {self.name} needs the densities of both sides.")
-        terms = _terms(cosine(probes, references), densities)
+        similarity = cosine(probes, references)
+        probe, reference = _sides(terms or FaceTerms(), len(similarity))
+        combined = np.asarray(self.combine(similarity, probe, reference, parameters), dtype=np.float64)
+        known = probe.log_density is not None and reference.log_density is not None
         return PairScores(
-            similarity=terms.similarity,
-            score=self.combine(terms, parameters),
-            dao_score=None if densities is None else _ida(terms, parameters),
+            similarity=similarity,
+            score=to_score(combined) if self.scale == "log" else combined,
+            dao_score=_dao_score(similarity, probe, reference, parameters) if known else None,
         )
 
 
@@ -100,37 +101,82 @@ def find_method(name: str) -> Method:
     return method
 
 
-def _terms(similarity: FloatArray, densities: FaceDensities | None) -> PairTerms:
-    if densities is None:
-        return PairTerms(similarity)
-    pairs = len(similarity)
-    if densities.log_density.shape != (2 * pairs,):
-        raise ValueError(f"{pairs} pairs need densities of {2 * pairs} faces, not {densities.log_density.shape}.")
-    return PairTerms(similarity, densities.log_density[:pairs], densities.log_density[pairs:])
+def _sides(terms: FaceTerms, pairs: int) -> tuple[FaceTerms, FaceTerms]:
+    def half(start: int) -> Callable[[Floats], Floats]:
+        def take(term: Floats) -> Floats:
+            if term.shape != (2 * pairs,):
+                raise ValueError(f"{pairs} pairs need the terms of {2 * pairs} faces, not of {term.shape}.")
+            return term[start : start + pairs]
+
+        return take
+
+    return terms.map(half(0)), terms.map(half(pairs))
 
 
-def _cosine(terms: PairTerms, parameters: Parameters) -> FloatArray:  # noqa: ARG001 - every method has this signature
-    return terms.similarity
+def _known(term: Floats | None, name: str) -> Floats:
+    if term is None:
+        raise ValueError(f"The method needs the {name} of both sides.")
+    return term
 
 
-def _ida(terms: PairTerms, parameters: Parameters) -> FloatArray:
-    if terms.log_density_probe is None or terms.log_density_reference is None:
-        raise ValueError("The DAO score needs the densities of both sides.")
+def _dao_score(similarity: FloatArray, probe: FaceTerms, reference: FaceTerms, parameters: Parameters) -> FloatArray:
     return dao(
-        terms.similarity,
-        terms.log_density_probe,
-        terms.log_density_reference,
+        similarity,
+        _known(probe.log_density, "density"),
+        _known(reference.log_density, "density"),
         tau=parameters.tau,
         strength=parameters.strength,
     )
+
+
+def _cosine(similarity: Floats, probe: FaceTerms, reference: FaceTerms, parameters: Parameters) -> Floats:  # noqa: ARG001 - every method has this signature
+    return similarity
+
+
+def _ida(similarity: Floats, probe: FaceTerms, reference: FaceTerms, parameters: Parameters) -> Floats:
+    return log_dao(
+        similarity,
+        _known(probe.log_density, "density"),
+        _known(reference.log_density, "density"),
+        tau=parameters.tau,
+        strength=parameters.strength,
+    )
+
+
+def _csls(similarity: Floats, probe: FaceTerms, reference: FaceTerms, parameters: Parameters) -> Floats:  # noqa: ARG001 - every method has this signature
+    # Conneau et al. 2018, "Word translation without parallel data": 2 cos(x, y) - r_k(x) - r_k(y).
+    crowding = _known(probe.support_mean, "support mean") + _known(reference.support_mean, "support mean")
+    return 2 * similarity - crowding
+
+
+def _s_norm(similarity: Floats, probe: FaceTerms, reference: FaceTerms, parameters: Parameters) -> Floats:  # noqa: ARG001 - every method has this signature
+    # Kenny 2010: the mean of the two z-scores, each side's against its similarities to all anchors.
+    return 0.5 * (_z(similarity, probe.cohort_mean, probe.cohort_spread)) + 0.5 * (
+        _z(similarity, reference.cohort_mean, reference.cohort_spread)
+    )
+
+
+def _as_norm(similarity: Floats, probe: FaceTerms, reference: FaceTerms, parameters: Parameters) -> Floats:  # noqa: ARG001 - every method has this signature
+    # Matejka et al. 2017: as s-norm, each side's statistics taken over the anchors nearest to it alone.
+    return 0.5 * (_z(similarity, probe.nearest_mean, probe.nearest_spread)) + 0.5 * (
+        _z(similarity, reference.nearest_mean, reference.nearest_spread)
+    )
+
+
+def _z(similarity: Floats, mean: Floats | None, spread: Floats | None) -> Floats:
+    z: Floats = (similarity - _known(mean, "cohort mean")) / _known(spread, "cohort spread")
+    return z
 
 
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
         method.name: method
         for method in (
-            Method(name="cosine", needs_density=False, combine=_cosine),
-            Method(name="ida-r", needs_density=True, combine=_ida),
+            Method("cosine", Need.NOTHING, "linear", _cosine),
+            Method("ida-r", Need.SUPPORT, "log", _ida, ("k", "tau", "strength", "guard")),
+            Method("csls", Need.SUPPORT, "linear", _csls, ("k", "guard")),
+            Method("s-norm", Need.COHORT, "linear", _s_norm, ("guard",)),
+            Method("as-norm", Need.NEAREST, "linear", _as_norm, ("cohort", "guard")),
         )
     }
 )

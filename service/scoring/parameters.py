@@ -1,18 +1,23 @@
-"""The three numbers that the DAO score depends on besides the faces."""
+"""The numbers that scores depend on besides the faces and the anchors."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """Parameters of Eq. 4; the defaults are the paper's.
+    """Parameters of every method; those of Eq. 4 are the paper's by default.
 
     Attributes:
         k: anchors in a support set, 1 or more.
         tau: inverse temperature of the similarities, above 0.
         strength: exponent of the summed densities, 0 or more; 1 is Eq. 4 and 0 leaves the cosine's order.
+        cohort: anchors nearest to a face whose mean and spread as-norm takes; all of them where there are fewer.
+            300 is what speaker verification, where the method is at home, uses.
+        guard: anchors at least this similar to a face are taken for its own person and left out; None leaves out none.
     """
 
     k: int = 10
     tau: float = 1.0
     strength: float = 1.0
+    cohort: int = 300
+    guard: float | None = None

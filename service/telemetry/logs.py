@@ -4,6 +4,7 @@ import logging
 import sys
 from contextvars import ContextVar
 
+from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
@@ -28,6 +29,7 @@ def configure_logging(level: str) -> None:
         JsonFormatter(
             "{asctime}{levelname}{name}{message}{request_id}",
             style="{",
+            reserved_attrs=[*RESERVED_ATTRS, "color_message"],  # uvicorn's, with escape codes
             rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
         )
     )

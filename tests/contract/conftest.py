@@ -41,12 +41,18 @@ def bundle(tmp_path, settings):
     return tmp_path / "bundle"
 
 
+def serving(settings, bundle, session, change=lambda snapshot: snapshot):
+    """A client of an application that serves a bundle, its snapshot changed."""
+
+    def load(settings):
+        pipeline = fake_pipeline(settings, session)
+        snapshot = load_snapshot(bundle, backbone_id=pipeline.backbone_id, device="cpu", generation=1)
+        return Loaded(pipeline, Registry(change(snapshot)))
+
+    return TestClient(create_app(settings, load), raise_server_exceptions=False)
+
+
 @pytest.fixture
 def client(settings, bundle, backbone_session):
-    def load(settings):
-        pipeline = fake_pipeline(settings, backbone_session)
-        snapshot = load_snapshot(bundle, backbone_id=pipeline.backbone_id, device="cpu", generation=1)
-        return Loaded(pipeline, Registry(snapshot))
-
-    with TestClient(create_app(settings, load), raise_server_exceptions=False) as client:
+    with serving(settings, bundle, backbone_session) as client:
         yield client

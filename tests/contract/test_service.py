@@ -21,7 +21,7 @@ def test_info_tells_what_is_served(client):
     assert info["anchor_set"]["k"] == 10
     assert info["anchor_set"]["generation"] == 1
     assert info["model"]["dimension"] == 32
-    assert info["methods"] == ["cosine", "ida-r"]
+    assert info["methods"] == ["as-norm", "cosine", "csls", "ida-r", "s-norm"]
     assert info["limits"]["max_image_pixels"] == 40_000_000
     assert info["device"]["provider"] == "FakeExecutionProvider"
 

@@ -10,6 +10,7 @@ from service.bundle.create import create_bundle
 from service.bundle.manifest import MANIFEST_NAME
 from service.bundle.reader import read_bundle
 from service.errors import BundleInvalid, BundleMismatch
+from service.scoring.methods import METHODS
 
 
 def npy(array):
@@ -30,7 +31,7 @@ def test_read_bundle_gives_back_what_was_written(tmp_path, unit_rows, facts, emb
     assert np.linalg.norm(read.anchors.embeddings, axis=1) == pytest.approx(1.0, abs=1e-6)
     assert read.anchors.anchor_set_id == read.manifest.anchor_set_id
     assert read.golden.probes.shape == read.golden.references.shape == (16, 16)
-    assert set(read.golden.scores) == {"cosine", "ida-r"}
+    assert set(read.golden.scores) == set(METHODS)
 
 
 def test_read_bundle_made_for_another_backbone_is_refused(bundle, backbone_id):
@@ -141,7 +142,7 @@ def test_read_bundle_with_parameters_other_than_its_golden_scores_is_refused(bun
         ({"cosine": [0.1], "ida-r": [0.1, 0.2]}, "same pairs"),
         ({"cosine": []}, "same pairs"),
         ({"cosine": ["much"]}, "scores.cosine"),
-        ({"csls": [0.5] * 16}, "does not know: csls"),
+        ({"euclid": [0.5] * 16}, "does not know: euclid"),
     ],
 )
 def test_read_bundle_with_wrong_golden_scores_is_refused(bundle, backbone_id, replace_part, scores, reason):

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from service.anchors.anchor_set import AnchorSet
+from service.anchors.face_terms import TermFinder
 from service.anchors.faiss_search import FaissSearch
 from service.bundle.golden import check_golden, make_golden
 from service.bundle.snapshot import load_snapshot
 from service.bundle.synthetic_crop import synthetic_crop
+from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
 
 
@@ -25,7 +27,7 @@ def test_check_golden_of_an_unchanged_service_passes(snapshot, embed):
 
     assert report.passed
     assert report.pairs == 16
-    assert report.score_drift == pytest.approx({"cosine": 0.0, "ida-r": 0.0}, abs=1e-6)
+    assert report.score_drift == pytest.approx(dict.fromkeys(METHODS, 0.0), abs=1e-5)
     assert report.crop_similarity == pytest.approx(1.0)
     assert report.as_dict()["golden_pairs"] == 16
 
@@ -46,13 +48,13 @@ def test_check_golden_with_a_backbone_that_drifted_fails(snapshot, embed):
 
     assert not report.passed
     assert report.crop_similarity < 0.999
-    assert report.score_drift == pytest.approx({"cosine": 0.0, "ida-r": 0.0}, abs=1e-6)
+    assert report.score_drift == pytest.approx(dict.fromkeys(METHODS, 0.0), abs=1e-5)
 
 
 def test_check_golden_with_anchors_that_drifted_fails(snapshot, embed, unit_rows):
     other = AnchorSet.from_stored(unit_rows(60), snapshot.anchors.backbone_id)
 
-    report = check_golden(replace(snapshot, anchors=other, search=FaissSearch(other)), embed)
+    report = check_golden(replace(snapshot, anchors=other, term_finder=TermFinder(other, FaissSearch(other))), embed)
 
     assert not report.passed
     assert report.score_drift["ida-r"] > 1e-2

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 from service.errors import UnknownMethod
-from service.scoring.density import face_densities
+from service.scoring.density import log_density
 from service.scoring.methods import METHODS, find_method
 from service.scoring.parameters import Parameters
+from service.scoring.terms import FaceTerms
 
 PROBES = np.array([[1.0, 0.0], [1.0, 0.0]])
 REFERENCES = np.array([[0.0, 1.0], [0.6, 0.8]])
 # Two probes, then two references, each with two anchors.
-DENSITIES = face_densities([[0.0, 0.0], [0.5, 0.5], [0.0, 0.0], [0.5, 0.5]], 1.0)
+DENSITIES = FaceTerms(log_density=log_density([[0.0, 0.0], [0.5, 0.5], [0.0, 0.0], [0.5, 0.5]], 1.0))
 
 
 def test_parameters_by_default_are_the_papers():
@@ -21,7 +22,7 @@ def test_parameters_by_default_are_the_papers():
 
 
 def test_find_method_of_every_listed_name_gives_it():
-    assert [find_method(name).name for name in METHODS] == ["cosine", "ida-r"]
+    assert [find_method(name).name for name in METHODS] == ["cosine", "ida-r", "csls", "s-norm", "as-norm"]
 
 
 def test_find_method_of_an_unknown_name_lists_the_known_ones():
@@ -61,35 +62,93 @@ def test_ida_r_uses_the_strength_it_is_given():
 
 
 def test_ida_r_without_densities_is_refused():
-    with pytest.raises(ValueError, match="ida-r needs the densities"):
+    with pytest.raises(ValueError, match="needs the density"):
         find_method("ida-r").score(PROBES, REFERENCES, None, Parameters())
 
 
-def test_densities_of_another_number_of_faces_are_refused():
-    with pytest.raises(ValueError, match="2 pairs need densities of 4 faces"):
-        find_method("ida-r").score(PROBES, REFERENCES, face_densities([[0.0, 0.1]] * 3, 1.0), Parameters(k=2))
+def test_terms_of_another_number_of_faces_are_refused():
+    with pytest.raises(ValueError, match="2 pairs need the terms of 4 faces"):
+        find_method("ida-r").score(PROBES, REFERENCES, FaceTerms(log_density=np.zeros(3)), Parameters(k=2))
 
 
-@pytest.mark.parametrize("name", ["cosine", "ida-r"])
+def test_csls_of_a_pair_by_hand():
+    terms = FaceTerms(support_mean=np.array([0.1, 0.2, 0.3, 0.4]))
+
+    # 2 * 0 - 0.1 - 0.3, then 2 * 0.6 - 0.2 - 0.4.
+    assert find_method("csls").score(PROBES, REFERENCES, terms, Parameters()).score == pytest.approx([-0.4, 0.6])
+
+
+def test_s_norm_of_a_pair_by_hand():
+    terms = FaceTerms(cohort_mean=np.array([0.1, 0.2, 0.0, 0.1]), cohort_spread=np.array([0.1, 0.1, 0.2, 0.5]))
+
+    # ((0 - 0.1) / 0.1 + 0 / 0.2) / 2, then ((0.6 - 0.2) / 0.1 + (0.6 - 0.1) / 0.5) / 2.
+    assert find_method("s-norm").score(PROBES, REFERENCES, terms, Parameters()).score == pytest.approx([-0.5, 2.5])
+
+
+def test_as_norm_takes_the_nearest_anchors_statistics():
+    terms = FaceTerms(
+        cohort_mean=np.full(4, 9.0),
+        cohort_spread=np.full(4, 9.0),
+        nearest_mean=np.full(4, 0.2),
+        nearest_spread=np.full(4, 0.1),
+    )
+
+    assert find_method("as-norm").score(PROBES, REFERENCES, terms, Parameters()).score == pytest.approx([-2.0, 4.0])
+
+
+@pytest.mark.parametrize(("name", "term"), [("csls", "support mean"), ("s-norm", "cohort"), ("as-norm", "cohort")])
+def test_method_without_its_terms_is_refused(name, term):
+    with pytest.raises(ValueError, match=term):
+        find_method(name).score(PROBES, REFERENCES, DENSITIES, Parameters())
+
+
+def random_terms(rng_rows, faces):
+    support = rng_rows(faces, 4)
+    return FaceTerms(
+        log_density=log_density(support, 3.0),
+        support_mean=support.mean(axis=1),
+        cohort_mean=support[:, 0] / 10,
+        cohort_spread=np.abs(support[:, 1]) + 0.1,
+        nearest_mean=support[:, 2],
+        nearest_spread=np.abs(support[:, 3]) + 0.1,
+    )
+
+
+@pytest.mark.parametrize("name", METHODS)
 def test_score_of_a_batch_equals_its_pairs_one_by_one(rng_rows, name):
-    probes, references, support = rng_rows(6, 32), rng_rows(6, 32), rng_rows(12, 4)
+    probes, references, terms = rng_rows(6, 32), rng_rows(6, 32), random_terms(rng_rows, 12)
     method, parameters = find_method(name), Parameters(k=4, tau=3.0, strength=0.5)
 
-    batch = method.score(probes, references, face_densities(support, 3.0), parameters)
+    batch = method.score(probes, references, terms, parameters)
     single = [
-        method.score(probes[i : i + 1], references[i : i + 1], face_densities(support[[i, 6 + i]], 3.0), parameters)
+        method.score(
+            probes[i : i + 1], references[i : i + 1], terms.map(lambda term, i=i: term[[i, 6 + i]]), parameters
+        )
         for i in range(6)
     ]
 
     assert batch.score == pytest.approx([one.score[0] for one in single], rel=1e-12)
 
 
-@pytest.mark.parametrize("name", ["cosine", "ida-r"])
+@pytest.mark.parametrize("name", METHODS)
 def test_score_swapped_sides_is_equal_to_the_bit(rng_rows, name):
-    probes, references, support = rng_rows(6, 32), rng_rows(6, 32), rng_rows(12, 4)
+    probes, references, terms = rng_rows(6, 32), rng_rows(6, 32), random_terms(rng_rows, 12)
     method, parameters = find_method(name), Parameters(k=4)
 
-    forward = method.score(probes, references, face_densities(support, 1.0), parameters)
-    backward = method.score(references, probes, face_densities(np.roll(support, 6, axis=0), 1.0), parameters)
+    forward = method.score(probes, references, terms, parameters)
+    backward = method.score(references, probes, terms.map(lambda term: np.roll(term, 6)), parameters)
 
     assert np.array_equal(forward.score, backward.score)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_score_follows_what_is_combined(rng_rows, name):
+    probes, references, terms = rng_rows(40, 32), rng_rows(40, 32), random_terms(rng_rows, 80)
+    method, parameters = find_method(name), Parameters(k=4, tau=3.0, strength=0.5)
+    first, second = terms.map(lambda term: term[:40]), terms.map(lambda term: term[40:])
+
+    scores = method.score(probes, references, terms, parameters)
+    combined = method.combine(scores.similarity, first, second, parameters)
+
+    assert np.array_equal(np.argsort(scores.score), np.argsort(combined))
+    assert (np.log(scores.score) if method.scale == "log" else scores.score) == pytest.approx(combined)

@@ -1,0 +1,68 @@
+"""The terms of faces among an anchor set: one search, or none, gives all that a method combines."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.anchors.anchor_set import AnchorSet
+from service.anchors.search import FloatArray, Search
+from service.scoring.cohort import Cohort, mean_and_spread
+from service.scoring.density import FaceDensities, face_densities, log_density
+from service.scoring.methods import Need
+from service.scoring.parameters import Parameters
+from service.scoring.support import SupportSimilarities, support_similarities
+from service.scoring.terms import FaceTerms
+
+
+class TermFinder:
+    """Finds how faces lie among the anchors of one set. Never changes; safe to call from several threads."""
+
+    def __init__(self, anchors: AnchorSet, search: Search) -> None:
+        self._search = search
+        self._count = len(anchors)
+        self._cohort = Cohort.of(anchors.embeddings)
+
+    def support(self, embeddings: FloatArray, k: int, guard: float | None) -> SupportSimilarities:
+        """Return the similarities of faces to their nearest anchors; see ``support_similarities``.
+
+        Raises:
+            DimensionMismatch, InvalidEmbedding, TooFewAnchors, SearchFailed: as ``Search.search`` says.
+            TooFewAnchors: also if the guard leaves fewer than k anchors for a face.
+        """
+        return support_similarities(self._nearest, embeddings, k, count=self._count, guard=guard)
+
+    def terms(self, embeddings: FloatArray, need: Need, parameters: Parameters) -> FaceTerms:
+        """Return the terms that a need names, and those that the same search gives besides.
+
+        Args:
+            embeddings: (n, d) float32, unit norm.
+            need: which terms must be there.
+            parameters: k, tau, cohort and guard.
+
+        Raises:
+            DimensionMismatch, InvalidEmbedding, TooFewAnchors, SearchFailed: as ``support`` says.
+        """
+        if need is Need.NOTHING:
+            return FaceTerms()
+        if need is Need.COHORT:
+            left_out = None if parameters.guard is None else self.support(embeddings, 1, parameters.guard)
+            mean, spread = self._cohort.statistics(embeddings, left_out)
+            return FaceTerms(cohort_mean=mean, cohort_spread=spread)
+        nearest = min(parameters.cohort, self._count) if need is Need.NEAREST else 0
+        found = self.support(embeddings, max(parameters.k, nearest), parameters.guard).similarities
+        support = found[:, : parameters.k]
+        of_support = FaceTerms(
+            log_density=log_density(support, parameters.tau), support_mean=np.asarray(np.mean(support, axis=1))
+        )
+        if not nearest:
+            return of_support
+        mean, spread = mean_and_spread(found[:, :nearest])
+        return replace(of_support, nearest_mean=mean, nearest_spread=spread)
+
+    def densities(self, embeddings: FloatArray, parameters: Parameters) -> FaceDensities:
+        """Return the densities of faces (n, d); arguments and errors as for ``terms``."""
+        return face_densities(self.support(embeddings, parameters.k, parameters.guard).similarities, parameters.tau)
+
+    def _nearest(self, embeddings: FloatArray, k: int) -> NDArray[np.float32]:
+        return self._search.search(embeddings, k).similarities

@@ -1,0 +1,158 @@
+"""The part of a bundle that says what its scores mean: its form on disk, and what it is bound to."""
+
+from dataclasses import asdict
+from typing import Annotated, Literal, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from service.bundle.manifest import CALIBRATION, Id, Manifest
+from service.bundle.writer import PartContent, json_content
+from service.errors import BundleInvalid
+from service.scoring.calibration import (
+    Calibrations,
+    FmrCurve,
+    InputForm,
+    MethodCalibration,
+    OperatingPoint,
+    Quality,
+)
+from service.scoring.methods import METHODS
+from service.scoring.parameters import Parameters
+
+Rate = Annotated[float, Field(gt=0, le=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Log10Rate = Annotated[float, Field(le=0, allow_inf_nan=False)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class _Point(_Strict):
+    name: str
+    fmr: Rate
+    threshold: Number
+    quality: Quality
+    fmr_low: Share
+    fmr_high: Share
+    fnmr: Share
+    fnmr_low: Share
+    fnmr_high: Share
+    false_matches: Count
+    non_mated_pairs: Count
+    mated_pairs: Count
+    people: Count
+    identity_pairs: Count
+
+
+class _Curve(_Strict):
+    scores: list[Number] = Field(min_length=2)
+    log10_fmr: list[Log10Rate]
+    log10_low: list[Log10Rate]
+    log10_high: list[Log10Rate]
+    shown_down_to: Rate
+
+    @model_validator(mode="after")
+    def _decreases(self) -> Self:
+        if not len(self.scores) == len(self.log10_fmr) == len(self.log10_low) == len(self.log10_high):
+            raise ValueError("every score needs a rate and both ends of its interval")
+        if np.any(np.diff(self.scores) <= 0) or np.any(np.diff(self.log10_fmr) >= 0):
+            raise ValueError("the scores must increase and the rates decrease")
+        return self
+
+
+class _Parameters(_Strict):
+    k: int = Field(ge=1)
+    tau: float = Field(gt=0, allow_inf_nan=False)
+    strength: float = Field(ge=0, allow_inf_nan=False)
+    cohort: int = Field(ge=1)
+    guard: float | None
+
+
+class _Method(_Strict):
+    method: str
+    parameters: _Parameters
+    input_form: InputForm
+    curve: _Curve
+    points: list[_Point]
+
+
+class _Document(_Strict):
+    """What the part says; the parameters that each method is bound to stand with the method."""
+
+    format: Literal[1]
+    pipeline_id: Id
+    anchor_set_id: Id
+    head_sha256: None
+    population: str
+    methods: list[_Method] = Field(min_length=1)
+
+
+def calibration_content(calibrations: Calibrations, manifest: Manifest) -> PartContent:
+    """Return the part that holds calibrations of a bundle's scores, bound to its pipeline and anchors."""
+    methods = []
+    for found in calibrations.methods:
+        curve = asdict(found.curve)
+        methods.append(
+            {
+                "method": found.method,
+                "parameters": asdict(found.parameters),
+                "input_form": found.input_form,
+                "curve": {name: value.tolist() if hasattr(value, "tolist") else value for name, value in curve.items()},
+                "points": [asdict(point) for point in found.points],
+            }
+        )
+    document = _Document.model_validate(
+        {
+            "format": 1,
+            "pipeline_id": calibrations.pipeline_id or manifest.pipeline_id,
+            "anchor_set_id": manifest.anchor_set_id,
+            "head_sha256": None,
+            "population": calibrations.population,
+            "methods": methods,
+        }
+    )
+    return json_content(f"{CALIBRATION}.json", document.model_dump(mode="json"))
+
+
+def parse_calibrations(content: bytes, manifest: Manifest) -> Calibrations:
+    """Read calibrations.
+
+    Raises:
+        BundleInvalid: if they are none, or those of other anchors than the manifest's.
+    """
+    try:
+        document = _Document.model_validate_json(content)
+    except ValidationError as error:
+        reasons = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        raise BundleInvalid(
+            f"The bundle's calibration cannot be read: {reasons}. Calibrate the bundle again."
+        ) from error
+    if document.anchor_set_id != manifest.anchor_set_id:
+        raise BundleInvalid("The bundle's calibration is that of other anchors. Calibrate the bundle again.")
+    unknown = [found.method for found in document.methods if found.method not in METHODS]
+    if unknown:
+        raise BundleInvalid(
+            f"The bundle is calibrated for methods that this version does not know: {', '.join(unknown)}. Serve it "
+            "with the version that its manifest names, or calibrate it again."
+        )
+    return Calibrations(document.population, tuple(_method(found) for found in document.methods), document.pipeline_id)
+
+
+def _method(found: _Method) -> MethodCalibration:
+    return MethodCalibration(
+        method=found.method,
+        parameters=Parameters(**found.parameters.model_dump()),
+        input_form=found.input_form,
+        curve=FmrCurve(
+            scores=np.array(found.curve.scores),
+            log10_fmr=np.array(found.curve.log10_fmr),
+            log10_low=np.array(found.curve.log10_low),
+            log10_high=np.array(found.curve.log10_high),
+            shown_down_to=found.curve.shown_down_to,
+        ),
+        points=tuple(OperatingPoint(**point.model_dump()) for point in found.points),
+    )

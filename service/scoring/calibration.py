@@ -1,0 +1,204 @@
+"""What was measured about one method's scores: the false-match rate of each, and thresholds for decisions.
+
+Nothing is measured here, and no threshold stands in code: all numbers come with the bundle.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.errors import UnknownOperatingPoint
+from service.scoring.methods import Scale, find_method
+from service.scoring.parameters import Parameters
+
+FloatArray = NDArray[np.float64]
+Quality = Literal["measured", "wide", "extrapolated"]
+InputForm = Literal["photo", "crop", "embedding"]
+
+
+@dataclass(frozen=True, slots=True)
+class StatedFmr:
+    """The false-match rate of a score: how many pairs of different people score at least so much.
+
+    Attributes:
+        fmr: the rate, above 0.
+        low: lower end of its 95 % interval.
+        high: upper end.
+        extrapolated: whether it lies beyond what the calibration pairs can show.
+    """
+
+    fmr: float
+    low: float
+    high: float
+    extrapolated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingPoint:
+    """A named threshold with what was measured of it.
+
+    Attributes:
+        name: as requests call it, such as "fmr_1e-4".
+        fmr: the false-match rate it is meant for.
+        threshold: a score of at least this much is a match.
+        quality: "measured" where the pairs show the rate, "wide" where they show its order, else "extrapolated".
+        fmr_low: lower end of the 95 % interval of its false-match rate.
+        fmr_high: upper end.
+        fnmr: false non-match rate on the calibration people, undetected faces counted as non-matches.
+        fnmr_low: lower end of its 95 % interval.
+        fnmr_high: upper end.
+        false_matches: how many non-mated calibration pairs reach the threshold.
+        non_mated_pairs: how many there were.
+        mated_pairs: number of mated pairs.
+        people: number of people.
+        identity_pairs: number of pairs of people.
+    """
+
+    name: str
+    fmr: float
+    threshold: float
+    quality: Quality
+    fmr_low: float
+    fmr_high: float
+    fnmr: float
+    fnmr_low: float
+    fnmr_high: float
+    false_matches: int
+    non_mated_pairs: int
+    mated_pairs: int
+    people: int
+    identity_pairs: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FmrCurve:
+    """False-match rate against score: continuous, strictly decreasing from 1 to its floor, and never 0.
+
+    Attributes:
+        scores: (m,) float64, increasing; logarithms where the method's scale is "log".
+        log10_fmr: (m,) float64, decreasing; straight lines between the knots.
+        log10_low: (m,) float64, lower ends of the 95 % intervals.
+        log10_high: (m,) float64, upper ends.
+        shown_down_to: the smallest rate that the calibration pairs show; below it, the curve is extrapolated.
+    """
+
+    scores: FloatArray
+    log10_fmr: FloatArray
+    log10_low: FloatArray
+    log10_high: FloatArray
+    shown_down_to: float
+
+    def at(self, score: float) -> StatedFmr:
+        """Return the rate of a score on the curve's own scale; beyond the last knot it stays at the floor."""
+        fmr, low, high = (
+            10.0 ** float(np.interp(score, self.scores, values))
+            for values in (self.log10_fmr, self.log10_low, self.log10_high)
+        )
+        return StatedFmr(fmr=fmr, low=min(low, fmr), high=max(high, fmr), extrapolated=fmr < self.shown_down_to)
+
+    def score_of(self, fmr: float) -> float:
+        """Return the score of a rate, on the curve's own scale."""
+        return float(np.interp(-math.log10(fmr), -self.log10_fmr, self.scores))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MethodCalibration:
+    """The calibration of one method for one form of input.
+
+    Attributes:
+        method: name of the method.
+        parameters: those that gave the scores.
+        input_form: what the calibration embeddings were made from.
+        curve: false-match rate against score.
+        points: the operating points.
+    """
+
+    method: str
+    parameters: Parameters
+    input_form: InputForm
+    curve: FmrCurve
+    points: tuple[OperatingPoint, ...]
+
+    def fmr_at_score(self, score: float) -> StatedFmr:
+        """Return the false-match rate that a score of this method stands for."""
+        return self.curve.at(_on_scale(score, find_method(self.method).scale))
+
+    def point(self, name: str) -> OperatingPoint:
+        """Return the operating point of a name.
+
+        Raises:
+            UnknownOperatingPoint: listing the names there are.
+        """
+        for point in self.points:
+            if point.name == name:
+                return point
+        raise UnknownOperatingPoint(
+            f"There is no operating point {name!r}. Ask for one of: {', '.join(point.name for point in self.points)}."
+        )
+
+    def threshold(self, name: str) -> float:
+        """Return the score that decides at an operating point: at least so much is a match; raises as ``point``."""
+        return self.point(name).threshold
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibrations:
+    """All that a bundle was calibrated for.
+
+    Attributes:
+        population: who the calibration people were, in the words of those who chose them.
+        methods: the calibrations.
+        pipeline_id: the pipeline that embedded them; None for any.
+    """
+
+    population: str
+    methods: tuple[MethodCalibration, ...]
+    pipeline_id: str | None = None
+
+    def find(
+        self,
+        method: str,
+        forms: tuple[InputForm, InputForm],
+        parameters: Parameters,
+        pipeline_id: str | None = None,
+    ) -> MethodCalibration | str:
+        """Return the calibration that holds for a pair's scores, or the reason why none does.
+
+        Args:
+            method: name of the method.
+            forms: what the probe and the reference are.
+            parameters: those in force.
+            pipeline_id: the pipeline that embedded the pair; None where it is not known.
+        """
+        if None not in (pipeline_id, self.pipeline_id) and pipeline_id != self.pipeline_id:
+            return (
+                f"the bundle was calibrated with the pipeline {self.pipeline_id}, and {pipeline_id} is served: "
+                "calibrate it with the model pack that is served"
+            )
+        of_method = [found for found in self.methods if found.method == method]
+        if not of_method:
+            return f"the bundle was not calibrated for the method {method}"
+        of_form = [found for found in of_method if forms == (found.input_form, found.input_form)]
+        if not of_form:
+            known = " and ".join(sorted({f"two {found.input_form}s" for found in of_method}))
+            return f"the bundle was calibrated for {known}, not for a {forms[0]} against a {forms[1]}"
+        wanted = relevant(method, parameters)
+        for found in of_form:
+            if relevant(method, found.parameters) == wanted:
+                return found
+        return f"the parameters in force are not those that {method} was calibrated with"
+
+
+def relevant(method: str, parameters: Parameters) -> dict[str, float | None]:
+    """Return the parameters, by name, that a method's scores depend on."""
+    names = find_method(method).parameters
+    return {name: getattr(parameters, name) for name in names}
+
+
+def _on_scale(score: float, scale: Scale) -> float:
+    if scale == "linear":
+        return score
+    return math.log(score) if score > 0 else -math.inf

@@ -1,0 +1,11 @@
+"""The use cases: a pair of faces in, a scored answer out; one face in, its embedding out.
+
+Every call takes one snapshot of what is served and uses it throughout, and its answer names it. This room computes and
+knows nothing of HTTP; it is called from worker threads.
+"""
+
+from service.verifier.inputs import Crop, Embedding, FaceInput, Photo
+from service.verifier.results import Density, EmbeddedFace, Verification
+from service.verifier.verifier import Verifier
+
+__all__ = ["Crop", "Density", "EmbeddedFace", "Embedding", "FaceInput", "Photo", "Verification", "Verifier"]

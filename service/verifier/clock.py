@@ -1,0 +1,31 @@
+"""The time that each stage of one call takes."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from service.telemetry import Metrics
+
+
+class Clock:
+    """Adds up the milliseconds of each stage of one call; the stages that did not run stay at 0."""
+
+    def __init__(self) -> None:
+        self._started = time.perf_counter()
+        self.timings_ms = dict.fromkeys(("decode", "detect", "align", "embed", "search", "score"), 0.0)
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        """Add the time of the context to a stage."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.timings_ms[stage] += (time.perf_counter() - started) * 1000
+
+    def stop(self, metrics: Metrics) -> dict[str, float]:
+        """Add the stage ``total``, report every stage, and return the milliseconds by stage."""
+        self.timings_ms["total"] = (time.perf_counter() - self._started) * 1000
+        for stage, milliseconds in self.timings_ms.items():
+            metrics.stage_seconds.labels(stage).observe(milliseconds / 1000)
+        return self.timings_ms

@@ -1,0 +1,70 @@
+"""What the use cases answer."""
+
+from dataclasses import dataclass
+
+from service.bundle.snapshot import Snapshot
+from service.faces.types import AlignedFace, FloatArray
+from service.scoring.decision import Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class Density:
+    """How crowded one face's neighbourhood is.
+
+    Attributes:
+        density: the paper's F, lower is more crowded.
+        crowding: log(1/(k F))/tau, in cosine units, higher is more crowded.
+    """
+
+    density: float
+    crowding: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """A scored pair.
+
+    Attributes:
+        similarity: cosine of the two embeddings, in [-1, 1].
+        score: the asked method's score.
+        dao_score: Eq. 4's score at the bundle's strength, None where the density is not known.
+        method: the method that gave ``score``.
+        operating_point: name of the asked operating point, None where none was asked.
+        judgement: what ``score`` means.
+        cosine_judgement: what ``similarity`` means, by the calibration of plain cosine.
+        densities: of probe and reference, None where the method needs none.
+        faces: of probe and reference, None for a side that was no photograph.
+        snapshot: what was served when the pair was scored.
+        timings_ms: milliseconds by stage, both sides together.
+    """
+
+    similarity: float
+    score: float
+    dao_score: float | None
+    method: str
+    operating_point: str | None
+    judgement: Judgement
+    cosine_judgement: Judgement
+    densities: tuple[Density, Density] | None
+    faces: tuple[AlignedFace | None, AlignedFace | None]
+    snapshot: Snapshot
+    timings_ms: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedFace:
+    """One embedded face.
+
+    Attributes:
+        embedding: (d,) float32, unit norm.
+        density: its density among the anchors.
+        face: the chosen face, None where the input was no photograph.
+        snapshot: what was served when the density was computed.
+        timings_ms: milliseconds by stage.
+    """
+
+    embedding: FloatArray
+    density: Density
+    face: AlignedFace | None
+    snapshot: Snapshot
+    timings_ms: dict[str, float]

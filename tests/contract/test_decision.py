@@ -1,0 +1,129 @@
+"""What a score means over HTTP: decisions, thresholds, false-match rates, and the reasons for having none."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from conftest import serving
+from fakes import DIMENSION, picture
+
+from service.scoring.calibration import Calibrations, FmrCurve, MethodCalibration, OperatingPoint
+from service.scoring.parameters import Parameters
+
+
+def curve(scores):
+    """10 % at the first score, 1e-5 at the last."""
+    rates = np.array([0.0, -1.0, -5.0])
+    knots = np.array([scores[0] - 1, *scores])
+    return FmrCurve(knots, rates, rates - 0.5, np.minimum(rates + 0.5, 0), shown_down_to=1e-3)
+
+
+def point(name, fmr, threshold):
+    return OperatingPoint(
+        name=name, fmr=fmr, threshold=threshold, quality="measured", fmr_low=fmr / 2, fmr_high=fmr * 2, fnmr=0.1,
+        fnmr_low=0.05, fnmr_high=0.2, false_matches=10, non_mated_pairs=1000, mated_pairs=100, people=50,
+        identity_pairs=1225,
+    )  # fmt: skip
+
+
+COSINE = MethodCalibration(
+    "cosine", Parameters(), "photo", curve([0.2, 0.8]), (point("fmr_1e-2", 1e-2, 0.3), point("fmr_1e-3", 1e-3, 0.4))
+)
+# ida-r of random 32-d anchors: exp(s)(F1 + F2) lies near 0.15 * exp(s); its curve is on the log of the score.
+IDA = MethodCalibration("ida-r", Parameters(), "photo", curve([-2.5, -0.5]), (point("fmr_1e-2", 1e-2, 0.3),))
+
+
+@pytest.fixture
+def calibrated(settings, bundle, backbone_session):
+    calibrations = Calibrations("fifty people made up for a test", (COSINE, IDA))
+    with serving(
+        settings, bundle, backbone_session, lambda served: dataclasses.replace(served, calibrations=calibrations)
+    ) as client:
+        yield client
+
+
+def verify(client, probe=1, reference=1, **form):
+    return client.post("/verify", files={"probe": picture(seed=probe), "reference": picture(seed=reference)}, data=form)
+
+
+def test_decision_at_an_operating_point_compares_with_its_threshold(calibrated):
+    same = verify(calibrated, 1, 1, method="cosine", operating_point="fmr_1e-2").json()
+    assert (same["decision"], same["threshold"], same["operating_point"]) == ("match", 0.3, "fmr_1e-2")
+    assert same["no_decision_reason"] is None
+    other = min(
+        (verify(calibrated, 1, seed, method="cosine", operating_point="fmr_1e-2").json() for seed in range(2, 12)),
+        key=lambda answer: answer["score"],
+    )
+    assert other["score"] < 0.3
+    assert other["decision"] == "non_match"
+
+
+def test_decision_of_the_asked_method_has_cosine_beside_it(calibrated):
+    answer = verify(calibrated, method="ida-r", operating_point="fmr_1e-2").json()
+    assert answer["decision"] == ("match" if answer["score"] >= 0.3 else "non_match")
+    assert answer["cosine"]["score"] == answer["similarity"]
+    assert (answer["cosine"]["decision"], answer["cosine"]["threshold"]) == ("match", 0.3)
+    assert answer["cosine"]["fmr_at_score"] < 1e-5 * 1.001
+
+
+def test_fmr_at_score_follows_the_curve_and_says_when_it_is_extrapolated(calibrated):
+    answer = verify(calibrated, method="ida-r").json()
+    expected = 10 ** np.interp(math.log(answer["score"]), [-3.5, -2.5, -0.5], [0, -1, -5])
+    assert answer["fmr_at_score"] == pytest.approx(expected, rel=1e-6)
+    low, high = answer["fmr_interval"]
+    assert low < answer["fmr_at_score"] < high
+    assert answer["extrapolated"] is (answer["fmr_at_score"] < 1e-3)
+
+
+def test_no_operating_point_gives_the_rate_and_no_decision(calibrated):
+    answer = verify(calibrated, method="cosine").json()
+    assert answer["decision"] is None
+    assert answer["threshold"] is None
+    assert answer["fmr_at_score"] is not None
+    assert "operating point" in answer["no_decision_reason"]
+
+
+def test_unknown_operating_point_is_refused_and_lists_the_known(calibrated):
+    response = verify(calibrated, method="cosine", operating_point="strict")
+    assert (response.status_code, response.json()["code"]) == (400, "unknown_operating_point")
+    assert "fmr_1e-3" in response.json()["detail"]
+
+
+def test_point_that_cosine_alone_lacks_leaves_its_decision_out(calibrated, settings, bundle, backbone_session):
+    lacking = dataclasses.replace(COSINE, points=())
+    calibrations = Calibrations("made up", (lacking, IDA))
+    with serving(
+        settings, bundle, backbone_session, lambda served: dataclasses.replace(served, calibrations=calibrations)
+    ) as client:
+        answer = verify(client, method="ida-r", operating_point="fmr_1e-2").json()
+    assert answer["decision"] is not None
+    assert answer["cosine"]["decision"] is None
+    assert "fmr_1e-2" in answer["cosine"]["no_decision_reason"]
+
+
+def test_form_or_method_that_was_not_calibrated_gives_scores_and_the_reason(calibrated):
+    embedding = np.eye(DIMENSION)[0].tolist()
+    body = {"probe": {"embedding": embedding}, "reference": {"embedding": embedding}, "operating_point": "fmr_1e-2"}
+    answer = calibrated.post("/verify", json=body).json()
+    assert answer["similarity"] == pytest.approx(1)
+    assert answer["decision"] is answer["fmr_at_score"] is None
+    assert "embedding" in answer["no_decision_reason"]
+    other = verify(calibrated, method="csls", operating_point="fmr_1e-2").json()
+    assert other["score"] is not None
+    assert other["decision"] is None
+    assert "csls" in other["no_decision_reason"]
+
+
+def test_bundle_without_calibration_gives_scores_and_the_reason(client):
+    answer = verify(client, operating_point="fmr_1e-2").json()
+    assert answer["decision"] is None
+    assert "calibrate" in answer["no_decision_reason"]
+
+
+def test_info_names_the_population_and_the_operating_points(calibrated, client):
+    calibration = calibrated.get("/info").json()["calibration"]
+    assert calibration["population"] == "fifty people made up for a test"
+    methods = {found["method"]: found for found in calibration["methods"]}
+    assert [found["name"] for found in methods["cosine"]["operating_points"]] == ["fmr_1e-2", "fmr_1e-3"]
+    assert client.get("/info").json()["calibration"] is None
