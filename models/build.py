@@ -1,28 +1,32 @@
-"""Building an anchor bundle from a folder of generated faces: detect, align, embed, write."""
+"""Building an anchor bundle: a source's images to embeddings, what is done to them as a set, and the bundle written."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
-from itertools import islice
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from models.image_folder import IMAGE_SUFFIXES, Extraction, ImageFolder, extract_crops, scan
+from models.anchor_crops import Tally, reasons
+from models.anchor_embedding import BATCH_SIZE, embed_source
+from models.anchor_journal import embedding_journal
+from models.anchor_rows import AnchorRows
+from models.anchor_source import AnchorSource
+from models.anchor_steps import AnchorSteps, SetReport, shape_set
+from models.degrade.copies import CopyPlan
+from models.program import created_by
+from models.progress import Stage, unstaged
 from service.bundle.create import BundleFacts, create_bundle
 from service.bundle.writer import refuse_existing
 from service.errors import TooFewAnchors
-from service.faces.types import ImageArray
 from service.pipeline import FacePipeline
 from service.scoring.methods import find_method
 from service.scoring.parameters import Parameters
 
-# Always this many, since the last digits of an embedding depend on the size of the batch it was computed in.
-BATCH_SIZE = 32
+# Items between two points from which an interrupted build can go on; a batch never reaches over one.
+CHECKPOINT_ITEMS = 1024
 
 StoredType = Literal["float16", "float32"]
 
@@ -37,6 +41,8 @@ class BuildOptions:
         stored_type: type in which the embeddings are stored.
         seed: chooses the golden pairs.
         description: what the images are, in the builder's words.
+        plan: which crops are made of each image.
+        steps: what is done to the embeddings as a set.
     """
 
     parameters: Parameters = field(default_factory=Parameters)
@@ -44,6 +50,13 @@ class BuildOptions:
     stored_type: StoredType = "float16"
     seed: int = 0
     description: str = ""
+    plan: CopyPlan = field(default_factory=CopyPlan)
+    steps: AnchorSteps = field(default_factory=AnchorSteps)
+
+    @property
+    def least(self) -> int:
+        """Anchors that a bundle needs: k for a support set, two for a golden pair."""
+        return max(self.parameters.k, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +64,8 @@ class Progress:
     """How far a build is.
 
     Attributes:
-        images: images looked at.
-        total: images there are.
+        images: images (of real faces: people) that are done.
+        total: how many there are.
         anchors: embeddings so far.
         rejected: images without an embedding by reason.
     """
@@ -70,9 +83,10 @@ class Built:
     Attributes:
         bundle_id: its id.
         anchors: how many there are.
-        images: how many were looked at.
+        images: how many were looked at; 0 where the anchors were made from none.
         rejected: images without an anchor by reason.
-        other_files: files below the folder that are no images.
+        other_files: files below the source's folder that are no images.
+        report: what was done to the embeddings as a set.
     """
 
     bundle_id: str
@@ -80,6 +94,7 @@ class Built:
     images: int
     rejected: Mapping[str, int]
     other_files: int
+    report: SetReport
 
 
 def check_build(out: Path, options: BuildOptions) -> None:
@@ -95,143 +110,148 @@ def check_build(out: Path, options: BuildOptions) -> None:
 
 def build_bundle(
     pipeline: FacePipeline,
-    images: Path,
+    source: AnchorSource,
     out: Path,
     options: BuildOptions,
     *,
     workers: int,
-    max_image_bytes: int,
     progress: Callable[[Progress], object] = lambda _: None,
+    stage: Stage = unstaged,
+    checkpoint_items: int = CHECKPOINT_ITEMS,
 ) -> Built:
-    """Embed the largest face of every image below a folder and write the bundle of them.
+    """Embed the largest face of everything a source holds and write the bundle of them.
 
-    The same images, options and pipeline give the same bundle, whatever the number of workers.
+    The same items, options and pipeline give the same bundle, whatever the number of workers and however often the
+    build was interrupted: what was embedded is kept beside ``out`` until the bundle is written.
 
     Args:
         pipeline: the service's own.
-        images: the folder, walked with all that is below it.
+        source: what the anchors are made from.
         out: the bundle's folder; must not exist.
         options: how it is built.
-        workers: threads that decode, detect and align.
-        max_image_bytes: the largest file that is read.
+        workers: threads that read, detect, degrade and align.
         progress: told after every batch.
+        stage: told how far the steps after the embedding are.
+        checkpoint_items: items between two points from which an interrupted build can go on.
 
     Raises:
         BundleExists, BundleNotWritten, UnknownMethod: as ``create_bundle`` says.
-        TooFewAnchors: if there are no images, or fewer than k of them gave an anchor.
+        TooFewAnchors: if there are no images, or fewer than k anchors are left.
+        ImagesNotWritten: if the disk does not take the embeddings on their way.
         InferenceFailed: if a network fails.
     """
     check_build(out, options)
-    folder = scan(images)
-    if len(folder.images) < max(options.parameters.k, 2):
+    if len(source) * options.plan.copies < options.least:
         raise TooFewAnchors(
-            f"There are {len(folder.images)} images ({', '.join(IMAGE_SUFFIXES)}) in {images}, and k = "
-            f"{options.parameters.k} needs as many anchors: add images, or choose a smaller k."
+            f"There are {source.what()}, and k = {options.parameters.k} needs as many anchors: add images, or choose a "
+            "smaller k."
         )
-    tally = _Tally(total=len(folder.images))
+    recipe: JsonValue = None if options.plan.recipe is None else options.plan.recipe.as_json()
+    job = {
+        "source": source.fingerprint(),
+        "recipe": recipe,
+        "copies": options.plan.copies,
+        "seed": options.plan.seed,
+        "pipeline_id": pipeline.pipeline_id,
+        "batch_size": BATCH_SIZE,
+        "checkpoint_items": checkpoint_items,
+    }
+    with embedding_journal(out, job, pipeline.dimension) as journal:
+        for tally in embed_source(
+            source, pipeline, options.plan, journal, workers=workers, checkpoint_items=checkpoint_items
+        ):
+            progress(Progress(tally.items, len(source), tally.anchors, dict(tally.rejected)))
+        tally = journal.tally
+        if tally.anchors < options.least:
+            raise TooFewAnchors(
+                f"{tally.anchors} of {tally.images} images gave an anchor (rejected: {reasons(tally.rejected)}), and "
+                f"k = {options.parameters.k} needs more: add images, or choose a smaller k."
+            )
+        made_from: dict[str, JsonValue] = {
+            **source.facts(),
+            "sources": tally.by_group(),
+            "recipe": {
+                "steps": ["decode", "detect", *(["degrade"] if recipe else []), "align", "embed"],
+                "face_policy": "largest",
+                "degradations": recipe,
+                "copies": options.plan.copies,
+                "seed": options.plan.seed,
+                "batch_size": BATCH_SIZE,
+                "checkpoint_items": checkpoint_items,
+            },
+        }
+        return _write(pipeline, journal.rows(), out, options, made_from, tally, stage)
 
-    def extract(content: bytes) -> ImageArray:
-        return pipeline.extract(content, "largest").crop
 
-    extractions = extract_crops(folder, extract, workers=workers, max_image_bytes=max_image_bytes)
-    batches: list[NDArray[Any]] = []
-    for crops in _batches(tally.counting(extractions)):
-        batches.append(pipeline.embed(crops).astype(options.stored_type))
-        progress(tally.progress())
-    progress(tally.progress())
-    if tally.anchors < max(options.parameters.k, 2):
-        reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(tally.rejected.items()))
-        raise TooFewAnchors(
-            f"{tally.anchors} of {tally.total} images gave an anchor (rejected: {reasons}), and k = "
-            f"{options.parameters.k} needs more: add images, or choose a smaller k."
-        )
+def build_from_embeddings(
+    pipeline: FacePipeline,
+    embeddings: NDArray[np.float32],
+    out: Path,
+    options: BuildOptions,
+    made_from: dict[str, JsonValue],
+    *,
+    pipeline_id: str | None = None,
+    stage: Stage = unstaged,
+) -> Built:
+    """Write the bundle of anchors that no image is needed for: class weights, or the anchors of other bundles.
+
+    Args:
+        pipeline: the service's own, for the golden crop.
+        embeddings: (n, d) float32, unit norm to float16's precision.
+        out: the bundle's folder; must not exist.
+        options: how it is built; its ``plan`` is for images, and not looked at.
+        made_from: where the embeddings come from, for the provenance.
+        pipeline_id: everything that gave them; None where that is the backbone's own.
+        stage: told how far the steps are.
+
+    Raises:
+        BundleExists, BundleNotWritten, UnknownMethod, TooFewAnchors, InferenceFailed: as ``create_bundle`` says.
+    """
+    check_build(out, options)
+    return _write(pipeline, embeddings, out, options, made_from, Tally(), stage, pipeline_id=pipeline_id)
+
+
+def _write(
+    pipeline: FacePipeline,
+    embeddings: NDArray[np.float32],
+    out: Path,
+    options: BuildOptions,
+    made_from: dict[str, JsonValue],
+    tally: Tally,
+    stage: Stage,
+    *,
+    pipeline_id: str | None = None,
+) -> Built:
+    anchors, report = shape_set(AnchorRows.all_of(embeddings), options.steps, least=options.least, stage=stage)
+    stored = np.empty((len(anchors), embeddings.shape[1]), options.stored_type)
+    filled = 0
+    for block in anchors.blocks():
+        stored[filled : filled + len(block)] = block
+        filled += len(block)
     facts = BundleFacts(
         backbone_id=pipeline.backbone_id,
-        pipeline_id=pipeline.pipeline_id,
+        pipeline_id=pipeline_id or pipeline.pipeline_id,
         parameters=options.parameters,
         default_method=options.default_method,
-        provenance=_provenance(folder, pipeline, options, tally),
-        created_by=_created_by(),
+        provenance={
+            "command": "ida-verify anchors build",
+            "description": options.description,
+            "options": {**asdict(options.parameters), "dtype": options.stored_type, "seed": options.seed},
+            **made_from,
+            "set": report.as_json(options.steps),
+            "pack": pipeline.manifest.name,
+            "pipeline_id": pipeline_id or pipeline.pipeline_id,
+        },
+        created_by=created_by(),
         seed=options.seed,
     )
-    bundle_id = create_bundle(out, np.concatenate(batches), facts, pipeline.embed)
-    return Built(bundle_id, tally.anchors, tally.total, dict(tally.rejected), folder.other_files)
-
-
-class _Tally:
-    """Counts what became of the images, by the folder they came from."""
-
-    def __init__(self, total: int) -> None:
-        self.total = total
-        self.images = self.anchors = 0
-        self.rejected: Counter[str] = Counter()
-        self._by_source: dict[str, tuple[Counter[str], Counter[str]]] = {}
-
-    def counting(self, extractions: Iterator[Extraction]) -> Iterator[ImageArray]:
-        """Pass on the crops and count everything."""
-        for extraction in extractions:
-            counts, rejected = self._by_source.setdefault(extraction.source, (Counter(), Counter()))
-            self.images += 1
-            counts["images"] += 1
-            if extraction.crop is not None:
-                self.anchors += 1
-                counts["anchors"] += 1
-                yield extraction.crop
-            else:
-                self.rejected[str(extraction.rejected)] += 1
-                rejected[str(extraction.rejected)] += 1
-
-    def progress(self) -> Progress:
-        return Progress(self.images, self.total, self.anchors, dict(self.rejected))
-
-    def sources(self) -> list[JsonValue]:
-        """Return the counts by source, sorted by its name."""
-        return [
-            {
-                "folder": source,
-                "images": counts["images"],
-                "anchors": counts["anchors"],
-                "rejected": dict(sorted(rejected.items())),
-            }
-            for source, (counts, rejected) in sorted(self._by_source.items())
-        ]
-
-
-def _batches(crops: Iterator[ImageArray]) -> Iterator[ImageArray]:
-    """Yield crops stacked (n, 112, 112, 3), n being the batch size or, at the end, less."""
-    while batch := list(islice(crops, BATCH_SIZE)):
-        yield np.stack(batch)
-
-
-def _provenance(
-    folder: ImageFolder, pipeline: FacePipeline, options: BuildOptions, tally: _Tally
-) -> dict[str, JsonValue]:
-    """Tell where the anchors came from; names of folders only, never a path of the machine that built them."""
-    return {
-        "command": "ida-verify anchors build",
-        "description": options.description,
-        "options": {
-            "k": options.parameters.k,
-            "tau": options.parameters.tau,
-            "strength": options.parameters.strength,
-            "dtype": options.stored_type,
-            "seed": options.seed,
-        },
-        "images": folder.root.resolve().name,
-        "other_files": folder.other_files,
-        "sources": tally.sources(),
-        "recipe": {
-            "steps": ["decode", "detect", "align", "embed"],
-            "face_policy": "largest",
-            "batch_size": BATCH_SIZE,
-        },
-        "pack": pipeline.manifest.name,
-        "pipeline_id": pipeline.pipeline_id,
-    }
-
-
-def _created_by() -> str:
-    try:
-        return f"ida-verify {version('ida-verify')}"
-    except PackageNotFoundError:
-        return "ida-verify, run from its source tree"
+    bundle_id = create_bundle(out, stored, facts, pipeline.embed)
+    ignored = made_from.get("other_files", 0)
+    return Built(
+        bundle_id=bundle_id,
+        anchors=len(anchors),
+        images=tally.images,
+        rejected=dict(tally.rejected),
+        other_files=ignored if isinstance(ignored, int) else 0,
+        report=report,
+    )

@@ -2,7 +2,7 @@
 
 import typer
 
-from models.commands import anchors, faces, packs, serve
+from models.commands import anchors, calibrate, evaluate, faces, packs, serve
 
 app = typer.Typer(
     help="Face verification with scores calibrated by Inter-class Discrepancy Alignment.",
@@ -14,6 +14,8 @@ app.command("serve")(serve.serve)
 app.command("check")(serve.check)
 app.command("verify")(faces.verify)
 app.command("embed")(faces.embed)
+app.command("calibrate")(calibrate.calibrate_bundle)
+app.command("evaluate")(evaluate.evaluate_command)
 app.add_typer(packs.app, name="models")
 app.add_typer(anchors.app, name="anchors")
 

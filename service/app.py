@@ -53,6 +53,7 @@ def load(settings: Settings) -> Loaded:
         k=settings.k,
         tau=settings.tau,
         strength=settings.strength,
+        threads=pipeline.threads,
     )
     return Loaded(pipeline, Registry(snapshot))
 
@@ -95,6 +96,8 @@ def create_app(settings: Settings, load_service: Callable[[Settings], Loaded] = 
         version=version("ida-verify"),
         summary="Face verification with scores calibrated by Inter-class Discrepancy Alignment.",
         lifespan=lifespan,
+        # A redirected upload is an empty answer to who does not follow it; "not found" says what is wrong.
+        redirect_slashes=False,
     )
     app.include_router(faces.router)
     app.include_router(status.router)

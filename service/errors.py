@@ -126,36 +126,6 @@ class PackInvalid(StartupError):
     code = "pack_invalid"
 
 
-class PackSourceUnavailable(StartupError):
-    """A model pack's source package cannot be fetched or read."""
-
-    code = "pack_source_unavailable"
-
-
-class GraphNotConvertible(StartupError):
-    """A network of a model pack cannot take batches, or does not compute the same once it does."""
-
-    code = "graph_not_convertible"
-
-
-class PackConflict(StartupError):
-    """Another model pack of the same name is installed."""
-
-    code = "pack_conflict"
-
-
-class PackStoreUnusable(StartupError):
-    """The data folder cannot be read or written: no space, no permission, or no folder."""
-
-    code = "pack_store_unusable"
-
-
-class PackStoreBusy(StartupError):
-    """Another process is changing the model packs of this data folder."""
-
-    code = "pack_store_busy"
-
-
 class BundleInvalid(StartupError):
     """An anchor bundle cannot be read, or a part of it is not what its manifest says."""
 
@@ -168,70 +138,10 @@ class BundleMismatch(StartupError):
     code = "bundle_mismatch"
 
 
-class BundleExists(StartupError):
-    """The folder that a bundle should be written to is there already."""
-
-    code = "bundle_exists"
-
-
-class BundleNotWritten(StartupError):
-    """A bundle cannot be written where it should be."""
-
-    code = "bundle_not_written"
-
-
 class TooFewAnchors(StartupError):
     """An anchor set has fewer anchors than a support set needs."""
 
     code = "too_few_anchors"
-
-
-class CalibrationImpossible(StartupError):
-    """The labelled faces are too few, or not of the kind, to calibrate with."""
-
-    code = "calibration_impossible"
-
-
-class ExclusionsInvalid(StartupError):
-    """A file of excluded images and pairs cannot be read, or names what is not there."""
-
-    code = "exclusions_invalid"
-
-
-class GeneratorInvalid(StartupError):
-    """A face generator cannot be loaded, or what it takes or gives is not a generator's."""
-
-    code = "generator_invalid"
-
-
-class GenerationConflict(StartupError):
-    """A folder holds generated images of another run."""
-
-    code = "generation_conflict"
-
-
-class ImagesNotWritten(StartupError):
-    """Generated images, or what is computed from them on the way, cannot be written."""
-
-    code = "images_not_written"
-
-
-class ExtraMissing(StartupError):
-    """Something needs a package that only an extra installs."""
-
-    code = "extra_missing"
-
-
-class RecipeInvalid(StartupError):
-    """A recipe of degradations cannot be read, or says what it must not."""
-
-    code = "recipe_invalid"
-
-
-class AnchorSourceInvalid(StartupError):
-    """What anchors should be made from cannot be used."""
-
-    code = "anchor_source_invalid"
 
 
 class DeviceUnavailable(StartupError):
@@ -240,19 +150,119 @@ class DeviceUnavailable(StartupError):
     code = "device_unavailable"
 
 
-class LabelsInvalid(IdaError):
+class ToolError(IdaError):
+    """A command of the tools cannot do what it was asked; the running service never raises it."""
+
+
+class PackSourceUnavailable(ToolError):
+    """A model pack's source package cannot be fetched or read."""
+
+    code = "pack_source_unavailable"
+
+
+class GraphNotConvertible(ToolError):
+    """A network of a model pack cannot take batches, or does not compute the same once it does."""
+
+    code = "graph_not_convertible"
+
+
+class PackConflict(ToolError):
+    """Another model pack of the same name is installed."""
+
+    code = "pack_conflict"
+
+
+class PackStoreUnusable(ToolError):
+    """The data folder cannot be read or written: no space, no permission, or no folder."""
+
+    code = "pack_store_unusable"
+
+
+class PackStoreBusy(ToolError):
+    """Another process is changing the model packs of this data folder."""
+
+    code = "pack_store_busy"
+
+
+class BundleExists(ToolError):
+    """The folder that a bundle should be written to is there already."""
+
+    code = "bundle_exists"
+
+
+class BundleNotWritten(ToolError):
+    """A bundle cannot be written where it should be."""
+
+    code = "bundle_not_written"
+
+
+class CalibrationImpossible(ToolError):
+    """The labelled faces are too few, or not of the kind, to calibrate with."""
+
+    code = "calibration_impossible"
+
+
+class ExclusionsInvalid(ToolError):
+    """A file of excluded images and pairs cannot be read, or names what is not there."""
+
+    code = "exclusions_invalid"
+
+
+class GeneratorInvalid(ToolError):
+    """A face generator cannot be loaded, or what it takes or gives is not a generator's."""
+
+    code = "generator_invalid"
+
+
+class GenerationConflict(ToolError):
+    """A folder holds generated images of another run."""
+
+    code = "generation_conflict"
+
+
+class ImagesNotWritten(ToolError):
+    """Generated images, embeddings on their way into a bundle, or a report on anchors cannot be written."""
+
+    code = "images_not_written"
+
+
+class ExtraMissing(ToolError):
+    """Something needs a package that only an extra installs."""
+
+    code = "extra_missing"
+
+
+class RecipeInvalid(ToolError):
+    """A recipe of degradations cannot be read, or says what it must not."""
+
+    code = "recipe_invalid"
+
+
+class AnchorSourceInvalid(ToolError):
+    """What anchors should be made from cannot be used."""
+
+    code = "anchor_source_invalid"
+
+
+class LabelsInvalid(ToolError):
     """Labels of faces cannot be read, contradict each other, or do not allow what is asked of them."""
 
     code = "labels_invalid"
 
 
-class AblationInvalid(IdaError):
+class ReportNotWritten(ToolError):
+    """A report cannot be written where it should be."""
+
+    code = "report_not_written"
+
+
+class AblationInvalid(ToolError):
     """An ablation was asked of a parameter or a value that there is not."""
 
     code = "ablation_invalid"
 
 
-class CacheUnusable(IdaError):
+class CacheUnusable(ToolError):
     """The embedding cache cannot be read or written."""
 
     code = "cache_unusable"

@@ -8,7 +8,7 @@ from service.cpus import usable_cpus
 from service.faces.build import build_extractor
 from service.faces.decode import decode_crop
 from service.faces.extract import FaceExtractor, StageTimer, untimed
-from service.faces.types import AlignedFace, FloatArray, ImageArray
+from service.faces.types import AlignedFace, DetectedFace, FloatArray, ImageArray
 from service.inference.backbone import Backbone
 from service.inference.session import OnnxSession
 from service.pack import PackManifest, load_pack
@@ -56,6 +56,26 @@ class FacePipeline:
             UnsupportedImageType, ImageTooLarge, ImageUndecodable, NoFace, SeveralFaces, FaceTooSmall: as they say.
         """
         return self._extractor.extract(data, policy, stage)
+
+    def decode(self, data: bytes) -> ImageArray:
+        """Return the upright pixels of a photograph, (height, width, 3) uint8, RGB.
+
+        Raises:
+            UnsupportedImageType, ImageTooLarge, ImageUndecodable: as they say.
+        """
+        return self._extractor.decode(data)
+
+    def find_face(self, image: ImageArray, policy: FacePolicy) -> DetectedFace:
+        """Return the chosen face of a photograph's pixels.
+
+        Raises:
+            NoFace, SeveralFaces, FaceTooSmall: as they say.
+        """
+        return self._extractor.find(image, policy)
+
+    def find_landmarks(self, image: ImageArray, face: DetectedFace) -> FloatArray:
+        """Return the five landmarks (5, 2) of a face in its box, wherever that box lies."""
+        return self._extractor.locate(image, face)
 
     def read_crop(self, data: bytes, stage: StageTimer = untimed) -> ImageArray:
         """Return an image that is an aligned crop already: (112, 112, 3) uint8, RGB.

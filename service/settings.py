@@ -31,7 +31,7 @@ class Settings(BaseSettings):
     )
     pack: str = Field(default=DEFAULT_PACK, description="Name of the model pack to serve.")
     bundle: Path = Field(default=DEFAULT_BUNDLE, description="Folder of the anchor bundle to serve.")
-    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")
     device: Device = Field(
         default="cpu", description="Where the models run: cpu or cuda. A device that is missing is a start-up error."
@@ -42,11 +42,13 @@ class Settings(BaseSettings):
     threads: int = Field(
         default=0,
         ge=0,
+        le=1024,
         description="Threads of one backbone run; 0 takes the number of CPUs this process may use.",
     )
     workers: int = Field(
         default=0,
         ge=0,
+        le=1024,
         description="Requests that compute at the same time; 0 takes the number of CPUs this process may use.",
     )
     k: int | None = Field(default=None, ge=1, description="Support set size; the bundle's own (10) by default.")

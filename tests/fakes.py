@@ -6,8 +6,12 @@ The pictures say what the fake detector finds: a picture whose first pixel's red
 import io
 
 import numpy as np
+from fastapi.testclient import TestClient
 from PIL import Image
 
+from service.app import Loaded, create_app
+from service.bundle.registry import Registry
+from service.bundle.snapshot import load_snapshot
 from service.faces.extract import FaceExtractor
 from service.faces.types import Box, DetectedFace
 from service.inference.backbone import Backbone
@@ -96,3 +100,14 @@ def picture(faces: int = 1, *, seed: int = 0, width: int = 160, height: int = 16
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, kind)
     return buffer.getvalue()
+
+
+def serving(settings, bundle, session, change=lambda snapshot: snapshot):
+    """A client of an application that serves a bundle, its snapshot changed."""
+
+    def load(settings):
+        pipeline = fake_pipeline(settings, session)
+        snapshot = load_snapshot(bundle, backbone_id=pipeline.backbone_id, device="cpu", generation=1)
+        return Loaded(pipeline, Registry(change(snapshot)))
+
+    return TestClient(create_app(settings, load), raise_server_exceptions=False)

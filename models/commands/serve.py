@@ -8,25 +8,46 @@ import uvicorn
 from rich.console import Console
 from rich.table import Table
 
-from models.commands import reporting_errors
+from models.commands import EXIT_FAILURE, reporting_errors
 from service.app import Loaded, create_app, load
 from service.bundle.golden import GoldenReport, check_golden
 from service.settings import Settings, load_settings
 from service.telemetry import configure_logging
 
+# Orchestrators kill 30 seconds after they asked; a client that stalls in its upload would hold the server until then.
+_SHUTDOWN_SECONDS = 25
+
 
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on [IDA_HOST].")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on [IDA_PORT].")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on [IDA_PORT].")] = None,
 ) -> None:
-    """Serve /verify and /embed over HTTP."""
+    """Serve /verify and /embed over HTTP.
+
+    Exit code 1 if the service cannot start (the reason is printed), 2 if the command line is wrong.
+    """
     with reporting_errors():
         settings = load_settings(host=host, port=port)
         configure_logging(settings.log_level)
         # Loaded before the port opens: what cannot be loaded is one clear line, not a traceback in the server's log.
         loaded = load(settings)
     app = create_app(settings, lambda _: loaded)
-    uvicorn.run(app, host=settings.host, port=settings.port, log_config=None, access_log=False)
+    try:
+        uvicorn.run(
+            app,
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+        )
+    except SystemExit as error:  # by which uvicorn says that it did not start, with a code of its own
+        typer.echo(
+            f"error: cannot listen on {settings.host} port {settings.port}; the log above says why. Stop what listens "
+            "there, or choose another --host or --port.",
+            err=True,
+        )
+        raise typer.Exit(EXIT_FAILURE) from error
 
 
 def check(

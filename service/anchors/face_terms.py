@@ -49,7 +49,8 @@ class TermFinder:
             left_out = None if parameters.guard is None else self.support(embeddings, 1, parameters.guard)
             mean, spread = self._cohort.statistics(embeddings, left_out)
             return FaceTerms(cohort_mean=mean, cohort_spread=spread)
-        nearest = min(parameters.cohort, self._count) if need is Need.NEAREST else 0
+        # No more than half, so that a guard which leaves out some still leaves enough.
+        nearest = min(parameters.cohort, max(2, self._count // 2)) if need is Need.NEAREST else 0
         found = self.support(embeddings, max(parameters.k, nearest), parameters.guard).similarities
         support = found[:, : parameters.k]
         of_support = FaceTerms(

@@ -35,7 +35,7 @@ async def verify(request: Request, state: ServiceState) -> VerifyAnswer:
     Send the photographs as the multipart files `probe` and `reference`, or as JSON, where a side may instead be an
     aligned crop or an embedding. "No face" is an error that names the image, never a non-match.
     """
-    body = await read_body(request, state["settings"].max_image_bytes)
+    body = await read_body(request)
 
     def work() -> Verification:
         pair = parse_pair(body)
@@ -53,7 +53,7 @@ async def verify(request: Request, state: ServiceState) -> VerifyAnswer:
 @router.post("/embed", openapi_extra=EMBED_BODY, responses=EMBED_PROBLEMS, summary="Embed one face")
 async def embed(request: Request, state: ServiceState) -> EmbedAnswer:
     """Embed one face: its unit embedding and the density of its neighbourhood."""
-    body = await read_body(request, state["settings"].max_image_bytes)
+    body = await read_body(request)
 
     def work() -> EmbeddedFace:
         asked = parse_face(body)
@@ -122,7 +122,8 @@ def _face(aligned: AlignedFace | None) -> FaceAnswer | None:
     if aligned is None:
         return None
     face, box = aligned.face, aligned.face.box
-    landmarks = [] if face.landmarks is None else face.landmarks.round(2).tolist()
+    # In float64, or the rounded values get the digits of their float32 neighbours.
+    landmarks = [] if face.landmarks is None else face.landmarks.astype(float).round(2).tolist()
     return FaceAnswer(
         box=BoxAnswer(
             left=round(box.left, 2), top=round(box.top, 2), right=round(box.right, 2), bottom=round(box.bottom, 2)

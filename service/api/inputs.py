@@ -1,7 +1,6 @@
 """From a request's body, multipart or JSON, to the faces and options it holds."""
 
 import base64
-import binascii
 from dataclasses import dataclass
 from typing import NoReturn, TypeVar, get_args
 
@@ -27,6 +26,15 @@ class FormBody:
     fields: dict[str, str]
 
 
+# Which input a field of a JSON document is about: one of the pair's two, or the one that /embed takes.
+_SIDE_OF_FIELD: dict[str | int, str] = {
+    "probe": "probe",
+    "reference": "reference",
+    "image": "image",
+    "crop": "image",
+    "embedding": "image",
+}
+
 Body = FormBody | bytes
 """A multipart body, or the bytes of a JSON document that is yet to be parsed."""
 
@@ -50,33 +58,47 @@ class FaceInputWithPolicy:
     face_policy: FacePolicy | None
 
 
-async def read_body(request: Request, max_bytes: int) -> Body:
+class _Form(MultiPartParser):
+    """Parses a form whose files stay in memory, and knows whether its last boundary was seen."""
+
+    # No limit but the body's own: the parser would otherwise write what is larger to the disk.
+    spool_max_size = 0
+    is_complete = False
+
+    def on_end(self) -> None:
+        self.is_complete = True
+
+
+async def read_body(request: Request) -> Body:
     """Receive a request's body; parsing a JSON document is left to a worker thread.
 
     Raises:
         UnsupportedMediaType: if it is neither multipart nor JSON.
-        InvalidRequest: if a multipart body is malformed or names a field twice.
+        InvalidRequest: if a multipart body is malformed, cut short or names a field twice.
     """
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type == "application/json":
         return await request.body()
     if content_type == "multipart/form-data":
-        return await _read_form(request, max_bytes)
+        return await _read_form(request)
     raise UnsupportedMediaType(
         f"The body's type is {content_type or 'not stated'}; send multipart/form-data with the image files, or "
         "application/json with the images in base64."
     )
 
 
-async def _read_form(request: Request, max_bytes: int) -> FormBody:
-    parser = MultiPartParser(request.headers, request.stream(), max_files=4, max_fields=8, max_part_size=64 * 1024)
-    # Photographs stay in memory: the parser would otherwise write those above a mebibyte to disk.
-    parser.spool_max_size = max_bytes
+async def _read_form(request: Request) -> FormBody:
+    parser = _Form(request.headers, request.stream(), max_files=4, max_fields=8, max_part_size=64 * 1024)
     try:
         form = await parser.parse()
-    except (MultiPartException, KeyError) as error:
-        reason = error.message if isinstance(error, MultiPartException) else "the boundary is missing"
-        raise InvalidRequest(f"The multipart body is malformed: {reason}") from error
+    except (MultiPartException, UnicodeError) as error:  # UnicodeError: the stated charset cannot decode a name
+        reason = error.message if isinstance(error, MultiPartException) else f"{error}."
+        raise InvalidRequest(
+            f"The multipart body is malformed: {reason} Send each photograph as a file, with a boundary and a filename "
+            "that your HTTP client makes: with curl, -F NAME=@photo.jpg."
+        ) from error
+    if not parser.is_complete:
+        raise InvalidRequest("The multipart body is cut short: its last boundary is missing. Send it again.")
     files: dict[str, bytes] = {}
     fields: dict[str, str] = {}
     for name, value in form.multi_items():
@@ -163,11 +185,11 @@ def _parse_json(model: type[Model], body: bytes) -> Model:
 def _refuse(error: ValidationError) -> NoReturn:
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"])
-    side = str(first["loc"][0]) if first["loc"] and first["loc"][0] in ("probe", "reference") else None
+    side = _SIDE_OF_FIELD.get(first["loc"][0]) if first["loc"] else None
     if first["type"] == "extra_forbidden":
         failure: InvalidRequest | UnknownField = UnknownField(f"The field {where!r} is not known; see /docs.")
     else:
-        failure = InvalidRequest(f"{where or 'The body'}: {first['msg']}.")
+        failure = InvalidRequest(f"{where or 'The body'}: {first['msg'].removeprefix('Value error, ')}.")
     raise failure.about(side) if side else failure
 
 
@@ -185,7 +207,8 @@ def _decoded(text: str, name: str, field: str) -> bytes:
         text = text.partition(",")[2]
     try:
         return base64.b64decode(text, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # binascii.Error is one, and what is not ASCII gives a plain one
+        where = field if name == "image" else f"{name}.{field}"
         raise InvalidBase64(
-            f"{name}.{field} is not base64: {error}. Send the file's bytes in standard base64, without line breaks."
+            f"{where} is not base64: {error}. Send the file's bytes in standard base64, without line breaks."
         ).about(name) from error

@@ -5,15 +5,18 @@ import re
 import time
 import uuid
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.problems import INTERNAL_DETAIL, STATUS, RequestTooLarge, problem_response
+from service.api.problems import INTERNAL_DETAIL, RequestTooLarge, problem_response
 from service.telemetry import Metrics, request_id
 
 logger = logging.getLogger("service.access")
 
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _POLLED = frozenset({"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/metrics"})
+# What nginx logs for it too; it goes to nobody.
+_CLIENT_GONE = 499
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
 
 
@@ -35,7 +38,7 @@ class RequestScope:
         offered = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
         identifier = offered if _ACCEPTED_ID.fullmatch(offered) else uuid.uuid4().hex
         token = request_id.set(identifier)
-        status = 0
+        status: int | None = None
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
@@ -48,14 +51,16 @@ class RequestScope:
         self._metrics.in_flight.inc()
         try:
             await self._app(scope, receive, send_with_id)
+        except ClientDisconnect:
+            self._metrics.failures.labels("client_disconnected").inc()
         except Exception:
             logger.exception("unforeseen fault")
             self._metrics.failures.labels("internal_error").inc()
-            if status == 0:
+            if status is None:
                 await problem_response(500, "internal_error", INTERNAL_DETAIL)(scope, receive, send_with_id)
         finally:
             self._metrics.in_flight.dec()
-            self._record(scope, status, time.perf_counter() - started)
+            self._record(scope, status or _CLIENT_GONE, time.perf_counter() - started)
             request_id.reset(token)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
@@ -68,7 +73,7 @@ class RequestScope:
 
 
 class BodyLimit:
-    """Refuses a body above a limit before any of it is parsed, by its announced length and as it arrives."""
+    """Refuses a body above a limit, by its announced length and as it arrives, when an endpoint reads it."""
 
     def __init__(self, app: ASGIApp, max_bytes: int, metrics: Metrics) -> None:
         self._app = app
@@ -81,16 +86,14 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         announced = dict(scope["headers"]).get(b"content-length", b"")
-        if announced.isdigit() and int(announced) > self._max_bytes:
-            refusal = self._refusal()
-            self._metrics.failures.labels(refusal.code).inc()
-            response = problem_response(STATUS[RequestTooLarge], refusal.code, refusal.message)
-            await response(scope, receive, send)
-            return
+        is_announced_too_large = announced.isdigit() and int(announced) > self._max_bytes
         received = 0
 
         async def limited_receive() -> Message:
             nonlocal received
+            # Before the first byte is taken: a client that waits for "100 Continue" then sends none.
+            if is_announced_too_large:
+                raise self._refusal()
             message = await receive()
             if message["type"] == "http.request":
                 received += len(message.get("body", b""))

@@ -1,5 +1,6 @@
 """The parts of the OpenAPI document that FastAPI cannot infer: the two forms of a body, examples, and problems."""
 
+from http import HTTPStatus
 from typing import Any
 
 from service.api.problems import PROBLEM_JSON
@@ -93,15 +94,27 @@ EMBED_BODY = _body(
 )
 
 
+_OF_NO_IMAGE = frozenset(
+    {
+        "unknown_field",
+        "unknown_method",
+        "unknown_operating_point",
+        "request_too_large",
+        "unsupported_media_type",
+        "internal_error",
+    }
+)
+
+
 def _problems(image: str, codes: dict[int, dict[str, str]]) -> dict[int | str, dict[str, Any]]:
     def example(status: int, code: str, detail: str) -> dict[str, Any]:
         value = {
             "type": "about:blank",
-            "title": "",
+            "title": HTTPStatus(status).phrase,
             "status": status,
-            "detail": detail,
+            "detail": detail.replace("IMAGE", image),
             "code": code,
-            "image": image if status in (413, 415, 422) else None,
+            "image": None if code in _OF_NO_IMAGE else image,
             "request_id": "6b1f0c2e9d",
         }
         return {"value": value}
@@ -122,9 +135,9 @@ def _problems(image: str, codes: dict[int, dict[str, str]]) -> dict[int | str, d
 
 _COMMON: dict[int, dict[str, str]] = {
     400: {
-        "invalid_request": "The file 'reference' is missing: with curl, -F reference=@photo.jpg.",
+        "invalid_request": "The file 'IMAGE' is missing: with curl, -F IMAGE=@photo.jpg.",
         "unknown_field": "The field 'threshhold' is not known; see /docs.",
-        "invalid_base64": "probe.image is not base64: Incorrect padding.",
+        "invalid_base64": "IMAGE is not base64: Incorrect padding.",
     },
     413: {
         "image_too_large": "The image has 50,000,000 pixels, the limit is 40,000,000. Send a smaller one.",

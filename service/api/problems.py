@@ -1,6 +1,7 @@
 """The one table from error class to HTTP status, and the problem documents (RFC 9457) made by it."""
 
 import logging
+from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
@@ -60,28 +61,20 @@ STATUS: dict[type[errors.IdaError], int] = {
     errors.SearchFailed: 500,
 }
 
-_TITLES = {
-    400: "Bad request",
-    404: "Not found",
-    405: "Method not allowed",
-    413: "Too large",
-    415: "Unsupported type",
-    422: "Cannot use this input",
-    500: "Internal error",
-}
-
+# A detail may quote a caller's own text, such as a field's name, which may be as long as a photograph.
+_LONGEST_DETAIL = 1000
 INTERNAL_DETAIL = "The service failed in a way it did not foresee. Quote the request id; the log has the details."
 
 
 def problem_response(
     status: int, code: str, detail: str, image: str | None = None, headers: dict[str, str] | None = None
 ) -> JSONResponse:
-    """Return a problem document as an HTTP response."""
+    """Return a problem document as an HTTP response; a very long detail is cut."""
     problem = Problem(
         type="about:blank",
-        title=_TITLES.get(status, "Error"),
+        title=HTTPStatus(status).phrase,  # as RFC 9457 wants it beside about:blank
         status=status,
-        detail=detail,
+        detail=detail if len(detail) <= _LONGEST_DETAIL else f"{detail[:_LONGEST_DETAIL]}…",
         code=code,
         image=image,
         request_id=request_id.get() or "",
@@ -105,7 +98,7 @@ def install_error_handlers(app: FastAPI, metrics: Metrics) -> None:
         assert isinstance(error, HTTPException)  # noqa: S101
         code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "invalid_request")
         metrics.failures.labels(code).inc()
-        detail = f"{request.method} {request.url.path}: {error.detail}. The endpoints are listed at /docs."
+        detail = f"{request.method} {request.scope['path']}: {error.detail}. The endpoints are listed at /docs."
         headers = dict(error.headers) if error.headers else None
         return problem_response(error.status_code, code, detail, headers=headers)
 

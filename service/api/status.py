@@ -18,6 +18,8 @@ router = APIRouter(tags=["status"])
 
 @router.get("/healthz", summary="Whether the process is alive")
 @router.get("/v2/health/live", include_in_schema=False)
+@router.head("/healthz", include_in_schema=False)
+@router.head("/v2/health/live", include_in_schema=False)
 async def healthz() -> dict[str, str]:
     """Answer as long as the process serves HTTP; use it as the liveness probe."""
     return {"status": "alive"}
@@ -25,6 +27,8 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz", summary="Whether the service can answer", responses={503: {"description": "Not ready."}})
 @router.get("/v2/health/ready", include_in_schema=False)
+@router.head("/readyz", include_in_schema=False)
+@router.head("/v2/health/ready", include_in_schema=False)
 async def readyz(state: ServiceState) -> JSONResponse:
     """Answer 200 once the models are loaded and warmed by a real run and the anchors are loaded, 503 otherwise."""
     is_ready = state["readiness"].is_ready

@@ -53,6 +53,15 @@ class Bundle:
     calibrations: Calibrations | None
 
 
+def read_manifest(folder: Path) -> Manifest:
+    """Read what the bundle in a folder says of itself; its parts are not looked at.
+
+    Raises:
+        BundleInvalid: if there is no manifest, or it cannot be read.
+    """
+    return parse_manifest(_manifest_content(folder), folder / MANIFEST_NAME)
+
+
 def read_bundle(folder: Path, *, backbone_id: str) -> Bundle:
     """Read and check the bundle in a folder.
 

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from service.errors import NoFace
 from service.faces.types import CROP_SIZE, FloatArray, ImageArray
 from service.faces.warp import warp
+
 ARCFACE_TEMPLATE: FloatArray = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]],
     dtype=np.float32,

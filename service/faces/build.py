@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from service.faces.detectors import Detector
 from service.faces.extract import FaceExtractor
 from service.faces.frame_filling import SecondLook
-from service.faces.landmarks import Face68Landmarker, Landmarker
+from service.faces.landmarks import Face68Landmarker, Landmarker, OnetLandmarker
 from service.faces.scrfd import ScrfdDetector
 from service.faces.types import RunGraph
 from service.faces.ultra_light import UltraLightDetector
@@ -17,7 +17,10 @@ _DETECTORS: Mapping[str, Callable[[RunGraph, DetectorFile], Detector]] = {
     "scrfd": ScrfdDetector,
     "yunet": YunetDetector,
 }
-_LANDMARKERS: Mapping[str, Callable[[RunGraph, LandmarksFile], Landmarker]] = {"face-68": Face68Landmarker}
+_LANDMARKERS: Mapping[str, Callable[[RunGraph, LandmarksFile], Landmarker]] = {
+    "face-68": Face68Landmarker,
+    "mtcnn-onet": OnetLandmarker,
+}
 
 
 def build_extractor(

@@ -71,6 +71,9 @@ def collect(
         landmarks: (n, 5, 2) float32 in pixels of the image, or None.
         spec: whose score threshold and overlap limit hold.
     """
+    # A network may give a side that is negative or not a number: such a box holds nothing.
+    solid = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
+    scores = np.where(solid, scores, np.float32(0))
     rows = keep_best(boxes, scores, score_threshold=spec.score_threshold, iou=spec.nms_iou)
     return [
         DetectedFace(

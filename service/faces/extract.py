@@ -82,7 +82,7 @@ class FaceExtractor:
         chosen = select_face(faces, policy, (width, height))
         self._check_size(chosen)
         with clock("align"):
-            landmarks = self._landmarks(image.pixels, chosen)
+            landmarks = self.locate(image.pixels, chosen)
             crop = align(image.pixels, landmarks)
         return AlignedFace(
             crop=crop,
@@ -91,6 +91,29 @@ class FaceExtractor:
             image_size=(width, height),
             exif_rotated=image.exif_rotated,
         )
+
+    def decode(self, data: bytes) -> ImageArray:
+        """Return the upright pixels of a photograph; raises for its file as ``extract`` does."""
+        return decode(data, max_bytes=self._max_bytes, max_pixels=self._max_pixels).pixels
+
+    def find(self, image: ImageArray, policy: FacePolicy) -> DetectedFace:
+        """Return the face of a photograph's pixels that the policy chooses; raises for faces as ``extract`` does."""
+        height, width = image.shape[:2]
+        chosen = select_face(self._detector.detect(image), policy, (width, height))
+        self._check_size(chosen)
+        return chosen
+
+    def locate(self, image: ImageArray, face: DetectedFace) -> FloatArray:
+        """Return the landmarks (5, 2) of a face: the landmark network's in its box, or else the detector's own.
+
+        Raises:
+            InferenceFailed, PackInvalid: as for ``extract``.
+        """
+        if self._landmarker is not None:
+            return self._landmarker.locate(image, face.box)
+        if face.landmarks is None:
+            raise PackInvalid("The detector gives no landmarks, and the pack has no [landmarks] section.")
+        return face.landmarks
 
     def warm_up(self) -> None:
         """Run every network once, on a picture without a face.
@@ -111,10 +134,3 @@ class FaceExtractor:
                 f"The face is {shorter:.0f} pixels across, the smallest that is compared is {self._min_face_pixels}. "
                 "Send a larger or closer picture."
             )
-
-    def _landmarks(self, image: ImageArray, face: DetectedFace) -> FloatArray:
-        if self._landmarker is not None:
-            return self._landmarker.locate(image, face.box)
-        if face.landmarks is None:
-            raise PackInvalid("The detector gives no landmarks, and the pack has no [landmarks] section.")
-        return face.landmarks

@@ -48,9 +48,39 @@ class Face68Landmarker:
         size = self._spec.preprocessing
         matrix = box_to_patch(box, size.width, size.height)
         # Where the box reaches past the image its edge is repeated: the points then keep the box's own scale.
-        patch = warp(image, matrix, size.width, size.height, extend=True)
+        patch = warp(image, matrix, size.width, size.height, outside="edge")
         output = self._run(to_input([patch], size))[0]
         if output.shape != (1, 136):
             raise PackInvalid(f"{self._spec.file} gives {output.shape}, a 68-point network gives (1, 136).")
         five = np.stack([output.reshape(68, 2)[list(group)].mean(axis=0) for group in _FIVE_OF_68])
         return (five * (box.width, box.height) + (box.left, box.top)).astype(np.float32)
+
+
+class OnetLandmarker:
+    """Reads the points (1, 5, 2) of MTCNN's ONet, in 0..1 of its crop. Safe to call from several threads if ``run`` is.
+
+    The crop is the square around the box's centre whose side is the box's longer one.
+    """
+
+    def __init__(self, run: RunGraph, spec: LandmarksFile) -> None:
+        self._run = run
+        self._spec = spec
+
+    def locate(self, image: ImageArray, box: Box) -> FloatArray:
+        """Return the five landmarks of the face in a box (see ``Landmarker``)."""
+        size = self._spec.preprocessing
+        square = _square(box)
+        matrix = box_to_patch(square, size.width, size.height)
+        # Where a face is cut by the image's edge, grey moves the points half as far as the edge's repeated pixels do.
+        patch = warp(image, matrix, size.width, size.height, outside="grey")
+        output = self._run(to_input([patch], size))[0]
+        if output.shape != (1, 5, 2):
+            raise PackInvalid(f"{self._spec.file} gives {output.shape}, ONet's five points are (1, 5, 2).")
+        # The square's edges are edges of pixels; whole coordinates are their centres, half a pixel further.
+        points = output[0] * (square.width, square.height) + (square.left - 0.5, square.top - 0.5)
+        return np.asarray(points, dtype=np.float32)
+
+
+def _square(box: Box) -> Box:
+    (x, y), half = box.centre, max(box.width, box.height) / 2
+    return Box(x - half, y - half, x + half, y + half)

@@ -28,8 +28,8 @@ class UltraLightDetector:
         boxes = [output for output in outputs if output.ndim == 3 and output.shape[2] == 4]
         if len(scores) != 1 or len(boxes) != 1 or scores[0].shape[1] != boxes[0].shape[1]:
             raise PackInvalid(
-                f"{self._spec.file} is no ultra-light detector: its outputs are {[output.shape for output in outputs]}, "
-                "expected scores (1, n, 2) and boxes (1, n, 4)."
+                f"{self._spec.file} is no ultra-light detector: its outputs are "
+                f"{[output.shape for output in outputs]}, expected scores (1, n, 2) and boxes (1, n, 4)."
             )
         rows, columns = image.shape[:2]
         corners = boxes[0][0] * np.array([columns, rows, columns, rows], dtype=np.float32)

@@ -1,5 +1,7 @@
 """Cuts a patch out of an image by an affine map, without the aliasing that plain sampling gives where it shrinks."""
 
+from typing import Literal
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -7,10 +9,14 @@ from numpy.typing import NDArray
 from service.faces.types import Box, ImageArray
 
 _MOST_OVERSAMPLING = 16
+_GREY = 128
+
+Outside = Literal["black", "grey", "edge"]
+"""What lies outside the image: one colour, or that of its nearest pixel."""
 
 
 def warp(
-    image: ImageArray, matrix: NDArray[np.float64], width: int, height: int, *, extend: bool = False
+    image: ImageArray, matrix: NDArray[np.float64], width: int, height: int, *, outside: Outside = "black"
 ) -> ImageArray:
     """Return a patch of an image.
 
@@ -20,7 +26,7 @@ def warp(
             coordinates are pixel centres.
         width: of the patch, in pixels.
         height: of the patch, in pixels.
-        extend: whether what lies outside the image takes the colour of its nearest pixel; black otherwise.
+        outside: what is taken for pixels outside the image.
 
     Returns:
         (height, width, 3) uint8, RGB.
@@ -33,9 +39,13 @@ def warp(
         # With whole coordinates at pixel centres, x comes to lie at factor * (x + 1/2) - 1/2.
         matrix = factor * matrix
         matrix[:, 2] += (factor - 1) / 2
-    border = cv2.BORDER_REPLICATE if extend else cv2.BORDER_CONSTANT
     patch = cv2.warpAffine(
-        image, matrix, (factor * width, factor * height), flags=cv2.INTER_LINEAR, borderMode=border
+        image,
+        matrix,
+        (factor * width, factor * height),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE if outside == "edge" else cv2.BORDER_CONSTANT,
+        borderValue=(_GREY,) * 3 if outside == "grey" else (0, 0, 0),
     )
     if factor > 1:
         patch = cv2.resize(patch, (width, height), interpolation=cv2.INTER_AREA)

@@ -68,12 +68,13 @@ class ReceiptSource(Strict):
     """Where the weights came from.
 
     Attributes:
-        origin: ``npm`` (its client), ``tarball`` (a file the user gave) or ``folder`` (a pack of the user's
-        own). sha256: digest of the package file that was read; None for a folder.
+        origin: ``npm`` or ``pypi`` (the registry's client), ``tarball`` or ``wheel`` (a file the user gave) or
+            ``folder`` (a pack of the user's own).
+        sha256: digest of the package file that was read; None for a folder.
         as_published: whether that digest is the manifest's; a mirror may have repacked the same files.
     """
 
-    origin: Literal["npm", "tarball", "folder"]
+    origin: Literal["npm", "pypi", "tarball", "wheel", "folder"]
     sha256: Sha256 | None
     as_published: bool
 

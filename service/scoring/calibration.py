@@ -184,7 +184,7 @@ class Calibrations:
         of_form = [found for found in of_method if forms == (found.input_form, found.input_form)]
         if not of_form:
             known = " and ".join(sorted({f"two {found.input_form}s" for found in of_method}))
-            return f"the bundle was calibrated for {known}, not for a {forms[0]} against a {forms[1]}"
+            return f"the bundle was calibrated for {known}, not for {_in_words(forms)}"
         wanted = relevant(method, parameters)
         for found in of_form:
             if relevant(method, found.parameters) == wanted:
@@ -196,6 +196,11 @@ def relevant(method: str, parameters: Parameters) -> dict[str, float | None]:
     """Return the parameters, by name, that a method's scores depend on."""
     names = find_method(method).parameters
     return {name: getattr(parameters, name) for name in names}
+
+
+def _in_words(forms: tuple[InputForm, InputForm]) -> str:
+    articles = {"photo": "a photo", "crop": "a crop", "embedding": "an embedding"}
+    return f"two {forms[0]}s" if forms[0] == forms[1] else f"{articles[forms[0]]} and {articles[forms[1]]}"
 
 
 def _on_scale(score: float, scale: Scale) -> float:

@@ -11,7 +11,7 @@ class Parameters:
         k: anchors in a support set, 1 or more.
         tau: inverse temperature of the similarities, above 0.
         strength: exponent of the summed densities, 0 or more; 1 is Eq. 4 and 0 leaves the cosine's order.
-        cohort: anchors nearest to a face whose mean and spread as-norm takes; all of them where there are fewer.
+        cohort: anchors nearest to a face whose mean and spread as-norm takes, half of all anchors at most.
             300 is what speaker verification, where the method is at home, uses.
         guard: anchors at least this similar to a face are taken for its own person and left out; None leaves out none.
     """

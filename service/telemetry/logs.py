@@ -7,6 +7,9 @@ from contextvars import ContextVar
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
+# At debug they log what a photograph's file says of itself (place, names, comments) and the form that brought it.
+_TELL_TALES = ("PIL", "python_multipart")
+
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 """Id of the request that the current task serves, None outside one."""
 
@@ -18,7 +21,7 @@ class _RequestIdFilter(logging.Filter):
 
 
 def configure_logging(level: str) -> None:
-    """Send every log record of this process to standard error as JSON.
+    """Send every log record of this process, and every Python warning, to standard error as JSON.
 
     Args:
         level: "debug", "info", "warning" or "error".
@@ -27,15 +30,20 @@ def configure_logging(level: str) -> None:
     handler.addFilter(_RequestIdFilter())
     handler.setFormatter(
         JsonFormatter(
-            "{asctime}{levelname}{name}{message}{request_id}",
+            "{levelname}{name}{message}{request_id}",
             style="{",
+            timestamp="time",  # in UTC, with its offset
             reserved_attrs=[*RESERVED_ATTRS, "color_message"],  # uvicorn's, with escape codes
-            rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
+            rename_fields={"levelname": "level", "name": "logger"},
         )
     )
+    # Pillow warns of files that are odd but sound.
+    logging.captureWarnings(True)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
+    for name in _TELL_TALES:
+        logging.getLogger(name).setLevel(max(root.level, logging.INFO))
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)
         logger.handlers = []

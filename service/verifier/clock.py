@@ -24,8 +24,9 @@ class Clock:
             self.timings_ms[stage] += (time.perf_counter() - started) * 1000
 
     def stop(self, metrics: Metrics) -> dict[str, float]:
-        """Add the stage ``total``, report every stage, and return the milliseconds by stage."""
+        """Add the stage ``total``, report every stage that ran, and return the milliseconds by stage."""
         self.timings_ms["total"] = (time.perf_counter() - self._started) * 1000
         for stage, milliseconds in self.timings_ms.items():
-            metrics.stage_seconds.labels(stage).observe(milliseconds / 1000)
+            if milliseconds > 0:
+                metrics.stage_seconds.labels(stage).observe(milliseconds / 1000)
         return self.timings_ms

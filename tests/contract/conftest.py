@@ -2,13 +2,9 @@
 
 import numpy as np
 import pytest
-from fakes import DIMENSION, FakeBackboneSession, fake_pipeline
-from fastapi.testclient import TestClient
+from fakes import DIMENSION, FakeBackboneSession, fake_pipeline, serving
 
-from service.app import Loaded, create_app
 from service.bundle.create import BundleFacts, create_bundle
-from service.bundle.registry import Registry
-from service.bundle.snapshot import load_snapshot
 from service.scoring.parameters import Parameters
 from service.settings import Settings
 
@@ -39,17 +35,6 @@ def bundle(tmp_path, settings):
     )
     create_bundle(tmp_path / "bundle", anchors, facts, pipeline.embed)
     return tmp_path / "bundle"
-
-
-def serving(settings, bundle, session, change=lambda snapshot: snapshot):
-    """A client of an application that serves a bundle, its snapshot changed."""
-
-    def load(settings):
-        pipeline = fake_pipeline(settings, session)
-        snapshot = load_snapshot(bundle, backbone_id=pipeline.backbone_id, device="cpu", generation=1)
-        return Loaded(pipeline, Registry(change(snapshot)))
-
-    return TestClient(create_app(settings, load), raise_server_exceptions=False)
 
 
 @pytest.fixture

@@ -5,8 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from conftest import serving
-from fakes import DIMENSION, picture
+from fakes import DIMENSION, picture, serving
 
 from service.scoring.calibration import Calibrations, FmrCurve, MethodCalibration, OperatingPoint
 from service.scoring.parameters import Parameters

@@ -2,18 +2,24 @@
 
 import json
 import logging
+from http import HTTPStatus
 
 import pytest
-from fakes import picture
+from fakes import picture, serving
 
 from service.api.problems import STATUS
-from service.errors import IdaError, StartupError
+from service.errors import IdaError, StartupError, ToolError
 
 
 def test_health_endpoints_answer_once_loaded(client):
     for path in ("/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"):
         assert client.get(path).status_code == 200, path
     assert client.get("/readyz").json() == {"status": "ready"}
+
+
+def test_health_endpoints_answer_head_requests_of_load_balancers(client):
+    for path in ("/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"):
+        assert client.head(path).status_code == 200, path
 
 
 def test_info_tells_what_is_served(client):
@@ -49,10 +55,68 @@ def test_metrics_count_requests_failures_and_scores(client):
     assert any(name.startswith("ida_build_info{") for name in seen)
 
 
+def test_metrics_stages_that_did_not_run_are_not_observed(client):
+    files = {"probe": picture(seed=1), "reference": picture(seed=2)}
+    client.post("/verify", files=files, data={"method": "cosine"})
+    seen = samples(client)
+    assert seen['ida_stage_seconds_count{stage="score"}'] == 1
+    assert 'ida_stage_seconds_count{stage="search"}' not in seen
+
+
+def test_metrics_refused_body_is_counted_under_its_route(client):
+    headers = {"content-length": str(10**10), "content-type": "application/json"}
+    client.post("/verify", content=b"x", headers=headers)
+    seen = samples(client)
+    assert seen['ida_requests_total{method="POST",route="/verify",status="413"}'] == 1
+    assert seen['ida_failures_total{reason="request_too_large"}'] == 1
+
+
 def test_metrics_unknown_paths_share_one_label(client):
     for path in ("/nothing/1", "/nothing/2"):
         assert client.get(path).status_code == 404
     assert samples(client)['ida_requests_total{method="GET",route="unmatched",status="404"}'] == 2
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "multipart/form-data; boundary=edge"])
+def test_client_that_hangs_up_in_its_upload_is_no_fault_of_the_service(
+    settings, bundle, backbone_session, caplog, content_type
+):
+    messages = iter([{"type": "http.request", "body": b"--ed", "more_body": True}, {"type": "http.disconnect"}])
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/verify",
+        "query_string": b"",
+        "headers": [(b"content-type", content_type.encode())],
+    }
+    sent = []
+
+    async def receive():
+        return next(messages)
+
+    async def send(message):
+        sent.append(message)
+
+    with serving(settings, bundle, backbone_session) as client:
+        state = client.app_state
+        client.portal.call(client.app, {**scope, "state": state}, receive, send)
+        seen = samples(client)
+    assert sent == []
+    assert seen['ida_failures_total{reason="client_disconnected"}'] == 1
+    assert seen['ida_requests_total{method="POST",route="/verify",status="499"}'] == 1
+    assert 'ida_failures_total{reason="internal_error"}' not in seen
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def test_path_with_a_slash_too_many_is_a_problem_document_not_an_empty_redirect(client):
+    response = client.post("/verify/", files={"probe": picture()}, follow_redirects=False)
+    assert (response.status_code, response.json()["code"]) == (404, "not_found")
+
+
+def test_problem_title_is_the_status_phrase_as_about_blank_wants(client):
+    for response in (client.get("/nothing"), client.get("/verify"), client.post("/embed", json={"imgae": ""})):
+        problem = response.json()
+        assert (problem["type"], problem["title"]) == ("about:blank", HTTPStatus(response.status_code).phrase)
 
 
 def test_unknown_path_and_wrong_verb_are_problem_documents(client):
@@ -85,12 +149,12 @@ def test_unforeseen_fault_is_an_opaque_500_and_the_log_has_it(client, backbone_s
     assert "secret detail" in caplog.text
 
 
-def test_every_error_has_a_status_or_stops_the_start():
+def test_every_error_has_a_status_or_never_reaches_a_request():
     def leaves(kind):
         below = kind.__subclasses__()
         return {leaf for child in below for leaf in leaves(child)} if below else {kind}
 
-    unmapped = {kind for kind in leaves(IdaError) if not issubclass(kind, StartupError)} - STATUS.keys()
+    unmapped = {kind for kind in leaves(IdaError) if not issubclass(kind, StartupError | ToolError)} - STATUS.keys()
     assert not unmapped
 
 

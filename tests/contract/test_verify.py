@@ -5,6 +5,7 @@ import io
 import json
 import math
 import struct
+import tempfile
 import zlib
 
 import numpy as np
@@ -186,6 +187,7 @@ BAD_JSON = [
         "unknown_field",
     ),
     (json.dumps({"probe": {"embedding": unit(1)}, "reference": {"image": "@@@@"}}).encode(), 400, "invalid_base64"),
+    (json.dumps({"probe": {"embedding": unit(1)}, "reference": {"image": "éééé"}}).encode(), 400, "invalid_base64"),
     (
         json.dumps({"probe": {"embedding": unit(1)}, "reference": {"embedding": unit(1)}, "method": "magic"}).encode(),
         400,
@@ -243,13 +245,84 @@ def test_verify_form_without_boundary_is_a_coded_problem(client):
     assert (response.status_code, response.json()["code"]) == (400, "invalid_request")
 
 
+def multipart(*parts: tuple[str, bytes]) -> bytes:
+    """A form with the boundary "edge", of parts given by what follows form-data in their disposition."""
+    head = "Content-Disposition: form-data; {}\r\n\r\n"
+    return (
+        b"".join(b"--edge\r\n" + head.format(what).encode() + body + b"\r\n" for what, body in parts) + b"--edge--\r\n"
+    )
+
+
+PROBE, REFERENCE = ('name="probe"; filename="a"', picture()), ('name="reference"; filename="b"', picture())
+FORM = "multipart/form-data; boundary=edge"
+
+
+def test_verify_form_cut_short_is_refused_not_answered_without_its_last_field(client):
+    whole = multipart(PROBE, REFERENCE, ('name="face_policy"', b"reject"))
+    for cut in (whole.index(b"reject"), len(whole) - 6):
+        response = client.post("/verify", content=whole[:cut], headers={"content-type": FORM})
+        assert (response.status_code, response.json()["code"]) == (400, "invalid_request")
+        assert "cut short" in response.json()["detail"]
+
+
+def test_verify_form_with_a_photograph_as_text_says_how_to_send_it(client):
+    body = multipart(('name="probe"', b"x" * 100_000), REFERENCE)
+    response = client.post("/verify", content=body, headers={"content-type": FORM})
+    assert (response.status_code, response.json()["code"]) == (400, "invalid_request")
+    assert "with curl, -F NAME=@photo.jpg" in response.json()["detail"]
+
+
+def test_verify_form_in_a_charset_that_decodes_nothing_is_a_coded_problem(client):
+    response = client.post(
+        "/verify", content=multipart(PROBE, REFERENCE), headers={"content-type": f"{FORM}; charset=undefined"}
+    )
+    assert (response.status_code, response.json()["code"]) == (400, "invalid_request")
+
+
+def test_verify_form_is_never_written_to_the_disk(client, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", "/there is no such folder")
+    too_large = picture() + bytes(17 * 1024 * 1024)
+    response = client.post("/verify", files=files(picture(), too_large))
+    assert (response.status_code, response.json()["code"]) == (413, "image_too_large")
+
+
+def test_verify_caller_text_of_any_length_gives_a_short_problem(client):
+    sides = {"probe": {"embedding": unit(1)}, "reference": {"embedding": unit(1)}}
+    for long in ({"method": "m" * 100_000}, {"x" * 100_000: 1}):
+        response = client.post("/verify", json={**sides, **long})
+        assert response.status_code == 400
+        assert len(response.text) < 2000
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ({"image": 5}, "image: Input should be a valid string."),
+        ({"image": "@@@@"}, "image is not base64: "),
+        ({}, "The body: give exactly one of image, crop and embedding, not none."),
+    ],
+    ids=["type", "base64", "none"],
+)
+def test_embed_bad_json_names_the_field_in_plain_words(client, body, detail):
+    problem = client.post("/embed", json=body).json()
+    assert problem["detail"].startswith(detail)
+    assert problem["image"] == ("image" if body else None)
+
+
+def test_verify_landmarks_are_rounded_as_the_box_is(client):
+    face = client.post("/verify", files=files(picture(seed=1, width=171), picture(seed=2))).json()["faces"]["probe"]
+    numbers = [*face["box"].values(), *(value for point in face["landmarks"] for value in point)]
+    assert numbers == [round(number, 2) for number in numbers]
+
+
 def test_verify_other_content_type_is_refused(client):
     response = client.post("/verify", content=b"x", headers={"content-type": "text/plain"})
     assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type")
 
 
 def test_verify_body_above_the_limit_is_refused_before_it_is_parsed(client):
-    announced = client.post("/verify", content=b"x", headers={"content-length": str(10**10)})
+    headers = {"content-length": str(10**10), "content-type": "application/json"}
+    announced = client.post("/verify", content=b"x", headers=headers)
     assert (announced.status_code, announced.json()["code"]) == (413, "request_too_large")
 
     def chunks():

@@ -11,6 +11,7 @@ from fakes import FakeBackboneSession, fake_pipeline, picture
 from PIL import Image
 from typer.testing import CliRunner
 
+from models.anchor_source import FolderSource
 from models.build import BuildOptions, Progress, build_bundle
 from models.commands.anchors import app
 from models.image_folder import extract_crops, scan
@@ -55,9 +56,8 @@ def build(pipeline, images, tmp_path):
     def run(name="bundle", *, workers=2, progress=lambda _: None, root=images, **options):
         out = tmp_path / name
         options.setdefault("parameters", Parameters(k=5))
-        built = build_bundle(
-            pipeline, root, out, BuildOptions(**options), workers=workers, max_image_bytes=LIMIT, progress=progress
-        )
+        source = FolderSource(scan(root), pipeline.decode, max_image_bytes=LIMIT)
+        built = build_bundle(pipeline, source, out, BuildOptions(**options), workers=workers, progress=progress)
         return out, built
 
     return run
@@ -115,7 +115,15 @@ def test_build_records_where_the_anchors_came_from_without_a_path_of_this_machin
     provenance = manifest["provenance"]
     assert provenance["images"] == "generated"
     assert provenance["description"] == "made up"
-    assert provenance["options"] == {"k": 5, "tau": 1.0, "strength": 1.0, "dtype": "float16", "seed": 4}
+    assert provenance["options"] == {
+        "k": 5,
+        "tau": 1.0,
+        "strength": 1.0,
+        "cohort": 300,
+        "guard": None,
+        "dtype": "float16",
+        "seed": 4,
+    }
     assert provenance["recipe"]["face_policy"] == "largest"
     assert [(source["folder"], source["images"], source["anchors"]) for source in provenance["sources"]] == [
         (".", 16, 16),
@@ -180,15 +188,15 @@ def test_build_of_an_empty_folder_says_so(build, tmp_path):
 def test_build_whose_backbone_fails_leaves_nothing(images, tmp_path):
     session = FakeBackboneSession()
     session.fail_with = RuntimeError("broken")
+    pipeline = fake_pipeline(load_settings(), session)
 
     with pytest.raises(RuntimeError, match="broken"):
         build_bundle(
-            fake_pipeline(load_settings(), session),
-            images,
+            pipeline,
+            FolderSource(scan(images), pipeline.decode, max_image_bytes=LIMIT),
             tmp_path / "bundle",
             BuildOptions(parameters=Parameters(k=5)),
             workers=2,
-            max_image_bytes=LIMIT,
         )
     assert list(tmp_path.iterdir()) == []
 
@@ -321,7 +329,7 @@ def test_command_on_real_photographs_writes_a_bundle_that_the_service_loads(pack
         for number, copy in enumerate(changed_copies(photograph)):
             (images / name / f"{number}.png").write_bytes(copy)
 
-    result = run_build("--images", images, "--out", tmp_path / "bundle", "--k", 3)
+    result = run_build("--images", images, "--out", tmp_path / "bundle", "--k", 3, "--recipe", "none")
 
     assert result.exit_code == 0, result.output
     assert "8 anchors from 8 images" in result.output

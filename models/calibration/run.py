@@ -1,0 +1,213 @@
+"""Calibrating a bundle: people parted, parameters chosen on some, thresholds measured on others, tried on the rest."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from models.calibration.curve import FittedCurve, fit_curve
+from models.calibration.faces import PartFaces, part_faces
+from models.calibration.points import ObservedRates, observe, on_scale, operating_points
+from models.calibration.selection import Fold, Grid, Selection, select
+from models.calibration.splits import part_people, people_folds
+from models.comparisons import Comparisons
+from models.exclusions import Exclusions, SetExclusions, resolve
+from models.labelled import LabelledFaces
+from models.progress import Stage, unstaged
+from models.resampling import WeightArray, person_weights
+from service.anchors.face_terms import TermFinder
+from service.errors import CalibrationImpossible
+from service.scoring.calibration import InputForm, MethodCalibration
+from service.scoring.methods import METHODS, Method
+from service.scoring.parameters import Parameters
+
+REPORT_SEED = 1_000_003
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to calibrate.
+
+    Attributes:
+        shares: of the people, for tuning, calibrating and reporting.
+        folds: into which the people for tuning are parted, 2 to 5.
+        grid: the parameters that are tried; None to keep the bundle's.
+        replicates: of every bootstrap.
+        seed: chooses the parts, the folds and the replicates.
+        methods: names of the methods that are calibrated.
+    """
+
+    shares: tuple[float, float, float] = (0.4, 0.3, 0.3)
+    folds: int = 2
+    grid: Grid | None = field(default_factory=Grid)
+    replicates: int = 1000
+    seed: int = 0
+    methods: tuple[str, ...] = tuple(METHODS)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was measured of one method, with or without the exclusions.
+
+    Attributes:
+        calibration: its curve and operating points.
+        fitted: the curve with its tail.
+        observed: what the thresholds do to the people set aside, all sets together.
+        observed_by_set: the same for each set.
+    """
+
+    calibration: MethodCalibration
+    fitted: FittedCurve
+    observed: list[ObservedRates]
+    observed_by_set: dict[str, list[ObservedRates]]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """The outcome.
+
+    Attributes:
+        method: the default method of the calibrated bundle.
+        parameters: its parameters.
+        input_form: what was calibrated for.
+        selection: how they were chosen; None where they were kept.
+        parts: the faces of each part, by its name.
+        measured: what was measured of each method.
+        without_exclusions: the same with the excluded pairs counted; empty where nothing was excluded.
+    """
+
+    method: str
+    parameters: Parameters
+    input_form: InputForm
+    selection: Selection | None
+    parts: dict[str, list[PartFaces]]
+    measured: list[Measured]
+    without_exclusions: list[Measured]
+
+
+def calibrate(
+    sets: Sequence[LabelledFaces],
+    finder: TermFinder,
+    base: Parameters,
+    default_method: str,
+    exclusions: Exclusions,
+    options: Options,
+    stage: Stage = unstaged,
+) -> Calibrated:
+    """Choose the parameters of a bundle and measure what its scores mean.
+
+    Args:
+        sets: labelled faces; no pair is made across two sets, which may share people.
+        finder: finds the terms of faces among the bundle's anchors.
+        base: the bundle's parameters.
+        default_method: the bundle's.
+        exclusions: label noise, left out everywhere.
+        options: how.
+        stage: told what runs and how far it is.
+
+    Raises:
+        CalibrationImpossible: if there are too few people or pairs, or the sets are of different forms.
+        ExclusionsInvalid: if the exclusions name what a set does not have.
+        LabelsInvalid: if a part of a set has nothing to compare.
+        TooFewAnchors, DimensionMismatch, SearchFailed: as ``TermFinder.terms`` says.
+    """
+    input_form = _input_form(sets)
+    left_out = [resolve(exclusions, labelled) for labelled in sets]
+    rows = [part_people(labelled, options.shares, options.seed) for labelled in sets]
+    selection = None
+    parameters, method = base, default_method
+    if options.grid is not None:
+        folds = _folds(sets, left_out, [of_set[0] for of_set in rows], finder, base, options)
+        selection = select(
+            folds,
+            base,
+            options.grid,
+            replicates=options.replicates,
+            seed=options.seed,
+            tick=stage("choosing parameters"),
+        )
+        parameters, method = selection.parameters, selection.method
+    nothing = [resolve(Exclusions.none(), labelled) for labelled in sets]
+    parts = {
+        name: [part_faces(s, e, r[number]) for s, e, r in zip(sets, left_out, rows, strict=True)]
+        for number, name in ((1, "calibrate"), (2, "report"))
+    }
+    measured = [
+        _measure(METHODS[name], parameters, input_form, finder, parts, options, stage) for name in options.methods
+    ]
+    without = []
+    if exclusions.entries:
+        whole = {
+            name: [part_faces(s, e, r[number]) for s, e, r in zip(sets, nothing, rows, strict=True)]
+            for number, name in ((1, "calibrate"), (2, "report"))
+        }
+        without = [
+            _measure(METHODS[name], parameters, input_form, finder, whole, options, stage) for name in options.methods
+        ]
+    tune = [part_faces(s, e, r[0]) for s, e, r in zip(sets, left_out, rows, strict=True)]
+    return Calibrated(method, parameters, input_form, selection, {"tune": tune, **parts}, measured, without)
+
+
+def _input_form(sets: Sequence[LabelledFaces]) -> InputForm:
+    forms = sorted({labelled.input_form for labelled in sets})
+    names = [labelled.name for labelled in sets]
+    if len(forms) > 1:
+        raise CalibrationImpossible(
+            f"The sets hold {' and '.join(f'{form}s' for form in forms)}, and a calibration holds for one form: "
+            "calibrate for one after the other."
+        )
+    if len(set(names)) < len(names):
+        raise CalibrationImpossible(f"Two sets are called alike ({', '.join(names)}): give each a name of its own.")
+    return forms[0]
+
+
+def _folds(
+    sets: Sequence[LabelledFaces],
+    left_out: Sequence[SetExclusions],
+    rows: Sequence[np.ndarray[tuple[int], np.dtype[np.int64]]],
+    finder: TermFinder,
+    base: Parameters,
+    options: Options,
+) -> list[Fold]:
+    largest = max(options.grid.ks) if options.grid is not None else base.k
+    folds = []
+    for labelled, exclusions, tune in zip(sets, left_out, rows, strict=True):
+        for fold in people_folds(labelled.subset(tune), options.folds, options.seed):
+            faces = part_faces(labelled, exclusions, tune[fold])
+            support = finder.support(faces.embeddings, largest, base.guard).similarities
+            folds.append(Fold(labelled.name, faces.comparable, faces.embeddings, support))
+    return folds
+
+
+def _measure(
+    method: Method,
+    parameters: Parameters,
+    input_form: InputForm,
+    finder: TermFinder,
+    parts: dict[str, list[PartFaces]],
+    options: Options,
+    stage: Stage,
+) -> Measured:
+    tick = stage(f"measuring {method.name}")
+    fitted_on = [part.compare(method, parameters, finder) for part in parts["calibrate"]]
+    tick(0.3)
+    weights = _weights(fitted_on, options.replicates, options.seed)
+    fitted = fit_curve(fitted_on, weights)
+    points = operating_points(fitted.curve, method.scale, fitted_on, weights)
+    tick(0.6)
+    aside = [part.compare(method, parameters, finder) for part in parts["report"]]
+    aside_weights = _weights(aside, options.replicates, options.seed + REPORT_SEED)
+    thresholds = np.array([on_scale(point.threshold, method.scale) for point in points])
+    by_set = {
+        found.name: observe(thresholds, method.scale, [found], [drawn])
+        for found, drawn in zip(aside, aside_weights, strict=True)
+    }
+    observed = observe(thresholds, method.scale, aside, aside_weights)
+    tick(1.0)
+    return Measured(
+        MethodCalibration(method.name, parameters, input_form, fitted.curve, points), fitted, observed, by_set
+    )
+
+
+def _weights(found: Sequence[Comparisons], replicates: int, seed: int) -> list[WeightArray]:
+    return [person_weights(of_set.people, replicates, seed + number) for number, of_set in enumerate(found)]

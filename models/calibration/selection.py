@@ -1,0 +1,234 @@
+"""Choosing k, tau and strength: over folds of people, never over pooled scores, and never at the cosine's cost."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.calibration.measured import measured_fmrs
+from models.comparisons import Comparisons
+from models.evaluation.comparable import Comparable
+from models.progress import Tick, silent
+from models.resampling import WeightArray, fnmr_at_fmr, interval, person_weights
+from models.sweep import DEFAULT_KEEP_SHARE, PairScorer
+from service.errors import CalibrationImpossible
+from service.scoring.density import log_density
+from service.scoring.methods import METHODS
+from service.scoring.parameters import Parameters
+from service.scoring.terms import FaceTerms
+
+FloatArray = NDArray[np.float64]
+
+_MOST_CHECKED = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The parameters that are tried, each combination.
+
+    Attributes:
+        strengths: above 0; the cosine, which is strength 0, is always among the candidates.
+        ks: anchors in a support set.
+        taus: inverse temperatures.
+        margin: how much worse than the cosine counts as noise, in standard errors of the cosine's FNMR.
+    """
+
+    strengths: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
+    ks: tuple[int, ...] = (5, 10, 20)
+    taus: tuple[float, ...] = (1.0, 5.0, 10.0, 20.0, 40.0)
+    margin: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fold:
+    """The faces of one fold of the people of one set.
+
+    Attributes:
+        set_name: the set.
+        comparable: the faces that can be compared.
+        embeddings: (m, d) float32 of those faces.
+        support: (m, k) float64, similarities to the nearest anchors in descending order, for the largest k tried.
+    """
+
+    set_name: str
+    comparable: Comparable
+    embeddings: NDArray[np.float32]
+    support: FloatArray
+
+    def compare(self, parameters: Parameters | None) -> Comparisons:
+        """Return the scored pairs: by ida-r with parameters, by cosine with None."""
+        name = "cosine" if parameters is None else "ida-r"
+        terms = None
+        if parameters is not None:
+            terms = FaceTerms(log_density=log_density(self.support[:, : parameters.k], parameters.tau))
+        scorer = PairScorer(self.embeddings, METHODS[name], terms, parameters or Parameters())
+        pairs = len(self.embeddings) * (len(self.embeddings) - 1) // 2
+        return self.comparable.compare(self.set_name, scorer, keep=int(DEFAULT_KEEP_SHARE * pairs) + 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How candidate and cosine differ on one set at one false-match rate, averaged over the folds.
+
+    Attributes:
+        set_name: the set.
+        fmr: the false-match rate.
+        cosine_fnmr: the cosine's FNMR.
+        fnmr: the candidate's.
+        gain: how much lower the candidate's is.
+        gain_low: lower end of its 95 % interval, people resampled, both methods on the same people.
+        gain_high: upper end.
+        margin: how far below 0 ``gain_low`` may lie to pass for noise.
+    """
+
+    set_name: str
+    fmr: float
+    cosine_fnmr: float
+    fnmr: float
+    gain: float
+    gain_low: float
+    gain_high: float
+    margin: float
+
+    @property
+    def harmless(self) -> bool:
+        """Whether the candidate is not worse than the cosine beyond noise."""
+        return self.gain_low >= -self.margin
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One combination of parameters.
+
+    Attributes:
+        parameters: the combination.
+        objective: mean log ratio of its FNMR to the cosine's, over sets and false-match rates; below 0 is better.
+        differences: its comparison with the cosine; empty where it was not looked at.
+    """
+
+    parameters: Parameters
+    objective: float
+    differences: tuple[Difference, ...] = ()
+
+    @property
+    def harmless(self) -> bool:
+        """Whether it was looked at and is nowhere worse than the cosine beyond noise."""
+        return bool(self.differences) and all(difference.harmless for difference in self.differences)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What was chosen.
+
+    Attributes:
+        method: "ida-r", or "cosine" where no candidate is better and harmless.
+        parameters: the chosen ones; strength 0 with the cosine.
+        candidates: all that were tried, the best first.
+        fmrs: by set, the false-match rates that its folds measure.
+    """
+
+    method: str
+    parameters: Parameters
+    candidates: tuple[Candidate, ...]
+    fmrs: dict[str, tuple[float, ...]]
+
+
+def select(
+    folds: Sequence[Fold], base: Parameters, grid: Grid, *, replicates: int, seed: int, tick: Tick = silent
+) -> Selection:
+    """Choose the parameters of ida-r, or the cosine.
+
+    Args:
+        folds: of one or more sets; no person is in two folds.
+        base: gives the parameters that are not tried.
+        grid: the parameters that are.
+        replicates: of the bootstrap.
+        seed: of the bootstrap.
+        tick: told the share done.
+
+    Raises:
+        CalibrationImpossible: if no set has folds large enough to measure a false-match rate of 1e-2.
+    """
+    cosines = [fold.compare(None) for fold in folds]
+    fmrs = _fmrs(cosines)
+    if not fmrs:
+        raise CalibrationImpossible(
+            "No fold has the 3,000 pairs of different people that measure a false-match rate of 1e-2: add people, or "
+            "ask for fewer folds."
+        )
+    used = [number for number, fold in enumerate(folds) if fold.set_name in fmrs]
+    folds, cosines = [folds[number] for number in used], [cosines[number] for number in used]
+    reference = _mean_fnmr(cosines, fmrs)
+    candidates = []
+    combinations = list(product(grid.strengths, grid.ks, grid.taus))
+    for done, (strength, k, tau) in enumerate(combinations):
+        parameters = replace(base, strength=strength, k=k, tau=tau)
+        found = _mean_fnmr([fold.compare(parameters) for fold in folds], fmrs)
+        ratios = [np.mean(np.log(found[name] / reference[name])) for name in fmrs]
+        candidates.append(Candidate(parameters, float(np.mean(ratios))))
+        tick((done + 1) / (len(combinations) + 1))
+    candidates.sort(key=lambda candidate: candidate.objective)
+    weights = [person_weights(found.people, replicates, seed + number) for number, found in enumerate(cosines)]
+    chosen = None
+    for rank, candidate in enumerate(candidates[:_MOST_CHECKED]):
+        if candidate.objective >= 0:
+            break
+        compared = [fold.compare(candidate.parameters) for fold in folds]
+        looked_at = replace(candidate, differences=_differences(cosines, compared, fmrs, weights, grid.margin))
+        candidates[rank] = looked_at
+        if looked_at.harmless:
+            chosen = looked_at
+            break
+    tick(1.0)
+    if chosen is None:
+        return Selection("cosine", replace(base, strength=0.0), tuple(candidates), fmrs)
+    return Selection("ida-r", chosen.parameters, tuple(candidates), fmrs)
+
+
+def _fmrs(cosines: Sequence[Comparisons]) -> dict[str, tuple[float, ...]]:
+    """Return the rates that the smallest fold of each set measures, sets without one left out."""
+    smallest: dict[str, int] = {}
+    for found in cosines:
+        smallest[found.name] = min(found.non_mated, smallest.get(found.name, found.non_mated))
+    return {name: measured_fmrs(pairs) for name, pairs in smallest.items() if measured_fmrs(pairs)}
+
+
+def _mean_fnmr(compared: Sequence[Comparisons], fmrs: dict[str, tuple[float, ...]]) -> dict[str, FloatArray]:
+    """Return the FNMR of each set at its rates, each fold at its own thresholds, averaged over the folds."""
+    return {
+        name: np.mean([[found.fnmr(fmr) for fmr in rates] for found in compared if found.name == name], axis=0)
+        for name, rates in fmrs.items()
+    }
+
+
+def _differences(
+    cosines: Sequence[Comparisons],
+    compared: Sequence[Comparisons],
+    fmrs: dict[str, tuple[float, ...]],
+    weights: Sequence[WeightArray],
+    margin: float,
+) -> tuple[Difference, ...]:
+    differences: list[Difference] = []
+    reference, found = _mean_fnmr(cosines, fmrs), _mean_fnmr(compared, fmrs)
+    for name, rates in fmrs.items():
+        of_set = [number for number, fold in enumerate(cosines) if fold.name == name]
+        by_cosine = np.mean([fnmr_at_fmr(cosines[n], np.array(rates), weights[n]) for n in of_set], axis=0)
+        by_candidate = np.mean([fnmr_at_fmr(compared[n], np.array(rates), weights[n]) for n in of_set], axis=0)
+        low, high = interval(by_cosine - by_candidate)
+        noise = margin * np.std(by_cosine, axis=0)
+        differences.extend(
+            Difference(
+                set_name=name,
+                fmr=fmr,
+                cosine_fnmr=float(reference[name][column]),
+                fnmr=float(found[name][column]),
+                gain=float(reference[name][column] - found[name][column]),
+                gain_low=float(low[column]),
+                gain_high=float(high[column]),
+                margin=float(noise[column]),
+            )
+            for column, fmr in enumerate(rates)
+        )
+    return tuple(differences)

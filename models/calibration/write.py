@@ -1,0 +1,78 @@
+"""A calibrated bundle: another bundle's parts, with new parameters and what its scores mean."""
+
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from models.calibration.report import report_of
+from models.calibration.run import Calibrated, Options
+from models.exclusions import Exclusions
+from models.program import created_by
+from service.anchors.face_terms import TermFinder
+from service.bundle.calibration_part import calibration_content
+from service.bundle.derive import Change, derive_bundle
+from service.bundle.manifest import CALIBRATION, CALIBRATION_REPORT
+from service.bundle.reader import Bundle
+from service.bundle.writer import json_content
+from service.scoring.calibration import Calibrations, MethodCalibration, relevant
+
+
+def calibrated_bundle(
+    out: Path,
+    folder: Path,
+    bundle: Bundle,
+    finder: TermFinder,
+    calibrated: Calibrated,
+    exclusions: Exclusions,
+    options: Options,
+    *,
+    population: str,
+    pipeline_id: str,
+) -> tuple[dict[str, JsonValue], str]:
+    """Write a calibrated bundle; return its report and its bundle_id.
+
+    Args:
+        out: where to write; must not exist.
+        folder: the bundle that was calibrated.
+        bundle: the same, read.
+        finder: finds the terms of faces among its anchors.
+        calibrated: what was found.
+        exclusions: what was left out.
+        options: how it was found.
+        population: who the calibration people are.
+        pipeline_id: the pipeline that embedded them.
+
+    Raises:
+        BundleExists, BundleNotWritten, SearchFailed: as ``derive_bundle`` says.
+    """
+    report = report_of(calibrated, exclusions, options, population)
+    new = tuple(measured.calibration for measured in calibrated.measured)
+    kept = _still_valid(bundle.calibrations, new, pipeline_id)
+    told = population if not kept or bundle.calibrations is None else f"{bundle.calibrations.population}; {population}"
+    calibrations = Calibrations(told, (*kept, *new), pipeline_id)
+    change = Change(
+        parameters=calibrated.parameters,
+        default_method=calibrated.method,
+        contents={
+            CALIBRATION: calibration_content(calibrations, bundle.manifest),
+            CALIBRATION_REPORT: json_content(f"{CALIBRATION_REPORT}.json", report),
+        },
+        created_by=created_by(),
+    )
+    return report, derive_bundle(out, folder, bundle, finder, change)
+
+
+def _still_valid(
+    former: Calibrations | None, new: tuple[MethodCalibration, ...], pipeline_id: str
+) -> tuple[MethodCalibration, ...]:
+    """Return the former calibrations that the new ones leave in force: other forms, or methods, of the same scores."""
+    if former is None or former.pipeline_id != pipeline_id:
+        return ()
+    parameters = new[0].parameters
+    replaced = {(found.method, found.input_form) for found in new}
+    return tuple(
+        found
+        for found in former.methods
+        if (found.method, found.input_form) not in replaced
+        and relevant(found.method, found.parameters) == relevant(found.method, parameters)
+    )

@@ -1,0 +1,100 @@
+"""``ida-verify anchors inspect``: an anchor set looked at, alone or against real faces."""
+
+import json
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from models.commands import reporting_errors
+from models.embedding_cache import open_cache
+from models.inspect.findings import Findings, inspect_anchors
+from models.inspect.picture import draw
+from models.inspect.probes import Probes, probes_of_arrays, probes_of_folder
+from models.inspect.words import describe
+from models.progress import Stage, stage_bars
+from service.anchors.faiss_search import FaissSearch
+from service.bundle.reader import read_bundle
+from service.cpus import usable_cpus
+from service.errors import ImagesNotWritten
+from service.pack import load_pack
+from service.pipeline import load_pipeline
+from service.settings import Settings, load_settings
+
+_UNCALIBRATED_GUARD = 0.5
+
+
+def inspect(
+    bundle: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The bundle to look at.")],
+    probes: Annotated[
+        Path | None,
+        typer.Option(exists=True, help="Real faces: a folder of photographs, or an .npz with the array embeddings."),
+    ] = None,
+    guard: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help=f"Similarity that makes an identity collision [the bundle's guard, or {_UNCALIBRATED_GUARD}].",
+        ),
+    ] = None,
+    as_json: Annotated[
+        Path | None, typer.Option("--json", dir_okay=False, help="Write the figures to this file.")
+    ] = None,
+    picture: Annotated[Path | None, typer.Option(dir_okay=False, help="Draw them into this PNG file.")] = None,
+    pack: Annotated[str | None, typer.Option(help="Model pack that the bundle was built with [IDA_PACK].")] = None,
+    cache: Annotated[bool, typer.Option(help="Keep the probes' embeddings for the next time.")] = True,
+) -> None:
+    """Say how an anchor set is spread, what it covers of real faces, and whom it collides with."""
+    with reporting_errors():
+        settings = load_settings(pack=pack)
+        with stage_bars() as stage:
+            findings = _inspect(bundle, probes, guard, settings, cache, stage)
+        if as_json is not None:
+            _write_json(findings, as_json)
+        if picture is not None:
+            draw(findings, picture)
+    typer.echo("\n".join(describe(findings)))
+
+
+def _inspect(
+    folder: Path, probes: Path | None, guard: float | None, settings: Settings, cache: bool, stage: Stage
+) -> Findings:
+    installed = load_pack(settings.home, settings.pack)
+    bundle = read_bundle(folder, backbone_id=installed.manifest.backbone_id)
+    threads = settings.threads or usable_cpus()
+    parameters = bundle.manifest.parameters
+    if guard is None:
+        guard = _UNCALIBRATED_GUARD if parameters.guard is None else parameters.guard
+    return inspect_anchors(
+        bundle.bundle_id,
+        bundle.anchors,
+        FaissSearch(bundle.anchors, device=settings.anchor_device, threads=threads),
+        parameters,
+        None if probes is None else _probes(probes, bundle.anchors.dimension, settings, cache, stage),
+        guard=guard,
+        stage=stage,
+    )
+
+
+def _write_json(findings: Findings, path: Path) -> None:
+    try:
+        path.write_text(json.dumps(findings.as_json(), indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ImagesNotWritten(f"The figures cannot be written to {path}: {error.strerror or error}.") from error
+
+
+def _probes(path: Path, dimension: int, settings: Settings, cache: bool, stage: Stage) -> Probes:
+    if path.is_file():
+        return probes_of_arrays(path, dimension)
+    pipeline = load_pipeline(settings)
+    with ExitStack() as stack:
+        return probes_of_folder(
+            path,
+            pipeline,
+            stack.enter_context(open_cache(settings, pipeline, "photo")) if cache else None,
+            workers=settings.workers or usable_cpus(),
+            max_image_bytes=settings.max_image_bytes,
+            tick=stage("embedding probes"),
+        )

@@ -1,0 +1,183 @@
+"""``ida-verify calibrate``: choose the parameters of a bundle's scores and measure what the scores mean."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from models.calibration.report import agrees, population_of
+from models.calibration.run import Calibrated, Options, calibrate
+from models.calibration.selection import Grid
+from models.calibration.write import calibrated_bundle
+from models.commands import reporting_errors
+from models.embedding_cache import EmbeddingCache, open_cache
+from models.exclusions import Exclusions, read_exclusions
+from models.labelled import LabelledFaces, read_labelled
+from models.progress import Stage, stage_bars
+from service.anchors.face_terms import TermFinder
+from service.anchors.faiss_search import FaissSearch
+from service.bundle.reader import read_bundle, read_manifest
+from service.bundle.writer import refuse_existing
+from service.cpus import usable_cpus
+from service.pipeline import FacePipeline, load_pipeline
+from service.scoring.methods import METHODS, find_method
+from service.settings import Settings, load_settings
+
+_DEFAULTS, _GRID = Options(), Grid()
+
+
+def calibrate_bundle(
+    bundle: Annotated[Path, typer.Option(file_okay=False, help="Bundle to calibrate; it is only read.")],
+    out: Annotated[Path, typer.Option(metavar="BUNDLE", help="Folder to write the new bundle to; must not exist.")],
+    data: Annotated[
+        list[str],
+        typer.Option(
+            metavar="[NAME=]PATH",
+            help="Labelled faces: a folder per person, a CSV, an LFW pairs file or an .npz of embeddings. May be "
+            "repeated; no pair is made across two.",
+        ),
+    ],
+    images: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Where the paths in label files start; beside them by default.")
+    ] = None,
+    input_form: Annotated[
+        Literal["photo", "crop"], typer.Option(help="What the pictures are; an .npz holds embeddings.")
+    ] = "photo",
+    exclusions: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="TOML or CSV of images and pairs that are label noise.")
+    ] = None,
+    population: Annotated[
+        str | None, typer.Option(help="Who the people are, in your words; /info tells it beside the rates.")
+    ] = None,
+    pack: Annotated[str | None, typer.Option(help="Model pack that embeds the pictures [IDA_PACK].")] = None,
+    keep_parameters: Annotated[
+        bool, typer.Option("--keep-parameters", help="Measure at the bundle's own parameters, choosing none.")
+    ] = False,
+    strength: Annotated[list[float], typer.Option(min=1e-3, max=10, help="Strengths to try.")] = list(_GRID.strengths),  # noqa: B006 - typer copies it
+    k: Annotated[list[int], typer.Option(min=1, help="Support set sizes to try.")] = list(_GRID.ks),  # noqa: B006
+    tau: Annotated[list[float], typer.Option(min=1e-6, max=100, help="Taus to try.")] = list(_GRID.taus),  # noqa: B006
+    margin: Annotated[
+        float, typer.Option(min=0, help="Standard errors of the cosine's FNMR by which worse still passes for noise.")
+    ] = _GRID.margin,
+    method: Annotated[list[str], typer.Option(help="Methods to calibrate.")] = list(METHODS),  # noqa: B006
+    shares: Annotated[
+        tuple[float, float, float], typer.Option(min=0.01, help="Of the people: to tune, to calibrate, to report on.")
+    ] = _DEFAULTS.shares,
+    folds: Annotated[int, typer.Option(min=2, max=5, help="Folds of the people that tune.")] = _DEFAULTS.folds,
+    replicates: Annotated[
+        int, typer.Option(min=100, max=100_000, help="Replicates of each bootstrap.")
+    ] = _DEFAULTS.replicates,
+    seed: Annotated[int, typer.Option(min=0, help="Chooses parts, folds and replicates.")] = _DEFAULTS.seed,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Embed every picture again.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Choose strength, k and tau on some people, measure thresholds on others, try them on the rest; write a bundle."""
+    options = Options(
+        shares=shares,
+        folds=folds,
+        grid=None if keep_parameters else Grid(tuple(strength), tuple(k), tuple(tau), margin),
+        replicates=replicates,
+        seed=seed,
+        methods=tuple(method),
+    )
+    with reporting_errors():
+        refuse_existing(out)
+        for name in options.methods:
+            find_method(name)
+        left_out = read_exclusions(exclusions) if exclusions else Exclusions.none()
+        settings = load_settings(pack=pack)
+        manifest = read_manifest(bundle)
+        # Embeddings with labels need no model: they are taken for what the bundle's own pipeline made.
+        pipeline = None if all(text.endswith(".npz") for text in data) else load_pipeline(settings)
+        source = read_bundle(bundle, backbone_id=pipeline.backbone_id if pipeline else manifest.backbone_id)
+        search = FaissSearch(source.anchors, device=settings.anchor_device, threads=usable_cpus())
+        finder = TermFinder(source.anchors, search)
+        with stage_bars() as stage:
+            with _cache(settings, pipeline, input_form, no_cache) as cache:
+                sets = [_read(text, pipeline, settings, cache, input_form, images, stage) for text in data]
+            found = calibrate(sets, finder, manifest.parameters, manifest.default_method, left_out, options, stage)
+        report, bundle_id = calibrated_bundle(
+            out,
+            bundle,
+            source,
+            finder,
+            found,
+            left_out,
+            options,
+            population=population or population_of(found),
+            pipeline_id=pipeline.pipeline_id if pipeline else manifest.pipeline_id,
+        )
+    if as_json:
+        typer.echo(json.dumps({"bundle_id": bundle_id, **report}, indent=2))
+    else:
+        _print(found, out, bundle_id)
+
+
+@contextmanager
+def _cache(
+    settings: Settings, pipeline: FacePipeline | None, input_form: str, none: bool
+) -> Iterator[EmbeddingCache | None]:
+    with nullcontext() if none or pipeline is None else open_cache(settings, pipeline, input_form) as cache:
+        yield cache
+
+
+def _read(
+    text: str,
+    pipeline: FacePipeline | None,
+    settings: Settings,
+    cache: EmbeddingCache | None,
+    input_form: Literal["photo", "crop"],
+    images: Path | None,
+    stage: Stage,
+) -> LabelledFaces:
+    name, mark, path = text.rpartition("=")
+    tick = stage(f"embedding {name or Path(path).stem}")
+    labelled = read_labelled(
+        Path(path),
+        pipeline=pipeline,
+        cache=cache,
+        name=name if mark else None,
+        input_form=input_form,
+        images_root=images,
+        workers=settings.workers or usable_cpus(),
+        max_image_bytes=settings.max_image_bytes,
+        tick=tick,
+    )
+    tick(1.0)
+    return labelled
+
+
+def _print(found: Calibrated, out: Path, bundle_id: str) -> None:
+    console = Console()
+    for measured in found.measured:
+        table = Table(title=f"{measured.calibration.method}: thresholds, and what they do to the people set aside")
+        for heading in ("operating point", "threshold", "quality", "FMR stated", "FMR seen", "FNMR seen", ""):
+            table.add_column(heading, overflow="fold")
+        for point, seen in zip(measured.calibration.points, measured.observed, strict=True):
+            rate = f"{seen.fmr:.1e}" if seen.false_matches else f"at most {seen.fmr_high:.1e}"
+            table.add_row(
+                point.name,
+                f"{point.threshold:.6g}",
+                point.quality,
+                f"{point.fmr:.0e} [{point.fmr_low:.1e}, {point.fmr_high:.1e}]",
+                f"{rate} [{seen.fmr_low:.1e}, {seen.fmr_high:.1e}]",
+                f"{seen.fnmr:.2%} [{seen.fnmr_low:.2%}, {seen.fnmr_high:.2%}]",
+                "agrees" if agrees(point, seen) else "DIFFERS",
+            )
+        (console if console.is_terminal else Console(width=200)).print(table)
+    parameters = found.parameters
+    told = f"k = {parameters.k}, tau = {parameters.tau:g}, strength = {parameters.strength:g}"
+    if found.selection is None:
+        typer.echo(f"kept: {told}")
+    elif found.method == "cosine":
+        typer.echo(
+            f"chosen: plain cosine. None of {len(found.selection.candidates)} parameter sets is better and harmless."
+        )
+    else:
+        typer.echo(f"chosen: {found.method}, {told}, of {len(found.selection.candidates)} parameter sets")
+    typer.echo(f"{out}: bundle {bundle_id}. Serve it with IDA_BUNDLE={out}")

@@ -1,0 +1,116 @@
+"""``ida-verify evaluate``: what scores are worth on labelled faces."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from models.commands import reporting_errors
+from models.evaluation.ablations import parse
+from models.evaluation.html import to_html
+from models.evaluation.measure import Options
+from models.evaluation.results import to_json
+from models.evaluation.session import Asked, Labels, evaluate
+from models.evaluation.systems import COSINE
+from models.evaluation.terminal import show
+from models.exclusions import Exclusions, read_exclusions
+from models.progress import stage_bars
+from service.errors import ReportNotWritten
+from service.scoring.methods import METHODS, find_method
+from service.settings import load_settings
+
+
+def evaluate_command(
+    labels: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[NAME=]PATH...",
+            help="Labelled faces: a folder with a folder per person; a CSV with the columns probe, reference, label or "
+            "subject, image; an LFW-style pairs file; or an .npz of embeddings.",
+        ),
+    ],
+    bundle: Annotated[
+        list[Path] | None, typer.Option(exists=True, file_okay=False, help="Anchor bundle; may be given several times.")
+    ] = None,
+    pack: Annotated[list[str] | None, typer.Option(help="Model pack; may be given several times.")] = None,
+    images: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="Folder that the pictures' names start from.")
+    ] = None,
+    input_form: Annotated[
+        Literal["photo", "crop"], typer.Option("--input-form", help="Photographs, or aligned 112x112 crops.")
+    ] = "photo",
+    pairs: Annotated[
+        Literal["given", "all"] | None,
+        typer.Option(help="Which pairs are compared; the given ones if the file gives some."),
+    ] = None,
+    method: Annotated[
+        list[str] | None, typer.Option(help="Method beside the cosine; may be given several times; all by default.")
+    ] = None,
+    ablation: Annotated[
+        list[str] | None, typer.Option(help="Vary k, anchors, tau or strength, perhaps over values: k=1,5,10.")
+    ] = None,
+    distractors: Annotated[
+        Path | None, typer.Option(exists=True, help="Pictures of other people for identification, or an .npz.")
+    ] = None,
+    ranks: Annotated[bool, typer.Option("--ranks/--no-ranks", help="Measure rank-1 identification.")] = True,
+    exclusions: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="TOML or CSV of images and pairs that are label noise."),
+    ] = None,
+    replicates: Annotated[int, typer.Option(min=100, help="Bootstrap replicates over people.")] = 500,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything drawn.")] = 0,
+    listed: Annotated[int, typer.Option(min=0, help="Pairs of each kind that are listed by name.")] = 20,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Embed every picture again.")] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the results as JSON.")] = None,
+    html_file: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a report to read.")] = None,
+) -> None:
+    """Measure every scoring method on labelled faces, the cosine beside it.
+
+    Rates are FNMR at FMR over all pairs of different pictures, or over given pairs, with 95 % intervals from resampled
+    people. A picture without a face counts as a false non-match in each of its mated pairs.
+    """
+    with reporting_errors():
+        for path in (json_file, html_file):
+            _check_writable(path)
+        settings = load_settings()
+        methods = tuple(find_method(name).name for name in method or METHODS)
+        alone = set(methods) == {COSINE} and not ablation
+        asked = Asked(
+            labels=tuple(Labels.parse(text) for text in labels),
+            packs=tuple(pack or [settings.pack]),
+            bundles=tuple(bundle or ([] if alone else [settings.bundle])),
+            images=images,
+            input_form=input_form,
+            pairs=pairs,
+            distractors=distractors,
+            exclusions=read_exclusions(exclusions) if exclusions else Exclusions.none(),
+            cached=not no_cache,
+            options=Options(
+                methods=methods,
+                replicates=replicates,
+                seed=seed,
+                listed=listed,
+                ranks=ranks,
+                ablations=tuple(parse(text) for text in ablation or ()),
+            ),
+        )
+        with stage_bars() as stage:
+            report = evaluate(asked, settings, stage)
+        show(report, Console())
+        for path, content in ((json_file, to_json), (html_file, to_html)):
+            if path is not None:
+                _write(path, content(report))
+
+
+def _check_writable(path: Path | None) -> None:
+    """Refuse at once what would fail only after everything was measured."""
+    if path is not None and (path.is_dir() or not path.resolve().parent.is_dir()):
+        raise ReportNotWritten(f"{path} cannot be written: it is a folder, or lies in one that is not there.")
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise ReportNotWritten(f"{path} cannot be written ({error.strerror}).") from error

@@ -1,0 +1,1 @@
+"""Degraded copies of face photographs, by a written recipe, so that anchors cover poor images too."""

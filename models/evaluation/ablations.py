@@ -1,0 +1,244 @@
+"""The paper's ablations: one parameter of DAO varied, all else held (Fig. 6a, 6b, 7)."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.comparisons import Comparisons
+from models.evaluation.comparable import Comparable
+from models.evaluation.metrics import fnmr_above, quality, threshold_at
+from models.evaluation.rates import FMRS
+from models.evaluation.systems import System, term_finder
+from models.progress import Stage
+from models.sweep import PairScorer
+from service.anchors.anchor_set import AnchorSet
+from service.anchors.face_terms import TermFinder
+from service.errors import AblationInvalid
+from service.scoring.density import log_density
+from service.scoring.methods import METHODS
+from service.scoring.parameters import Parameters
+from service.scoring.terms import FaceTerms
+from service.settings import Device
+
+FloatArray = NDArray[np.float32]
+Knob = Literal["k", "anchors", "tau", "strength"]
+
+DEFAULT_VALUES: dict[Knob, tuple[float, ...]] = {
+    "k": (1, 2, 5, 10, 20, 50, 100, 200, 500),
+    "anchors": (30, 100, 300, 1000, 3000, 10_000, 30_000, 100_000),
+    "tau": (0.25, 0.5, 1, 2, 4, 8, 16, 32),
+    "strength": (0, 0.25, 0.5, 0.75, 1, 1.5, 2),
+}
+# Random subsets of the anchors of each size: one alone says as much of its luck as of its size.
+_DRAWS = 3
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class AblationPoint:
+    """One value of the parameter.
+
+    Attributes:
+        value: the value.
+        fnmr: FNMR at each of the ablation's rates; the mean over draws where anchors are drawn.
+        lowest: the lowest over the draws; equal to the mean where there is one.
+        highest: the highest.
+    """
+
+    value: float
+    fnmr: tuple[float, ...]
+    lowest: tuple[float, ...]
+    highest: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ablation:
+    """One parameter varied.
+
+    Attributes:
+        knob: the parameter.
+        bundle: name of the bundle.
+        in_force: the bundle's own value.
+        fmrs: the false-match rates, those that the set can show.
+        cosine: the cosine's FNMR at each.
+        points: by value, increasing.
+        note: what was left out and why; "" for nothing.
+    """
+
+    knob: Knob
+    bundle: str
+    in_force: float
+    fmrs: tuple[float, ...]
+    cosine: tuple[float, ...]
+    points: tuple[AblationPoint, ...]
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An ablation that was asked for: a parameter and its values, increasing."""
+
+    knob: Knob
+    values: tuple[float, ...]
+
+
+def parse(text: str) -> Asked:
+    """Read ``k``, or ``k=1,5,10`` with values of one's own.
+
+    Raises:
+        AblationInvalid: if there is no such parameter, or a value is not possible for it.
+    """
+    name, _, listed = text.partition("=")
+    for knob in get_args(Knob):
+        if knob != name:
+            continue
+        try:
+            values = tuple(sorted({float(value) for value in listed.split(",")})) if listed else DEFAULT_VALUES[knob]
+        except ValueError:
+            break
+        whole = knob in ("k", "anchors")
+        lowest = {"k": 1.0, "anchors": 1.0, "tau": 1e-6, "strength": 0.0}[knob]
+        if all(
+            np.isfinite(value) and value >= lowest and (not whole or value.is_integer()) for value in map(float, values)
+        ):
+            return Asked(knob, tuple(map(float, values)))
+        break
+    raise AblationInvalid(
+        f"{text!r} is no ablation: name one of {', '.join(get_args(Knob))}, perhaps with values, as in `k=1,5,10` "
+        "(whole numbers for k and anchors)."
+    )
+
+
+def ablate(
+    asked: Asked,
+    system: System,
+    embeddings: FloatArray,
+    found: Comparable,
+    cosine: Comparisons,
+    *,
+    seed: int,
+    device: Device,
+    stage: Stage,
+) -> Ablation:
+    """Measure ``ida-r`` at each value of one parameter, all others being the bundle's.
+
+    Args:
+        asked: the parameter and its values.
+        system: the bundle.
+        embeddings: (m, d) float32, of the comparable faces.
+        found: what is compared of them.
+        cosine: the cosine's scores of the same pairs.
+        seed: draws the anchors.
+        device: where anchors are searched.
+        stage: told how far it is.
+    """
+    parameters = _base(system.bundle.manifest.parameters, asked.knob)
+    fmrs = _fmrs(cosine.non_mated)
+    count = len(system.bundle.anchors)
+    possible = _possible(asked, parameters, count)
+    keep = max(100_000, int(4 * fmrs[0] * cosine.non_mated))
+
+    def measure(terms: FaceTerms, changed: Parameters) -> tuple[float, ...]:
+        scorer = PairScorer(embeddings, METHODS["ida-r"], terms, changed)
+        return _fnmr(found.compare("ablation", scorer, keep=keep), fmrs)
+
+    tick = stage(f"ablation of {asked.knob}, {system.name}")
+    points = []
+    for done, (value, draws) in enumerate(
+        _measured(asked.knob, possible, system, parameters, embeddings, measure, seed, device), 1
+    ):
+        rates = np.array(draws)
+        points.append(
+            AblationPoint(value, _floats(rates.mean(axis=0)), _floats(rates.min(axis=0)), _floats(rates.max(axis=0)))
+        )
+        tick(done / len(possible))
+    return Ablation(
+        knob=asked.knob,
+        bundle=system.name,
+        in_force=float(count if asked.knob == "anchors" else getattr(parameters, asked.knob)),
+        fmrs=fmrs,
+        cosine=_fnmr(cosine, fmrs),
+        points=tuple(points),
+        note=_note(asked, system.bundle.manifest.parameters, possible, count),
+    )
+
+
+def _base(parameters: Parameters, knob: Knob) -> Parameters:
+    """Return the parameters that are held; at strength 0 no other parameter would matter."""
+    return replace(parameters, strength=1.0) if parameters.strength == 0 and knob != "strength" else parameters
+
+
+def _note(asked: Asked, parameters: Parameters, possible: Sequence[float], count: int) -> str:
+    said = []
+    if _base(parameters, asked.knob) != parameters:
+        said.append("At strength 1: the bundle's own strength, 0, gives the cosine whatever the rest.")
+    left_out = [f"{value:g}" for value in asked.values if value not in possible]
+    if left_out:
+        said.append(f"Left out: {', '.join(left_out)} (there are {count:,} anchors, k is {parameters.k}).")
+    return " ".join(said)
+
+
+def _fmrs(non_mated: int) -> tuple[float, ...]:
+    """Return the smallest rates that so many pairs measure."""
+    return tuple(fmr for fmr in FMRS if quality(non_mated, fmr) == "measured")[-_SHOWN:] or FMRS[:1]
+
+
+def _possible(asked: Asked, parameters: Parameters, count: int) -> tuple[float, ...]:
+    """Return the values that the bundle's anchors allow; the whole set and the value in force are always among them."""
+    if asked.knob == "anchors":
+        return (*(value for value in asked.values if parameters.k <= value < count), float(count))
+    values = {*asked.values, float(getattr(parameters, asked.knob))}
+    return tuple(sorted(value for value in values if asked.knob != "k" or value <= count))
+
+
+def _measured(
+    knob: Knob,
+    values: Sequence[float],
+    system: System,
+    parameters: Parameters,
+    embeddings: FloatArray,
+    measure: Callable[[FaceTerms, Parameters], tuple[float, ...]],
+    seed: int,
+    device: Device,
+) -> Iterator[tuple[float, list[tuple[float, ...]]]]:
+    """Yield each value with the FNMR of every draw."""
+    if knob == "anchors":
+        anchors = system.bundle.anchors
+        generator = np.random.default_rng(seed)
+        for value in values:
+            draws = 1 if value == len(anchors) else _DRAWS
+            chosen = [np.sort(generator.permutation(len(anchors))[: int(value)]) for _ in range(draws)]
+            finders = (_finder(anchors, rows, device) for rows in chosen)
+            yield value, [measure(_terms(finder, embeddings, parameters), parameters) for finder in finders]
+        return
+    largest = max(int(value) for value in values) if knob == "k" else parameters.k
+    similarities = system.finder.support(embeddings, largest, parameters.guard).similarities
+    for value in values:
+        changed = _changed(parameters, knob, value)
+        yield value, [measure(FaceTerms(log_density=log_density(similarities[:, : changed.k], changed.tau)), changed)]
+
+
+def _changed(parameters: Parameters, knob: Knob, value: float) -> Parameters:
+    if knob == "k":
+        return replace(parameters, k=int(value))
+    return replace(parameters, tau=value) if knob == "tau" else replace(parameters, strength=value)
+
+
+def _finder(anchors: AnchorSet, rows: NDArray[np.int64], device: Device) -> TermFinder:
+    return term_finder(AnchorSet.from_stored(anchors.embeddings[rows], anchors.backbone_id), device)
+
+
+def _terms(finder: TermFinder, embeddings: FloatArray, parameters: Parameters) -> FaceTerms:
+    similarities = finder.support(embeddings, parameters.k, parameters.guard).similarities
+    return FaceTerms(log_density=log_density(similarities, parameters.tau))
+
+
+def _fnmr(comparisons: Comparisons, fmrs: tuple[float, ...]) -> tuple[float, ...]:
+    return _floats(fnmr_above(comparisons, np.array([threshold_at(comparisons, fmr) for fmr in fmrs])))
+
+
+def _floats(values: NDArray[np.float64]) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)

@@ -1,0 +1,160 @@
+"""FMR and FNMR of each group of faces at one threshold for all: the domain bias that a global threshold hides."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.comparisons import NonMatedTotals
+from models.evaluation.comparable import Comparable
+from models.evaluation.metrics import threshold_at
+from models.evaluation.rates import Interval
+from models.evaluation.scored import ScoredSet
+from models.labelled import LabelledFaces
+from models.resampling import WeightArray, interval
+from models.sweep import excluded_pairs
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRate:
+    """What a global threshold means for one group.
+
+    Attributes:
+        group: its name.
+        faces: faces compared.
+        people: people with such a face.
+        mated_pairs: mated pairs within the group, those lost among them.
+        non_mated_pairs: non-mated pairs within the group.
+        fmr: false-match rate among those.
+        fnmr: false non-match rate; None where there is no mated pair.
+    """
+
+    group: str
+    faces: int
+    people: int
+    mated_pairs: int
+    non_mated_pairs: int
+    fmr: Interval | None
+    fnmr: Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRates:
+    """The groups at the threshold of one false-match rate.
+
+    Attributes:
+        fmr: the rate over all pairs, across groups too.
+        rows: one for each group.
+    """
+
+    fmr: float
+    rows: tuple[GroupRate, ...]
+
+
+def group_rates(
+    labelled: LabelledFaces, found: Comparable, scored: ScoredSet, fmr: float, weights: WeightArray
+) -> GroupRates | None:
+    """Return the rates within each group at the global threshold; None where there are no groups.
+
+    Args:
+        labelled: the set.
+        found: what is compared of it.
+        scored: the scores of one method.
+        fmr: the global false-match rate that places the threshold.
+        weights: (b, u), how often each person is drawn.
+    """
+    if labelled.groups is None:
+        return None
+    threshold = threshold_at(scored.comparisons, fmr)
+    accepted = scored.comparisons.top_faces[scored.comparisons.top_scores > threshold]
+    groups = labelled.groups[found.rows]
+    rows = []
+    for number, name in enumerate(labelled.group_names):
+        inside = groups == number
+        lost = found.lost.subset(
+            found.lost.mated
+            & (labelled.groups[found.lost.first] == number)
+            & (labelled.groups[found.lost.second] == number)
+        )
+        totals = _non_mated(found, inside)
+        matches = found.identities[accepted[inside[accepted].all(axis=1)]]
+        all_mated, rejected = _mated(found, scored, inside, threshold, found.person_of(labelled, lost.first))
+        rows.append(
+            GroupRate(
+                group=name,
+                faces=int(inside.sum()),
+                people=len(np.unique(found.identities[inside])),
+                mated_pairs=int(all_mated.sum()),
+                non_mated_pairs=totals.pairs,
+                fmr=_fmr(matches, totals, weights),
+                fnmr=_fnmr(rejected, all_mated, weights),
+            )
+        )
+    return GroupRates(fmr, tuple(rows))
+
+
+def _non_mated(found: Comparable, inside: BoolArray) -> NonMatedTotals:
+    """Return how many non-mated pairs lie within a group (m,) bool, by people."""
+    none = np.zeros(len(found.people), np.int64)
+    if found.given is not None:
+        pairs = found.given.subset(~found.given.mated)
+        within = pairs.subset(inside[pairs.first] & inside[pairs.second])
+        people, count = _met(found.identities, within.first, within.second)
+        return NonMatedTotals(none, people, count)
+    first, second = excluded_pairs(found.identities, found.excluded)
+    counted = inside[first] & inside[second] & (found.identities[first] != found.identities[second])
+    people, count = _met(found.identities, first[counted], second[counted])
+    return NonMatedTotals(np.bincount(found.identities[inside], minlength=len(none)), people, -count)
+
+
+def _met(identities: IntArray, first: IntArray, second: IntArray) -> tuple[IntArray, IntArray]:
+    met = np.sort(np.stack([identities[first], identities[second]], axis=1), axis=1)
+    return np.unique(met, axis=0, return_counts=True)
+
+
+def _mated(
+    found: Comparable, scored: ScoredSet, inside: BoolArray, threshold: float, lost: IntArray
+) -> tuple[IntArray, IntArray]:
+    """Return mated pairs of each person within a group, and those of them that are rejected: both (u,) int64."""
+    first, second = found.mated()
+    within = inside[first] & inside[second]
+    people = len(found.people)
+    failed = np.bincount(lost, minlength=people)
+    person, scores = found.identities[first[within]], scored.mated[within]
+    return (
+        np.bincount(person, minlength=people) + failed,
+        np.bincount(person[scores <= threshold], minlength=people) + failed,
+    )
+
+
+def _fmr(matches: IntArray, totals: NonMatedTotals, weights: WeightArray) -> Interval | None:
+    pairs = totals.pairs
+    if not pairs:
+        return None
+    if not len(matches):
+        # The rule of three: none seen in so many pairs.
+        return Interval(0.0, 0.0, min(1.0, 3.0 / pairs))
+    drawn = np.sum(weights[:, matches[:, 0]].astype(np.float64) * weights[:, matches[:, 1]], axis=1)
+    return _drawn(len(matches) / pairs, drawn, totals.weigh(weights))
+
+
+def _fnmr(rejected: IntArray, all_mated: IntArray, weights: WeightArray) -> Interval | None:
+    if not all_mated.any():
+        return None
+    value = float(rejected.sum() / all_mated.sum())
+    if not rejected.any():
+        return Interval(0.0, 0.0, min(1.0, 3.0 / int(np.count_nonzero(all_mated))))
+    drawn = weights.astype(np.float64)
+    return _drawn(value, drawn @ rejected, drawn @ all_mated)
+
+
+def _drawn(value: float, errors: FloatArray, pairs: FloatArray) -> Interval:
+    possible = pairs > 0
+    if not possible.any():
+        return Interval(value)
+    low, high = interval(errors[possible] / pairs[possible])
+    return Interval(value, float(low), float(high))

@@ -1,0 +1,164 @@
+"""Everything that is measured of one method on one labelled set."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.evaluation.ablations import Asked
+from models.evaluation.changes import PairNames, changes, highest_non_mated
+from models.evaluation.comparable import Comparable
+from models.evaluation.groups import GroupRates, group_rates
+from models.evaluation.identification import identification
+from models.evaluation.metrics import det_curve, distribution, equal_error_rate
+from models.evaluation.rates import FMRS, Cosine, Rate, rates, replicate
+from models.evaluation.results import Curves, MethodResult
+from models.evaluation.scored import ScoredSet, score_set
+from models.evaluation.systems import COSINE, System, Variant
+from models.evaluation.tenfold import fold_accuracy
+from models.labelled import LabelledFaces
+from models.progress import Stage
+from models.resampling import WeightArray
+from models.sweep import PairScorer
+from service.scoring.calibration import relevant
+from service.scoring.methods import METHODS
+from service.settings import Device
+
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int64]
+
+# The rate at which groups are compared besides the smallest measured one.
+_GROUP_FMR = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is evaluated, and how.
+
+    Attributes:
+        fmrs: the false-match rates, the largest first.
+        methods: names of the methods besides the cosine.
+        given: whether only given pairs are compared.
+        replicates: of the bootstrap over people.
+        seed: of everything drawn.
+        listed: pairs of each kind that are listed by name.
+        ranks: whether identification is measured.
+        ablations: those asked for.
+        workers: threads.
+        device: where anchors are searched.
+    """
+
+    fmrs: tuple[float, ...] = FMRS
+    methods: tuple[str, ...] = tuple(name for name in METHODS if name != COSINE)
+    given: bool = False
+    replicates: int = 500
+    seed: int = 0
+    listed: int = 20
+    ranks: bool = True
+    ablations: tuple[Asked, ...] = field(default=())
+    workers: int = 2
+    device: Device = "cpu"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ground:
+    """What every method is measured on.
+
+    Attributes:
+        labelled: the set.
+        found: what is compared of it.
+        embeddings: (m + e, d) float32, of the m faces compared and of e that are distractors only.
+        distractors: (d,) int64, rows of ``embeddings`` in the order in which the distractor sets grow.
+        weights: (b, u), how often each person is drawn in each replicate.
+        options: what is measured.
+        stage: told what runs and how far it is.
+    """
+
+    labelled: LabelledFaces
+    found: Comparable
+    embeddings: FloatArray
+    distractors: IntArray
+    weights: WeightArray
+    options: Options
+    stage: Stage
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """A method's result, with what others are compared with.
+
+    Attributes:
+        result: for the report.
+        scored: the scores.
+        rates: FNMR and its replicates.
+    """
+
+    result: MethodResult
+    scored: ScoredSet
+    rates: Cosine
+
+
+def measure(
+    ground: Ground, variant: Variant, scorer: PairScorer, system: System | None, cosine: Measured | None
+) -> Measured:
+    """Measure one method.
+
+    Args:
+        ground: what it is measured on.
+        variant: the method and its parameters.
+        scorer: that variant's, of the ground's embeddings.
+        system: the bundle; None for the cosine.
+        cosine: what the cosine gave on the same ground; None for the cosine itself.
+    """
+    found, options = ground.found, ground.options
+    own = scorer.subset(np.arange(len(found.rows)))
+    title = variant.label if system is None else f"{variant.label} ({system.name})"
+    tick = ground.stage(title)
+    # Scoring is most of the work; what follows is told by the bar's end.
+    scored = score_set(ground.labelled.name, found, variant, own, lambda share: tick(0.5 * share))
+    drawn = replicate(scored.comparisons, options.fmrs, ground.weights, options.workers)
+    at = rates(scored.comparisons, variant.method.scale, options.fmrs, drawn, cosine.rates if cosine else None)
+    level = smallest_measured(at)
+    names = PairNames(ground.labelled, found, cosine.scored if cosine else scored, scored)
+    spread = distribution(scored.comparisons)
+    det_fmr, det_fnmr = det_curve(scored.comparisons)
+    ranked = options.ranks and len(ground.distractors)
+    result = MethodResult(
+        label=variant.label,
+        method=variant.method.name,
+        bundle=system.name if system else None,
+        parameters=relevant(variant.method.name, variant.parameters),
+        rates=at,
+        equal_error_rate=equal_error_rate(scored.comparisons),
+        overlap=spread.overlap,
+        curves=Curves(
+            det_fmr=tuple(det_fmr.tolist()),
+            det_fnmr=tuple(det_fnmr.tolist()),
+            score_edges=tuple(spread.edges.tolist()),
+            mated=tuple(spread.mated.tolist()),
+            non_mated=tuple(spread.non_mated.tolist()),
+            log_scores=variant.method.scale == "log",
+        ),
+        accuracy=fold_accuracy(found, own),
+        identification=identification(found, scored, scorer, ground.distractors, ground.weights) if ranked else None,
+        groups=tuple(_groups(ground, scored, level)),
+        changes=changes(names, found, cosine.scored, scored, level, options.listed) if cosine and level else None,
+        highest_non_mated=highest_non_mated(names, scored, options.listed),
+    )
+    tick(1.0)
+    return Measured(result, scored, Cosine(at, drawn))
+
+
+def smallest_measured(at: tuple[Rate, ...]) -> float | None:
+    """Return the smallest false-match rate that the pairs measure; None where they measure none."""
+    return min((rate.fmr for rate in at if rate.quality == "measured"), default=None)
+
+
+def _groups(ground: Ground, scored: ScoredSet, level: float | None) -> Iterator[GroupRates]:
+    if level is None:
+        return
+    for fmr in sorted({level, max(level, _GROUP_FMR)}, reverse=True):
+        of_groups = group_rates(ground.labelled, ground.found, scored, fmr, ground.weights)
+        if of_groups is not None:
+            yield of_groups

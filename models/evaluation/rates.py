@@ -1,0 +1,159 @@
+"""FNMR at false-match rates, with intervals over people and the paired gain over the cosine."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.comparisons import Comparisons
+from models.evaluation.metrics import Quality, fnmr_above, quality, threshold_at
+from models.resampling import WeightArray, fnmr_at_fmr, interval
+from service.scoring.dao import to_score
+from service.scoring.methods import Scale
+
+FloatArray = NDArray[np.float64]
+
+FMRS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A value with the ends of its 95 % interval; both None where it has none."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """What a false-match rate costs.
+
+    Attributes:
+        fmr: the false-match rate.
+        quality: whether the non-mated pairs measure it, show its order, or cannot show it.
+        threshold: the score to exceed, on the scale of answers; None where the rate cannot be shown.
+        fnmr: share of mated pairs rejected, those with an undetected face among them; None as above.
+        gain: the cosine's FNMR less this one, above 0 where this method is better; None also for the cosine.
+    """
+
+    fmr: float
+    quality: Quality
+    threshold: float | None = None
+    fnmr: Interval | None = None
+    gain: Interval | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Replicates:
+    """FNMR of every replicate.
+
+    Attributes:
+        fmrs: (f,), those whose replicates stay within the kept scores.
+        fnmr: (b, f) float64.
+    """
+
+    fmrs: tuple[float, ...]
+    fnmr: FloatArray
+
+    def at(self, fmr: float) -> FloatArray | None:
+        """Return the replicates (b,) at a rate; None where there are none."""
+        return self.fnmr[:, self.fmrs.index(fmr)] if fmr in self.fmrs else None
+
+
+def replicate(comparisons: Comparisons, fmrs: tuple[float, ...], weights: WeightArray, workers: int) -> Replicates:
+    """Return the FNMR of each replicate at the rates whose threshold the kept scores certainly hold.
+
+    Args:
+        comparisons: the scored pairs.
+        fmrs: the false-match rates.
+        weights: (b, u), how often each person is drawn.
+        workers: threads.
+    """
+    # Twice the pairs of the rate itself: no replicate of these weights reaches further down than that.
+    kept = len(comparisons.top_scores) / comparisons.non_mated
+    held = tuple(
+        fmr for fmr in fmrs if (kept >= 1 or 2 * fmr <= kept) and quality(comparisons.non_mated, fmr) != "unmeasurable"
+    )
+    if not held or not len(weights):
+        return Replicates((), np.empty((len(weights), 0)))
+
+    def smoothed(drawn: WeightArray) -> FloatArray:
+        return fnmr_at_fmr(comparisons, np.array(held), drawn)
+
+    with ThreadPoolExecutor(workers) as pool:
+        rates = np.concatenate(list(pool.map(smoothed, np.array_split(weights, workers))))
+    pairs = np.bincount(comparisons.mated_person, minlength=comparisons.people) + comparisons.failed
+    drawn = (weights.astype(np.float64) @ pairs)[:, None]
+    # The half error that steadies a choice between parameters would shift a reported rate.
+    return Replicates(held, np.clip((rates * (drawn + 1) - 0.5) / np.maximum(drawn, 1), 0.0, 1.0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cosine:
+    """What every other method is compared with.
+
+    Attributes:
+        rates: the cosine's.
+        replicates: its replicates.
+    """
+
+    rates: tuple[Rate, ...]
+    replicates: Replicates
+
+
+def rates(
+    comparisons: Comparisons,
+    scale: Scale,
+    fmrs: tuple[float, ...],
+    replicates: Replicates,
+    cosine: Cosine | None,
+) -> tuple[Rate, ...]:
+    """Return the FNMR at each false-match rate.
+
+    Args:
+        comparisons: the scored pairs of a method.
+        scale: the method's.
+        fmrs: the false-match rates.
+        replicates: of the same pairs.
+        cosine: what the cosine gives on the same pairs with the same weights; None where this is the cosine.
+    """
+    found = []
+    for position, fmr in enumerate(fmrs):
+        kind = quality(comparisons.non_mated, fmr)
+        if kind == "unmeasurable":
+            found.append(Rate(fmr, kind))
+            continue
+        threshold = threshold_at(comparisons, fmr)
+        value = float(fnmr_above(comparisons, np.array([threshold]))[0])
+        drawn = replicates.at(fmr)
+        gain = None
+        if cosine is not None and (reference := cosine.rates[position].fnmr) is not None:
+            other = cosine.replicates.at(fmr)
+            gain = _interval(reference.value - value, None if drawn is None or other is None else other - drawn)
+        found.append(
+            Rate(fmr, kind, answered(threshold, scale), _fnmr(value, drawn, comparisons), gain),
+        )
+    return tuple(found)
+
+
+def answered(score: float, scale: Scale) -> float:
+    """Return a score as answers give it, from the scale of ``Method.combine``."""
+    return float(to_score(score)) if scale == "log" else score
+
+
+def _interval(value: float, drawn: FloatArray | None) -> Interval:
+    if drawn is None:
+        return Interval(value)
+    low, high = interval(drawn)
+    return Interval(value, float(low), float(high))
+
+
+def _fnmr(value: float, drawn: FloatArray | None, comparisons: Comparisons) -> Interval:
+    found = _interval(value, drawn)
+    if value > 0:
+        return found
+    # No error in n people is no proof of none: the rule of three bounds what was not seen, and resampling cannot.
+    people = np.count_nonzero(np.bincount(comparisons.mated_person, minlength=comparisons.people) + comparisons.failed)
+    return Interval(value, 0.0, min(1.0, 3.0 / max(1, int(people))))

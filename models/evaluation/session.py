@@ -1,0 +1,227 @@
+"""A whole evaluation: labelled sets, model packs and bundles in, a report out."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.embedding_cache import EmbeddingCache, open_cache
+from models.evaluation.measure import Options
+from models.evaluation.results import Report, SetResult
+from models.evaluation.run import evaluate_set
+from models.evaluation.systems import System, load_system
+from models.evaluation.templates import pooled
+from models.exclusions import Exclusions, resolve
+from models.image_folder import scan
+from models.labelled import read_labelled
+from models.listed_faces import embed_listed
+from models.program import created_by
+from models.progress import Stage
+from service.bundle.reader import read_manifest
+from service.cpus import usable_cpus
+from service.errors import BundleMismatch, LabelsInvalid
+from service.pipeline import FacePipeline, load_pipeline
+from service.settings import Settings
+
+FloatArray = NDArray[np.float32]
+ARRAYS = ".npz"
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """A label file or folder, ``.npz`` files of embeddings among them.
+
+    Attributes:
+        path: where it is.
+        name: what the set is called; None for the file's own name.
+    """
+
+    path: Path
+    name: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``PATH`` or ``NAME=PATH``."""
+        name, mark, path = text.rpartition("=")
+        return cls(Path(path), name if mark else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a user asked to be evaluated.
+
+    Attributes:
+        labels: the labelled sets.
+        packs: names of model packs.
+        bundles: folders of bundles; each is used with the packs whose backbone it was made for.
+        images: where the pictures' paths start from; None for beside the label files.
+        input_form: what the pictures are.
+        pairs: which pairs are compared; None for the given ones where a file gives some, else all.
+        distractors: folder of pictures, or ``.npz``, of other people; None for the faces of the set itself.
+        exclusions: what is left out.
+        cached: whether the embedding cache is used.
+        options: what is measured.
+    """
+
+    labels: tuple[Labels, ...]
+    packs: tuple[str, ...]
+    bundles: tuple[Path, ...]
+    images: Path | None
+    input_form: Literal["photo", "crop"]
+    pairs: Literal["given", "all"] | None
+    distractors: Path | None
+    exclusions: Exclusions
+    cached: bool
+    options: Options
+
+
+def evaluate(
+    asked: Asked, settings: Settings, stage: Stage, load: Callable[[Settings], FacePipeline] = load_pipeline
+) -> Report:
+    """Evaluate.
+
+    Args:
+        asked: what.
+        settings: of the service; its pack and its bundle are overridden.
+        stage: told what runs and how far it is.
+        load: loads the model pack that settings name.
+
+    Raises:
+        LabelsInvalid, ExclusionsInvalid: if the labels or exclusions do not allow it.
+        PackNotFound, PackInvalid, BundleInvalid, BundleMismatch, DeviceUnavailable: if something cannot be loaded.
+        CacheUnusable: if the cache cannot be read or written.
+        InferenceFailed, SearchFailed, TooFewAnchors, DimensionMismatch: if a network, the index or a method fails.
+    """
+    backbones = {folder: read_manifest(folder).backbone_id for folder in asked.bundles}
+    results: dict[Labels, list[SetResult]] = {labels: [] for labels in asked.labels}
+    arrays = [labels for labels in results if labels.path.suffix == ARRAYS]
+    pictures = [labels for labels in results if labels not in arrays]
+    if arrays:
+        systems = _systems(backbones, settings)
+        for labels in arrays:
+            results[labels].append(_evaluated(labels, asked, settings, systems, None, None, stage))
+    if pictures:
+        for pipeline, systems in _packs(asked, settings, backbones, load):
+            with ExitStack() as stack:
+                cache = stack.enter_context(open_cache(settings, pipeline, asked.input_form)) if asked.cached else None
+                for labels in pictures:
+                    results[labels].append(_evaluated(labels, asked, settings, systems, pipeline, cache, stage))
+    return Report(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created_by=created_by(),
+        replicates=asked.options.replicates,
+        seed=asked.options.seed,
+        exclusions=f"{asked.exclusions.version} ({asked.exclusions.digest})" if asked.exclusions.entries else "",
+        sets=tuple(_joined(found) for found in results.values()),
+    )
+
+
+def _packs(
+    asked: Asked, settings: Settings, backbones: dict[Path, str], load: Callable[[Settings], FacePipeline]
+) -> Iterator[tuple[FacePipeline, list[System]]]:
+    """Yield each pack's pipeline with the bundles that were made for its backbone."""
+    pipelines = [load(settings.model_copy(update={"pack": name})) for name in asked.packs]
+    known = {pipeline.backbone_id for pipeline in pipelines}
+    strangers = [folder for folder, backbone in backbones.items() if backbone not in known]
+    if strangers:
+        raise BundleMismatch(
+            f"The bundle {strangers[0]} was made for the backbone {backbones[strangers[0]]}, which none of the model "
+            f"packs {', '.join(asked.packs)} has. Name its pack with --pack, or a bundle of these packs with --bundle."
+        )
+    for pipeline in pipelines:
+        own = {folder: backbone for folder, backbone in backbones.items() if backbone == pipeline.backbone_id}
+        yield pipeline, _systems(own, settings)
+
+
+def _systems(backbones: dict[Path, str], settings: Settings) -> list[System]:
+    return [
+        load_system(folder, backbone_id=backbone, device=settings.anchor_device)
+        for folder, backbone in backbones.items()
+    ]
+
+
+def _evaluated(
+    labels: Labels,
+    asked: Asked,
+    settings: Settings,
+    systems: Sequence[System],
+    pipeline: FacePipeline | None,
+    cache: EmbeddingCache | None,
+    stage: Stage,
+) -> SetResult:
+    workers = settings.workers or usable_cpus()
+    labelled = read_labelled(
+        labels.path,
+        pipeline=pipeline,
+        cache=cache,
+        name=labels.name,
+        input_form=asked.input_form,
+        images_root=asked.images,
+        workers=workers,
+        max_image_bytes=settings.max_image_bytes,
+        tick=stage(f"embeddings of {labels.name or labels.path.name}"),
+    )
+    compared = f"{labelled.input_form}s"
+    if labelled.templates is not None:
+        labelled, compared = pooled(labelled), "templates"
+    excluded = sum(entry.set == labelled.name for entry in asked.exclusions.entries)
+    given = labelled.pairs is not None if asked.pairs is None else asked.pairs == "given"
+    if given and labelled.pairs is None:
+        raise LabelsInvalid(f"{labels.path} gives no pairs: compare all of them with --pairs all.")
+    result = evaluate_set(
+        labelled,
+        systems,
+        replace(asked.options, given=given, workers=workers, device=settings.anchor_device),
+        pack=(pipeline.manifest.name, pipeline.pipeline_id) if pipeline else None,
+        exclusions=resolve(asked.exclusions, labelled) if excluded else None,
+        distractors=_distractors(asked, settings, pipeline, cache, workers, stage),
+        stage=stage,
+    )
+    return SetResult(
+        name=labelled.name,
+        compared=compared,
+        faces=len(labelled),
+        protocol="given pairs" if given else "all pairs",
+        groups=labelled.group_names,
+        excluded=excluded,
+        packs=(result,),
+    )
+
+
+def _distractors(
+    asked: Asked,
+    settings: Settings,
+    pipeline: FacePipeline | None,
+    cache: EmbeddingCache | None,
+    workers: int,
+    stage: Stage,
+) -> FloatArray | None:
+    """Return the embeddings (e, d) of the distractors whose face was found; None where none were named."""
+    folder = asked.distractors
+    if folder is None or not asked.options.ranks:
+        return None
+    if folder.suffix == ARRAYS:
+        faces = read_labelled(folder, pipeline=None, cache=None)
+        return faces.embeddings[faces.detected]
+    if pipeline is None:
+        raise LabelsInvalid(f"Distractors of embeddings are embeddings: {folder} must be an .npz.")
+    embeddings, rejected = embed_listed(
+        [folder / image for image in scan(folder).images],
+        pipeline,
+        cache,
+        crops=asked.input_form == "crop",
+        workers=workers,
+        max_image_bytes=settings.max_image_bytes,
+        tick=stage(f"embeddings of {folder.name}"),
+    )
+    return embeddings[[not reason for reason in rejected]]
+
+
+def _joined(found: Sequence[SetResult]) -> SetResult:
+    """Return one labelled set's results with several packs as one."""
+    return replace(found[0], packs=tuple(pack for result in found for pack in result.packs))

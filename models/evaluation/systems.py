@@ -1,0 +1,113 @@
+"""What is evaluated: a bundle's anchors with every method, and the variants of each method."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.sweep import PairScorer
+from service.anchors.anchor_set import AnchorSet
+from service.anchors.face_terms import TermFinder
+from service.anchors.faiss_search import FaissSearch
+from service.bundle.reader import Bundle, read_bundle
+from service.cpus import usable_cpus
+from service.scoring.methods import METHODS, Method, Need
+from service.scoring.parameters import Parameters
+from service.scoring.terms import FaceTerms
+from service.settings import Device
+
+FloatArray = NDArray[np.float32]
+
+COSINE = "cosine"
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A method with its parameters.
+
+    Attributes:
+        label: what the report calls it.
+        method: the method.
+        parameters: its parameters.
+    """
+
+    label: str
+    method: Method
+    parameters: Parameters
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class System:
+    """A bundle that is evaluated.
+
+    Attributes:
+        name: name of its folder.
+        bundle: the bundle.
+        finder: finds the terms of faces among its anchors.
+    """
+
+    name: str
+    bundle: Bundle
+    finder: TermFinder
+
+
+def load_system(folder: Path, *, backbone_id: str, device: Device) -> System:
+    """Load a bundle and index its anchors.
+
+    Raises:
+        BundleInvalid, BundleMismatch: as ``read_bundle`` says.
+        DeviceUnavailable: if the device is not there.
+    """
+    bundle = read_bundle(folder, backbone_id=backbone_id)
+    return System(folder.resolve().name, bundle, term_finder(bundle.anchors, device))
+
+
+def term_finder(anchors: AnchorSet, device: Device) -> TermFinder:
+    """Return the finder of terms among anchors, which searches with all CPUs."""
+    return TermFinder(anchors, FaissSearch(anchors, device=device, threads=usable_cpus()))
+
+
+def variants(parameters: Parameters, methods: Sequence[str]) -> tuple[Variant, ...]:
+    """Return every asked method but the cosine at a bundle's parameters, and DAO methods also as Eq. 4 has them.
+
+    Args:
+        parameters: the bundle's.
+        methods: names of methods.
+    """
+    found = []
+    for name in methods:
+        method = METHODS[name]
+        if method.need is Need.NOTHING:
+            continue
+        if "strength" not in method.parameters:
+            found.append(Variant(name, method, parameters))
+            continue
+        found.append(Variant(f"{name}, a = {parameters.strength:g}", method, parameters))
+        if parameters.strength != 1.0:
+            found.append(Variant(f"{name}, a = 1", method, replace(parameters, strength=1.0)))
+    return tuple(found)
+
+
+def scorers(embeddings: FloatArray, system: System, wanted: Sequence[Variant]) -> list[PairScorer]:
+    """Return a scorer of the faces for each variant, all variants with the same need sharing one search.
+
+    Args:
+        embeddings: (n, d) float32, unit norm.
+        system: gives the terms.
+        wanted: variants that differ at most in what a pair's scores depend on, not in what a face's terms do.
+    """
+    terms: dict[Need, FaceTerms] = {}
+    found = []
+    for variant in wanted:
+        need = variant.method.need
+        if need not in terms:
+            terms[need] = system.finder.terms(embeddings, need, variant.parameters)
+        found.append(PairScorer(embeddings, variant.method, terms[need], variant.parameters))
+    return found
+
+
+def cosine_scorer(embeddings: FloatArray) -> PairScorer:
+    """Return the cosine's scorer of the faces (n, d)."""
+    return PairScorer(embeddings, METHODS[COSINE], None, Parameters())

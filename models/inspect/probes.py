@@ -1,0 +1,81 @@
+"""Real faces that an anchor set is held against: a folder of photographs, or embeddings in an ``.npz``."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.embedding_cache import EmbeddingCache
+from models.image_folder import scan
+from models.listed_faces import embed_listed
+from models.progress import Tick, silent
+from service.errors import AnchorSourceInvalid
+from service.pipeline import FacePipeline
+from service.scoring.similarity import normalise
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Probes:
+    """Faces that anchors are compared with.
+
+    Attributes:
+        embeddings: (n, d) float32, unit norm.
+        names: of each, a path below the folder or a row.
+        without_face: pictures that gave none.
+    """
+
+    embeddings: NDArray[np.float32]
+    names: tuple[str, ...]
+    without_face: int
+
+
+def probes_of_folder(
+    folder: Path,
+    pipeline: FacePipeline,
+    cache: EmbeddingCache | None,
+    *,
+    workers: int,
+    max_image_bytes: int,
+    tick: Tick = silent,
+) -> Probes:
+    """Return the largest face of every picture below a folder.
+
+    Raises:
+        AnchorSourceInvalid: if none has a face.
+        InferenceFailed, CacheUnusable: as ``embed_listed`` says.
+    """
+    images = scan(folder).images
+    embeddings, rejected = embed_listed(
+        [folder / image for image in images],
+        pipeline,
+        cache,
+        crops=False,
+        workers=workers,
+        max_image_bytes=max_image_bytes,
+        tick=tick,
+    )
+    found = [row for row, reason in enumerate(rejected) if not reason]
+    if not found:
+        raise AnchorSourceInvalid(f"None of the {len(images)} images below {folder} has a face to compare with.")
+    return Probes(embeddings[found], tuple(images[row].as_posix() for row in found), len(images) - len(found))
+
+
+def probes_of_arrays(path: Path, dimension: int) -> Probes:
+    """Return the array ``embeddings`` (n, d) of an ``.npz``; rows of zeros stand for pictures without a face.
+
+    Raises:
+        AnchorSourceInvalid: if there is none, or it is of another dimension.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            embeddings = np.asarray(archive["embeddings"], dtype=np.float32)
+    except Exception as error:  # NumPy and zipfile raise classes of their own, and KeyError for the name
+        raise AnchorSourceInvalid(f"{path} is no .npz with an array called embeddings: {error}") from error
+    if embeddings.ndim != 2 or embeddings.shape[1] != dimension:
+        raise AnchorSourceInvalid(f"{path} has embeddings {embeddings.shape}; the anchors have {dimension} values.")
+    found = np.flatnonzero(np.any(embeddings != 0, axis=1))
+    if not len(found):
+        raise AnchorSourceInvalid(f"{path} has no embedding that is not zero.")
+    unit = normalise(embeddings[found]).astype(np.float32)
+    return Probes(unit, tuple(f"row {row}" for row in found), len(embeddings) - len(found))

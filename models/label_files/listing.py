@@ -1,0 +1,108 @@
+"""What a label file says: pictures, who is on them, and which of them are compared."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.errors import LabelsInvalid
+
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PairList:
+    """Given pairs of faces.
+
+    Attributes:
+        first: (m,) int64, row of the one face.
+        second: (m,) int64, row of the other.
+        mated: (m,) bool, whether both are the same person.
+        fold: (m,) int64, the part of a cross-validation protocol that a pair belongs to, from 0; None where there
+            are no parts.
+    """
+
+    first: IntArray
+    second: IntArray
+    mated: BoolArray
+    fold: IntArray | None = None
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def subset(self, pairs: BoolArray | IntArray) -> "PairList":
+        """Return some of the pairs: a mask (m,) bool, or their positions."""
+        return PairList(
+            self.first[pairs], self.second[pairs], self.mated[pairs], None if self.fold is None else self.fold[pairs]
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TemplateList:
+    """Faces gathered into templates; a face may be in several.
+
+    Attributes:
+        names: names of the t templates.
+        template: (r,) int64, the template of each membership.
+        face: (r,) int64, the row of the face that is in it.
+    """
+
+    names: tuple[str, ...]
+    template: IntArray
+    face: IntArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Listing:
+    """What a label file says of n pictures.
+
+    Attributes:
+        root: the folder that the pictures' paths start from.
+        images: their paths, each once.
+        identities: (n,) int64, who is on each, as a position in ``identity_names``.
+        identity_names: names of the identities.
+        identities_stated: whether the file names people. Where it only says which pairs are of one person, pictures
+            that no pair joins may still be of one person, so no pairs but the given ones can be counted.
+        groups: (n,) int64, position in ``group_names``; None where there are no groups.
+        group_names: names of the groups.
+        pairs: the given pairs; None where the file gives none.
+        templates: the templates; None where the file gives none.
+    """
+
+    root: Path
+    images: tuple[Path, ...]
+    identities: IntArray
+    identity_names: tuple[str, ...]
+    identities_stated: bool = True
+    groups: IntArray | None = None
+    group_names: tuple[str, ...] = ()
+    pairs: PairList | None = None
+    templates: TemplateList | None = None
+
+
+@dataclass(slots=True)
+class Names:
+    """Numbers names in the order in which they first come."""
+
+    numbers: dict[str, int] = field(default_factory=dict)
+
+    def number(self, name: str) -> int:
+        """Return the number of a name."""
+        return self.numbers.setdefault(name, len(self.numbers))
+
+    def all(self) -> tuple[str, ...]:
+        """Return the names by their number."""
+        return tuple(self.numbers)
+
+
+def refuse(path: Path, line: int | None, reason: str) -> NoReturn:
+    """Say what is wrong with a label file, and on which line.
+
+    Raises:
+        LabelsInvalid: always.
+    """
+    where = f"{path}" if line is None else f"{path}, line {line}"
+    raise LabelsInvalid(f"{where}: {reason}")

@@ -1,0 +1,58 @@
+"""What the log says of a request, and what it never says."""
+
+import io
+import json
+import logging
+import sys
+from datetime import datetime
+
+import pytest
+from fakes import picture
+from PIL import Image
+
+from service.telemetry import configure_logging
+
+
+@pytest.fixture
+def log(monkeypatch):
+    """Give the text that ``configure_logging`` sends to standard error from then on."""
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    root = logging.getLogger()
+    before = root.handlers, root.level
+    configure_logging("debug")
+    yield stream
+    logging.captureWarnings(False)
+    root.handlers, _ = before
+    root.setLevel(before[1])
+
+
+def with_exif(exif: bytes) -> bytes:
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(picture())).save(buffer, "PNG", exif=exif)
+    return buffer.getvalue()
+
+
+def test_log_lines_are_json_with_the_request_id_and_a_time_in_utc(client, log):
+    client.get("/healthz", headers={"x-request-id": "order-17"})
+    (line,) = (found for found in map(json.loads, log.getvalue().splitlines()) if found["request_id"] == "order-17")
+    assert (line["message"], line["route"], line["status"]) == ("request", "/healthz", 200)
+    assert datetime.fromisoformat(line["time"]).utcoffset().total_seconds() == 0
+
+
+def test_log_at_debug_tells_nothing_of_a_photograph(client, log):
+    exif = Image.Exif()
+    exif[0x010E] = "Jane Doe at home"  # ImageDescription
+    response = client.post("/embed", files={"image": ("jane-doe.png", with_exif(exif.tobytes()), "image/png")})
+    assert response.status_code == 200
+    assert "service.access" in log.getvalue()
+    assert "jane" not in log.getvalue().lower()
+
+
+def test_log_of_a_worker_thread_has_the_request_id(client, log):
+    cut_short = b"Exif\0\0II*\0\x08\0\0\0\xff\xff\x12\x01"
+    response = client.post("/embed", files={"image": with_exif(cut_short)}, headers={"x-request-id": "order-18"})
+    assert response.status_code == 200
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    (warning,) = (line for line in lines if "Corrupt EXIF data" in line["message"])
+    assert (warning["level"], warning["request_id"]) == ("WARNING", "order-18")

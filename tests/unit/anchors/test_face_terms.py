@@ -1,0 +1,91 @@
+"""The terms of faces among anchors, against loops over every anchor."""
+
+import numpy as np
+import pytest
+
+from service.anchors.anchor_set import AnchorSet
+from service.anchors.face_terms import TermFinder
+from service.anchors.faiss_search import FaissSearch
+from service.errors import TooFewAnchors
+from service.scoring.methods import METHODS, Need, find_method
+from service.scoring.parameters import Parameters
+
+
+def unit(rows):
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.fixture
+def faces():
+    return unit(np.random.default_rng(1).standard_normal((6, 12)))
+
+
+@pytest.fixture
+def finder(faces):
+    # Two anchors of the first face's own person are among them.
+    own = faces[[0, 0]] + 0.05 * np.random.default_rng(3).standard_normal((2, 12))
+    anchors = AnchorSet.from_stored(
+        unit(np.concatenate([np.random.default_rng(2).standard_normal((40, 12)), own])), "backbone"
+    )
+    return TermFinder(anchors, FaissSearch(anchors)), anchors.embeddings
+
+
+@pytest.mark.parametrize("guard", [None, 0.8])
+def test_terms_agree_with_loops(finder, faces, guard):
+    found, anchors = finder
+    parameters = Parameters(k=4, tau=3.0, cohort=9, guard=guard)
+
+    support = found.terms(faces, Need.SUPPORT, parameters)
+    nearest = found.terms(faces, Need.NEAREST, parameters)
+    cohort = found.terms(faces, Need.COHORT, parameters)
+
+    for row, face in enumerate(faces):
+        similarities = sorted((float(np.dot(face, anchor)) for anchor in anchors), reverse=True)
+        if guard is not None:
+            similarities = [similarity for similarity in similarities if similarity < guard]
+        assert support.log_density[row] == pytest.approx(-np.log(sum(np.exp(3.0 * s) for s in similarities[:4])))
+        assert support.support_mean[row] == pytest.approx(np.mean(similarities[:4]))
+        assert nearest.log_density[row] == pytest.approx(support.log_density[row])
+        assert nearest.nearest_mean[row] == pytest.approx(np.mean(similarities[:9]))
+        assert nearest.nearest_spread[row] == pytest.approx(np.std(similarities[:9]))
+        assert cohort.cohort_mean[row] == pytest.approx(np.mean(similarities), abs=1e-6)
+        assert cohort.cohort_spread[row] == pytest.approx(np.std(similarities), abs=1e-6)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_terms_of_a_methods_need_are_all_that_it_combines(finder, faces, method):
+    found, _ = finder
+    chosen, parameters = find_method(method), Parameters(k=4, cohort=9)
+
+    scores = chosen.score(faces[:3], faces[3:], found.terms(faces, chosen.need, parameters), parameters)
+
+    assert np.isfinite(scores.score).all()
+    assert (scores.dao_score is not None) == (chosen.need in {Need.SUPPORT, Need.NEAREST})
+
+
+@pytest.mark.parametrize("guard", [None, 0.8])
+def test_cohort_of_more_anchors_than_there_are_is_half_of_them(finder, faces, guard):
+    found, _ = finder
+
+    many = found.terms(faces, Need.NEAREST, Parameters(cohort=1000, guard=guard))
+    half = found.terms(faces, Need.NEAREST, Parameters(cohort=21, guard=guard))
+
+    assert np.array_equal(many.nearest_mean, half.nearest_mean)
+    assert np.array_equal(many.nearest_spread, half.nearest_spread)
+
+
+def test_k_beyond_the_anchors_is_refused(finder, faces):
+    with pytest.raises(TooFewAnchors):
+        finder[0].terms(faces, Need.SUPPORT, Parameters(k=43))
+
+
+def test_densities_are_those_of_the_terms(finder, faces):
+    found, _ = finder
+    parameters = Parameters(k=4, tau=3.0)
+
+    densities = found.densities(faces, parameters)
+    of_terms = found.terms(faces, Need.SUPPORT, parameters).densities(parameters)
+
+    assert np.array_equal(densities.log_density, of_terms.log_density)
+    assert np.array_equal(densities.crowding, of_terms.crowding)
+    assert found.terms(faces, Need.COHORT, parameters).densities(parameters) is None

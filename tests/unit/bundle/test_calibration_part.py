@@ -1,0 +1,140 @@
+"""The part of a bundle that says what its scores mean, and bundles made from other bundles."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from service.anchors.face_terms import TermFinder
+from service.anchors.faiss_search import FaissSearch
+from service.bundle.calibration_part import calibration_content
+from service.bundle.derive import Change, derive_bundle
+from service.bundle.golden import check_golden
+from service.bundle.reader import read_bundle, read_manifest
+from service.bundle.snapshot import load_snapshot
+from service.errors import BundleExists, BundleInvalid, UnknownMethod
+from service.scoring.calibration import Calibrations, FmrCurve, MethodCalibration, OperatingPoint
+from service.scoring.methods import METHODS
+from service.scoring.parameters import Parameters
+
+CHOSEN = Parameters(k=7, tau=20.0, strength=0.3)
+PIPELINE_ID = "0a0b0c0d0e0f0a0b"
+
+
+def calibrations(methods=tuple(METHODS)):
+    curve = FmrCurve(
+        scores=np.array([0.1, 0.30000000000000004, 2 / 3]),
+        log10_fmr=np.array([0.0, -2.1, -9.0]),
+        log10_low=np.array([0.0, -2.5, -10.0]),
+        log10_high=np.array([0.0, -1.5, -8.0]),
+        shown_down_to=3e-6,
+    )
+    point = OperatingPoint("fmr_1e-2", 1e-2, 1 / 3, "measured", 1e-3, 2e-2, 0.1, 0.0, 0.2, 100, 10_000, 300, 30, 435)
+    return Calibrations(
+        "people made up",
+        tuple(MethodCalibration(name, CHOSEN, "photo", curve, (point,)) for name in methods),
+        PIPELINE_ID,
+    )
+
+
+@pytest.fixture
+def derived(tmp_path, bundle, backbone_id):
+    """Return a bundle derived from another with new parameters and calibrations."""
+    source = read_bundle(bundle, backbone_id=backbone_id)
+    finder = TermFinder(source.anchors, FaissSearch(source.anchors))
+    content = calibration_content(calibrations(), source.manifest)
+    change = Change(CHOSEN, "cosine", {"calibration": content}, "a test")
+    derive_bundle(tmp_path / "derived", bundle, source, finder, change)
+    return tmp_path / "derived"
+
+
+def test_calibrations_are_read_as_they_were_written(derived, backbone_id):
+    read = read_bundle(derived, backbone_id=backbone_id).calibrations
+
+    assert read is not None
+    assert (read.population, read.pipeline_id) == ("people made up", PIPELINE_ID)
+    for found, written in zip(read.methods, calibrations().methods, strict=True):
+        assert (found.method, found.parameters, found.input_form, found.points) == (
+            written.method,
+            written.parameters,
+            written.input_form,
+            written.points,
+        )
+        for name in ("scores", "log10_fmr", "log10_low", "log10_high"):
+            assert np.array_equal(getattr(found.curve, name), getattr(written.curve, name))
+
+
+def test_derived_bundle_shares_the_unchanged_parts_and_leaves_the_other_alone(bundle, derived):
+    before, after = read_manifest(bundle), read_manifest(derived)
+
+    assert after.parameters == CHOSEN
+    assert (after.default_method, after.created_by) == ("cosine", "a test")
+    for name in ("embeddings", "golden_pairs", "golden_crop"):
+        assert after.parts[name] == before.parts[name]
+    assert after.parts["golden_scores"] != before.parts["golden_scores"]
+    assert set(after.parts) - set(before.parts) == {"calibration"}
+    assert after.provenance == before.provenance
+    assert read_manifest(bundle).parameters == before.parameters
+
+
+def test_derived_bundle_passes_the_golden_check_at_its_new_parameters(derived, backbone_id, embed):
+    snapshot = load_snapshot(derived, backbone_id=backbone_id, device="cpu", generation=1)
+
+    assert snapshot.parameters == CHOSEN
+    assert check_golden(snapshot, embed).passed
+
+
+def test_snapshot_tells_the_calibration_in_force_or_why_there_is_none(bundle, derived, backbone_id):
+    calibrated = load_snapshot(derived, backbone_id=backbone_id, device="cpu", generation=1)
+    changed = load_snapshot(derived, backbone_id=backbone_id, device="cpu", generation=1, tau=3.0)
+    never = load_snapshot(bundle, backbone_id=backbone_id, device="cpu", generation=1)
+
+    assert isinstance(calibrated.calibration("ida-r", ("photo", "photo"), PIPELINE_ID), MethodCalibration)
+    assert "parameters" in changed.calibration("ida-r", ("photo", "photo"), PIPELINE_ID)
+    assert "pipeline" in calibrated.calibration("ida-r", ("photo", "photo"), "f" * 16)
+    assert "not calibrated" in never.calibration("ida-r", ("photo", "photo"), PIPELINE_ID)
+
+
+def test_deriving_over_something_or_with_an_unknown_method_is_refused(tmp_path, bundle, backbone_id):
+    source = read_bundle(bundle, backbone_id=backbone_id)
+    finder = TermFinder(source.anchors, FaissSearch(source.anchors))
+
+    with pytest.raises(BundleExists):
+        derive_bundle(bundle, bundle, source, finder, Change(CHOSEN, "cosine", {}, "a test"))
+    with pytest.raises(UnknownMethod):
+        derive_bundle(tmp_path / "x", bundle, source, finder, Change(CHOSEN, "euclid", {}, "a test"))
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda document: document.update(anchor_set_id="f" * 16), "other anchors"),
+        (lambda document: document.update(format=2), "format"),
+        (lambda document: document["methods"][0].update(method="euclid"), "does not know: euclid"),
+        (lambda document: document["methods"][0]["curve"]["scores"].reverse(), "must increase"),
+        (lambda document: document["methods"][0]["curve"].update(log10_fmr=[0.0, -2.0]), "both ends"),
+        (lambda document: document["methods"][0]["curve"].update(log10_fmr=[0.0, -2.0, -2.0]), "rates decrease"),
+        (lambda document: document["methods"][0]["points"][0].update(fmr=0.0), "fmr"),
+        (lambda document: document["methods"][0]["points"][0].pop("threshold"), "threshold"),
+        (lambda document: document.update(methods=[]), "methods"),
+    ],
+)
+def test_calibrations_that_cannot_hold_are_refused(derived, backbone_id, replace_part, spoil, reason):
+    document = json.loads((derived / "calibration.json").read_bytes())
+    spoil(document)
+    replace_part(derived, "calibration", json.dumps(document).encode())
+
+    with pytest.raises(BundleInvalid, match=reason):
+        read_bundle(derived, backbone_id=backbone_id)
+
+
+def test_guarded_bundle_keeps_its_guard(tmp_path, bundle, backbone_id):
+    source = read_bundle(bundle, backbone_id=backbone_id)
+    finder = TermFinder(source.anchors, FaissSearch(source.anchors))
+    guarded = replace(CHOSEN, guard=0.95, cohort=20)
+
+    derive_bundle(tmp_path / "g", bundle, source, finder, Change(guarded, "ida-r", {}, "a test"))
+
+    assert load_snapshot(tmp_path / "g", backbone_id=backbone_id, device="cpu", generation=1).parameters == guarded

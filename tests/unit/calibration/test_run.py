@@ -1,0 +1,250 @@
+"""A whole calibration of made-up people, and the command that runs one."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from models.calibration.report import agrees, population_of, report_of
+from models.calibration.run import Options, calibrate
+from models.calibration.selection import Grid
+from models.calibration.write import calibrated_bundle
+from models.commands.calibrate import calibrate_bundle
+from models.exclusions import Entry, Exclusions
+from models.labelled import LabelledFaces
+from service.anchors.anchor_set import AnchorSet
+from service.anchors.face_terms import TermFinder
+from service.anchors.faiss_search import FaissSearch
+from service.bundle.create import BundleFacts, create_bundle
+from service.bundle.reader import read_bundle
+from service.errors import CalibrationImpossible
+from service.scoring.parameters import Parameters
+
+DIMENSION = 32
+OPTIONS = Options(grid=Grid(strengths=(0.5,), ks=(3,), taus=(1.0, 10.0)), replicates=100, methods=("cosine", "ida-r"))
+
+
+def unit(rows):
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def faces_of(people, faces_each, seed, name):
+    """Labelled faces; a quarter of the people are alike, and every twentieth face was not found."""
+    generator = np.random.default_rng(seed)
+    # The same crowd in every set: the anchors know it.
+    crowd = np.random.default_rng(99).standard_normal(DIMENSION)
+    centres = generator.standard_normal((people, DIMENSION)) + 1.2 * crowd * (np.arange(people) % 4 == 0)[:, None]
+    identities = np.repeat(np.arange(people), faces_each)
+    rows = unit(centres[identities] + 0.7 * generator.standard_normal((len(identities), DIMENSION)))
+    detected = np.arange(len(rows)) % 20 != 7
+    rows[~detected] = 0.0
+    return LabelledFaces(
+        name=name,
+        embeddings=rows,
+        detected=detected,
+        identities=identities,
+        identity_names=tuple(f"{name} {number:04}" for number in range(people)),
+        images=tuple(f"{row}.jpg" for row in range(len(rows))),
+        input_form="photo",
+        identities_stated=True,
+        rejected=tuple("" if found else "no_face" for found in detected),
+    )
+
+
+def anchor_rows():
+    generator = np.random.default_rng(5)
+    crowd = np.random.default_rng(99).standard_normal(DIMENSION)
+    return unit(generator.standard_normal((200, DIMENSION)) + 1.2 * crowd * (np.arange(200) % 4 == 0)[:, None])
+
+
+@pytest.fixture(scope="module")
+def finder():
+    anchors = AnchorSet.from_stored(anchor_rows(), "backbone")
+    return TermFinder(anchors, FaissSearch(anchors))
+
+
+def run(finder, sets, options=OPTIONS, exclusions=None):
+    return calibrate(sets, finder, Parameters(), "ida-r", exclusions or Exclusions.none(), options)
+
+
+@pytest.fixture(scope="module")
+def calibrated(finder):
+    return run(finder, [faces_of(200, 4, 1, "one"), faces_of(160, 3, 2, "two")])
+
+
+def test_calibrate_parts_people_and_counts_undetected_faces(calibrated):
+    for parts in calibrated.parts.values():
+        assert [part.name for part in parts] == ["one", "two"]
+    assert [part.people for part in calibrated.parts["calibrate"]] == [60, 48]
+    assert sum(part.images for parts in calibrated.parts.values() for part in parts) == 800 + 480
+    assert sum(part.undetected for parts in calibrated.parts.values() for part in parts) == 40 + 24
+
+
+def test_calibrate_makes_no_pair_across_two_sets(calibrated):
+    point = calibrated.measured[0].calibration.points[0]
+
+    by_set = [part.comparable for part in calibrated.parts["calibrate"]]
+    pairs = 0
+    for found in by_set:
+        for i in range(len(found.identities)):
+            pairs += int(np.count_nonzero(found.identities[i + 1 :] != found.identities[i]))
+    assert point.non_mated_pairs == pairs
+    assert point.identity_pairs == 60 * 59 // 2 + 48 * 47 // 2
+    assert point.people == 108
+    # Every mated pair counts, those with a face that was not found among them.
+    assert point.mated_pairs == 60 * 6 + 48 * 3
+
+
+def test_calibrate_states_rates_that_the_people_set_aside_bear_out(calibrated):
+    for measured in calibrated.measured:
+        for point, seen in zip(measured.calibration.points, measured.observed, strict=True):
+            assert agrees(point, seen)
+            assert seen.threshold == pytest.approx(point.threshold)
+        assert set(measured.observed_by_set) == {"one", "two"}
+
+
+def test_calibrate_binds_each_method_to_the_chosen_parameters(calibrated):
+    assert [measured.calibration.method for measured in calibrated.measured] == ["cosine", "ida-r"]
+    assert {measured.calibration.parameters for measured in calibrated.measured} == {calibrated.parameters}
+    assert calibrated.parameters == calibrated.selection.parameters
+
+
+def test_calibrate_with_kept_parameters_chooses_none(finder):
+    found = run(finder, [faces_of(120, 4, 1, "one")], replace(OPTIONS, grid=None))
+
+    assert found.selection is None
+    assert (found.parameters, found.method) == (Parameters(), "ida-r")
+
+
+def test_calibrate_is_the_same_for_the_same_seed_and_another_for_another(finder):
+    sets = [faces_of(120, 4, 1, "one")]
+    options = replace(OPTIONS, grid=None)
+
+    def report(seed):
+        chosen = replace(options, seed=seed)
+        found = run(finder, sets, chosen)
+        return json.dumps(report_of(found, Exclusions.none(), chosen, population_of(found)), sort_keys=True)
+
+    assert report(3) == report(3)
+    assert report(3) != report(4)
+
+
+def test_calibrate_gives_results_with_and_without_exclusions(finder):
+    faces = faces_of(120, 4, 1, "one")
+    exclusions = Exclusions(
+        "test",
+        "0" * 16,
+        (
+            Entry(set="one", kind="image", first="5.jpg", reason="no face in it"),
+            Entry(set="one", kind="identities", first="one 0000", second="one 0004", reason="the same person"),
+        ),
+    )
+
+    found = run(finder, [faces], replace(OPTIONS, grid=None), exclusions)
+
+    assert len(found.without_exclusions) == len(found.measured)
+    assert sum(part.images for parts in found.parts.values() for part in parts) == 479
+    with_all = found.without_exclusions[0].calibration.points[0]
+    assert with_all.non_mated_pairs + with_all.mated_pairs >= (
+        found.measured[0].calibration.points[0].non_mated_pairs + found.measured[0].calibration.points[0].mated_pairs
+    )
+
+
+def test_calibrate_for_two_forms_at_once_is_refused(finder):
+    sets = [faces_of(60, 3, 1, "one"), replace(faces_of(60, 3, 2, "two"), input_form="embedding")]
+
+    with pytest.raises(CalibrationImpossible, match="embeddings and photos"):
+        run(finder, sets)
+
+
+def test_calibrate_two_sets_of_one_name_is_refused(finder):
+    with pytest.raises(CalibrationImpossible, match="called alike"):
+        run(finder, [faces_of(60, 3, 1, "one"), faces_of(60, 3, 2, "one")])
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    def embed(crops):
+        return unit(crops.astype(np.float32).reshape(len(crops), -1)[:, :DIMENSION] + 1.0)
+
+    facts = BundleFacts("00112233445566aa", "ffeeddccbbaa0099", Parameters(), "ida-r", {}, "a test")
+    create_bundle(tmp_path / "bundle", anchor_rows().astype(np.float16), facts, embed)
+    return tmp_path / "bundle"
+
+
+@pytest.fixture
+def arrays(tmp_path):
+    faces = faces_of(150, 4, 1, "one")
+    names = np.array([faces.identity_names[person] for person in faces.identities])
+    np.savez(tmp_path / "people.npz", embeddings=faces.embeddings[faces.detected], identities=names[faces.detected])
+    return tmp_path / "people.npz"
+
+
+def invoke(*arguments):
+    app = typer.Typer()
+    app.command()(calibrate_bundle)
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_command_writes_a_calibrated_bundle_and_leaves_the_other(tmp_path, bundle, arrays):
+    before = {path.name: path.read_bytes() for path in bundle.iterdir()}
+
+    result = invoke(
+        "--bundle", bundle, "--out", tmp_path / "out", "--data", arrays, "--replicates", 100,
+        "--strength", 0.5, "--k", 3, "--tau", 5, "--population", "a hundred and fifty made-up people",
+    )  # fmt: skip
+
+    assert result.exit_code == 0, result.output
+    assert {path.name: path.read_bytes() for path in bundle.iterdir()} == before
+    found = read_bundle(tmp_path / "out", backbone_id="00112233445566aa")
+    assert found.calibrations.population == "a hundred and fifty made-up people"
+    assert {method.input_form for method in found.calibrations.methods} == {"embedding"}
+    assert found.calibrations.pipeline_id == "ffeeddccbbaa0099"
+    report = json.loads((tmp_path / "out" / "calibration_report.json").read_text())
+    assert report["parts"]["report"]["people"]["people"] == 45
+    assert "fmr_1e-6" in result.output
+
+
+def test_command_on_a_folder_that_is_there_says_so_at_once(bundle, arrays):
+    result = invoke("--bundle", bundle, "--out", bundle, "--data", arrays)
+
+    assert result.exit_code == 1
+    assert "there already" in result.output
+
+
+def written(out, folder, form, options=OPTIONS, pipeline_id="ffeeddccbbaa0099"):
+    """Calibrate a bundle for one form of input, write the result and read it."""
+    source = read_bundle(folder, backbone_id="00112233445566aa")
+    manifest, finder = source.manifest, TermFinder(source.anchors, FaissSearch(source.anchors))
+    sets = [replace(faces_of(120, 4, 1, form), input_form=form)]
+    found = calibrate(sets, finder, manifest.parameters, manifest.default_method, Exclusions.none(), options)
+    calibrated_bundle(
+        out, folder, source, finder, found, Exclusions.none(), options, population=form, pipeline_id=pipeline_id
+    )
+    return read_bundle(out, backbone_id="00112233445566aa").calibrations
+
+
+def test_calibrating_another_form_at_the_same_parameters_keeps_the_first(tmp_path, bundle):
+    kept = replace(OPTIONS, grid=None)
+    written(tmp_path / "photos", bundle, "photo", kept)
+
+    both = written(tmp_path / "both", tmp_path / "photos", "crop", kept)
+
+    assert {(found.method, found.input_form) for found in both.methods} == {
+        (method, form) for method in ("cosine", "ida-r") for form in ("photo", "crop")
+    }
+    assert both.population == "photo; crop"
+
+
+def test_calibrating_again_replaces_what_no_longer_holds(tmp_path, bundle):
+    kept = replace(OPTIONS, grid=None)
+    written(tmp_path / "photos", bundle, "photo", kept)
+
+    chosen = written(tmp_path / "chosen", tmp_path / "photos", "crop")
+    moved = written(tmp_path / "moved", tmp_path / "photos", "crop", kept, pipeline_id="0" * 16)
+
+    assert ("ida-r", "photo") not in {(found.method, found.input_form) for found in chosen.methods}
+    assert {found.input_form for found in moved.methods} == {"crop"}

@@ -1,0 +1,93 @@
+"""Rates by group at one threshold for all, against loops."""
+
+import numpy as np
+import pytest
+
+from models.evaluation.groups import group_rates
+from models.evaluation.metrics import threshold_at
+from models.exclusions import SetExclusions
+from models.resampling import person_weights
+
+GROUPS = [0, 0, 0, 0, 1, 1, 1, 1, 1, 1]
+FMR = 0.05
+
+
+@pytest.fixture
+def weights():
+    return person_weights(len(GROUPS), 200, seed=1)
+
+
+def counted(labelled, loop, group, threshold, excluded=frozenset()):
+    inside = labelled.groups == group
+    pairs = [(s, same) for i, j, s, same in loop(labelled) if inside[i] and inside[j] and (i, j) not in excluded]
+    mated = [s for s, same in pairs if same]
+    strangers = [s for s, same in pairs if not same and s is not None]
+    return (
+        len(mated),
+        len(strangers),
+        np.mean([s > threshold + 1e-7 for s in strangers]),
+        np.mean([s is None or s <= threshold + 1e-7 for s in mated]),
+    )
+
+
+def test_rates_within_each_group_agree_with_counting(people, scored_by_cosine, loop, weights):
+    labelled = people(count=10, faces_each=4, spread=1.0, lost=[2, 30], groups=GROUPS)
+    found, scored = scored_by_cosine(labelled)
+
+    rates = group_rates(labelled, found, scored, FMR, weights)
+
+    threshold = threshold_at(scored.comparisons, FMR)
+    assert rates.fmr == FMR
+    assert [row.group for row in rates.rows] == ["group 0", "group 1"]
+    assert [row.people for row in rates.rows] == [4, 6]
+    assert [row.faces for row in rates.rows] == [15, 23]
+    for group, row in enumerate(rates.rows):
+        mated, strangers, fmr, fnmr = counted(labelled, loop, group, threshold)
+        assert (row.mated_pairs, row.non_mated_pairs) == (mated, strangers)
+        assert row.fmr.value == pytest.approx(fmr)
+        assert row.fnmr.value == pytest.approx(fnmr)
+        assert row.fnmr.low <= row.fnmr.value <= row.fnmr.high
+
+
+def test_excluded_pairs_do_not_count_in_a_group(people, scored_by_cosine, loop, weights):
+    labelled = people(count=10, faces_each=4, spread=1.0, groups=GROUPS)
+    excluded = {(0, 5), (16, 20), (0, 1), (3, 17)}
+    exclusions = SetExclusions(
+        np.zeros(len(labelled), dtype=bool), np.array(sorted(excluded)), np.empty((0, 2), np.int64)
+    )
+    found, scored = scored_by_cosine(labelled, exclusions)
+
+    rates = group_rates(labelled, found, scored, FMR, weights)
+
+    threshold = threshold_at(scored.comparisons, FMR)
+    for group, row in enumerate(rates.rows):
+        mated, strangers, fmr, fnmr = counted(labelled, loop, group, threshold, excluded)
+        assert (row.mated_pairs, row.non_mated_pairs) == (mated, strangers)
+        assert row.fmr.value == pytest.approx(fmr)
+        assert row.fnmr.value == pytest.approx(fnmr)
+
+
+def test_given_pairs_are_counted_in_the_group_that_holds_both_faces(people, given_pairs, scored_by_cosine):
+    rows = [(0, 1, True), (0, 2, False), (4, 5, True), (0, 6, False), (4, 6, False)]
+    labelled = people(count=4, faces_each=2, groups=[0, 0, 1, 1], pairs=given_pairs(rows))
+    found, scored = scored_by_cosine(labelled, given=True)
+
+    rates = group_rates(labelled, found, scored, 0.4, person_weights(4, 100, seed=0))
+
+    assert [(row.mated_pairs, row.non_mated_pairs) for row in rates.rows] == [(1, 1), (1, 1)]
+
+
+def test_group_without_a_false_match_has_the_rule_of_threes_upper_end(people, scored_by_cosine):
+    labelled = people(count=10, faces_each=4, spread=0.01, groups=GROUPS)
+    found, scored = scored_by_cosine(labelled)
+
+    rates = group_rates(labelled, found, scored, 0.0, person_weights(10, 100, seed=0))
+
+    assert rates.rows[0].fmr.value == 0.0
+    assert rates.rows[0].fmr.high == pytest.approx(3 / rates.rows[0].non_mated_pairs)
+
+
+def test_set_without_groups_has_none(people, scored_by_cosine):
+    labelled = people()
+
+    assert group_rates(labelled, *scored_by_cosine(labelled), FMR, person_weights(6, 100, seed=0)) is None

@@ -1,0 +1,235 @@
+"""The report: its JSON, its tables and its HTML say what was measured."""
+
+import io
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from pydantic import TypeAdapter
+from rich.console import Console
+
+from models.evaluation.ablations import parse
+from models.evaluation.html import to_html
+from models.evaluation.measure import Options
+from models.evaluation.rates import Interval, Rate
+from models.evaluation.results import Report, SetResult, to_json
+from models.evaluation.run import evaluate_set
+from models.evaluation.terminal import show
+from models.evaluation.words import fmr_name, interval_text, judged, percent, rate_text, verdict
+from models.exclusions import SetExclusions
+
+BACKBONE = "0" * 16
+
+
+@pytest.fixture
+def report(people):
+    """Return a maker of the report of one set."""
+
+    def make(systems, *, exclusions=None, labelled=None, **options):
+        labelled = labelled or people(count=24, faces_each=4, spread=1.0, lost=[3], groups=[0, 1] * 12)
+        pack = evaluate_set(
+            labelled,
+            systems,
+            Options(**{"replicates": 100, "listed": 3, **options}),
+            pack=("tiny", BACKBONE),
+            exclusions=exclusions,
+        )
+        result = SetResult(labelled.name, "photos", len(labelled), "all pairs", labelled.group_names, 1, (pack,))
+        return Report("2025-01-02T03:04:05+00:00", "ida-verify 0", 100, 0, "", (result,))
+
+    return make
+
+
+def page(report):
+    return to_html(report).decode()
+
+
+def text_of(html):
+    """The visible text of a page, its blanks made single."""
+    parts = []
+
+    class Reader(HTMLParser):
+        hidden = 0
+
+        def handle_starttag(self, tag, attrs):
+            self.hidden += tag in ("style", "script")
+
+        def handle_endtag(self, tag):
+            self.hidden -= tag in ("style", "script")
+
+        def handle_data(self, data):
+            if not self.hidden:
+                parts.append(data)
+
+    Reader().feed(html)
+    return re.sub(r"\s+", " ", " ".join(parts))
+
+
+def test_every_method_stands_beside_the_cosine(report, system):
+    found = report([system(strength=0.5)])
+
+    methods = found.sets[0].packs[0].methods
+    assert [method.label for method in methods] == [
+        "cosine",
+        "ida-r, a = 0.5",
+        "ida-r, a = 1",
+        "csls",
+        "s-norm",
+        "as-norm",
+    ]
+    assert methods[0].changes is None
+    assert all(method.changes is not None for method in methods[1:])
+    assert methods[2].parameters["strength"] == 1.0
+    assert all(rate.gain is None for rate in methods[0].rates)
+
+
+def test_json_has_all_and_reads_back_as_it_was(report, system):
+    found = report([system()], ablations=(parse("k=1,5"),))
+
+    content = to_json(found)
+
+    assert TypeAdapter(Report).validate_json(content) == found
+    plain = json.loads(content)["sets"][0]["packs"][0]
+    assert plain["failures"] == {"no_face": 1}
+    assert plain["lost_mated_pairs"] == 3
+    assert plain["methods"][0]["rates"][0]["fmr"] == 0.1
+    assert [point["value"] for point in plain["ablations"][0]["points"]] == [1.0, 5.0]
+
+
+def test_page_shows_the_figures_and_needs_nothing_besides_itself(report, system):
+    found = report([system()], ablations=(parse("tau=1,4"),))
+
+    html = page(found)
+
+    text = text_of(html)
+    for method in found.sets[0].packs[0].methods:
+        assert method.label in text
+        assert percent(method.rates[0].fnmr.value) in text
+    assert "96 photos of 24 people (1 without a face: no_face 1; 3 mated pairs lost" in text
+    assert "too few pairs" in text
+    assert "the bundle is not calibrated" in text
+    assert not re.search(r"<(script|link|img|iframe)\b", html)
+    assert not re.search(r"(src|href)\s*=\s*[\"'](?!#)", html)
+    assert "url(http" not in html
+
+
+def test_plots_are_well_formed_and_keep_their_text(report, system):
+    html = page(report([system()], ablations=(parse("anchors=10"), parse("strength=0,1"))))
+
+    plots = re.findall(r"<svg.*?</svg>", html, re.DOTALL)
+
+    assert len(plots) == 3 + 1 + 2
+    for plot in plots:
+        ElementTree.fromstring(plot)
+    assert any("FNMR" in plot and "as-norm" in plot for plot in plots)
+
+
+def test_names_from_label_files_cannot_become_markup(report, system, people):
+    hostile = "<script>alert(1)</script>"
+    labelled = people(
+        count=24,
+        faces_each=4,
+        spread=1.5,
+        images=tuple(f"{hostile}{n}" for n in range(96)),
+        name=hostile,
+        groups=[0] * 24,
+        group_names=(hostile,),
+    )
+
+    html = page(report([system()], labelled=labelled))
+
+    assert hostile not in html
+    assert "&lt;script&gt;" in html
+
+
+def test_page_of_equal_results_is_equal(report, system):
+    found = report([system()])
+
+    assert to_html(found) == to_html(found)
+
+
+def test_terminal_shows_rates_gains_and_groups(report, system):
+    found = report([system()])
+    console = Console(file=io.StringIO(), width=100)
+
+    show(found, console)
+
+    shown = console.file.getvalue()
+    cosine = found.sets[0].packs[0].methods[0]
+    assert percent(1 - cosine.rates[0].fnmr.value) in shown
+    assert "group 0" in shown
+    assert "Rank-1" in shown
+    assert "The smallest measured FMR is 1e-2" in shown
+
+
+def test_several_bundles_stand_in_one_table(report, system):
+    found = report([system("one"), system("two", seed=9)])
+
+    methods = found.sets[0].packs[0].methods
+    assert [method.bundle for method in methods] == [None, *["one"] * 4, *["two"] * 4]
+    assert "csls (two)" in text_of(page(found))
+
+
+def test_results_with_and_without_exclusions_are_both_given(report, system, people):
+    labelled = people(count=24, faces_each=4, spread=1.0)
+    # Two "people" who are one: every pair of theirs is a false match of the labels' making.
+    same = labelled.embeddings.copy()
+    same[4:8] = same[0:4]
+    labelled = replace(labelled, embeddings=same)
+    exclusions = SetExclusions(np.zeros(96, dtype=bool), np.empty((0, 2), np.int64), np.array([[0, 1]]))
+
+    found = report([system()], labelled=labelled, exclusions=exclusions).sets[0].packs[0]
+
+    assert found.non_mated_pairs == 96 * 95 // 2 - 24 * 6 - 16
+    assert found.unexcluded[0].non_mated_pairs == 96 * 95 // 2 - 24 * 6
+    assert len(found.unexcluded) == len(found.methods)
+    assert found.methods[0].rates[1].fnmr.value < found.unexcluded[0].rates[1].fnmr.value
+
+
+def test_identification_can_be_left_out(report, system):
+    methods = report([system()], ranks=False).sets[0].packs[0].methods
+
+    assert all(method.identification is None for method in methods)
+
+
+@pytest.mark.parametrize(
+    ("gain", "said"),
+    [
+        (Interval(0.1, 0.02, 0.2), "better"),
+        (Interval(-0.1, -0.2, -0.01), "worse"),
+        (Interval(0.1, 0.0, 0.2), "level"),
+        (Interval(0.1), "unknown"),
+        (None, "unknown"),
+    ],
+)
+def test_verdict_needs_the_whole_interval_on_one_side(gain, said):
+    assert verdict(Rate(1e-3, "measured", 0.5, Interval(0.1), gain)) == said
+
+
+def test_sentence_names_the_rates_at_which_a_method_is_better(report, system):
+    methods = report([system()]).sets[0].packs[0].methods
+    better = replace(
+        methods[1],
+        rates=(
+            replace(methods[1].rates[0], fnmr=Interval(0.05), gain=Interval(0.1, 0.05, 0.2)),
+            replace(methods[1].rates[1], gain=Interval(0.0, -0.1, 0.1)),
+            *methods[1].rates[2:],
+        ),
+    )
+    cosine = replace(methods[0], rates=(replace(methods[0].rates[0], fnmr=Interval(0.15)), *methods[0].rates[1:]))
+
+    said = judged(better, cosine)
+
+    assert said.startswith("better than the cosine at FMR 1e-1 (FNMR 5.00 % instead of 15.00 %)")
+    assert "within the noise of the cosine at FMR 1e-2" in said
+
+
+def test_numbers_are_written_as_people_read_them():
+    assert [fmr_name(value) for value in (1e-1, 1e-6, 3e-4)] == ["1e-1", "1e-6", "3e-4"]
+    assert [rate_text(value) for value in (0.0, 1.0, 2.13e-5)] == ["0", "1.0", "2.1e-5"]
+    assert interval_text(Interval(0.01234, 0.01, 0.02)) == "1.23 [1.00, 2.00]"
+    assert interval_text(Interval(0.01), signed=True) == "+1.00"

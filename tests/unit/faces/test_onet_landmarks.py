@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+
+from service.errors import PackInvalid
+from service.faces.landmarks import OnetLandmarker
+from service.faces.types import Box
+from service.pack import LandmarksFile
+
+SPEC = LandmarksFile.model_validate(
+    {
+        "adapter": "mtcnn-onet",
+        "file": "net.onnx",
+        "sha256": "0" * 64,
+        "bytes": 1,
+        "licence": "none",
+        "output": "hand-made",
+        "preprocessing": {"width": 48, "height": 48, "colour": "rgb", "mean": 127.5, "scale": 128.0},
+    }
+)
+
+
+def grey_levels(image, box):
+    """Return the network's input for a box as pixel values, (48, 48)."""
+    seen = []
+
+    def run(inputs):
+        seen.append(inputs)
+        return [np.zeros((1, 5, 2), np.float32)]
+
+    OnetLandmarker(run, SPEC).locate(image, box)
+    assert seen[0].shape == (1, 3, 48, 48)
+    return seen[0][0, 1] * 128 + 127.5
+
+
+def columns(width, height=120):
+    """An image whose value is its column."""
+    return np.repeat(np.arange(width, dtype=np.uint8)[None, :, None], height, axis=0).repeat(3, axis=2)
+
+
+def test_locate_takes_points_as_parts_of_the_square_of_the_longer_side():
+    unit = np.array([[[0.25, 0.4], [0.75, 0.4], [0.5, 0.6], [0.3, 0.8], [0.7, 0.8]]], np.float32)
+    landmarker = OnetLandmarker(lambda _: [unit], SPEC)
+
+    landmarks = landmarker.locate(np.zeros((300, 300, 3), np.uint8), Box(100, 50, 180, 150))
+
+    # The square is 90..190 and 50..150; its edges lie half a pixel before the centres of its first pixels.
+    expected = [[114.5, 89.5], [164.5, 89.5], [139.5, 109.5], [119.5, 129.5], [159.5, 129.5]]
+    assert landmarks == pytest.approx(np.array(expected), abs=1e-3)
+    assert landmarks.dtype == np.float32
+
+
+def test_locate_of_what_the_network_sees_gives_the_pixel_where_it_is():
+    image = np.zeros((200, 200, 3), np.uint8)
+    image[84:88, 60:64] = 255  # its middle is (61.5, 85.5)
+
+    def find_spot(inputs):
+        rows, places = np.nonzero(inputs[0, 0] > 0)
+        return [np.tile(np.array([places.mean() + 0.5, rows.mean() + 0.5], np.float32) / 48, (1, 5, 1))]
+
+    landmarks = OnetLandmarker(find_spot, SPEC).locate(image, Box(40, 40, 136, 130))
+
+    assert landmarks == pytest.approx(np.array([[61.5, 85.5]] * 5), abs=1.0)
+
+
+def test_locate_feeds_the_square_around_the_box():
+    levels = grey_levels(columns(200), Box(60, 10, 84, 58))
+
+    assert levels[24] == pytest.approx(np.arange(48, 96), abs=1)
+
+
+def test_locate_with_a_box_past_the_edge_sees_grey_there():
+    levels = grey_levels(columns(200), Box(-24, 0, 24, 48))
+
+    assert levels[24, :23] == pytest.approx(np.full(23, 128), abs=1)
+    assert levels[24, 25:] == pytest.approx(np.arange(1, 24), abs=1)
+
+
+def test_locate_with_another_networks_output_is_an_invalid_pack():
+    landmarker = OnetLandmarker(lambda _: [np.zeros((1, 10), np.float32)], SPEC)
+
+    with pytest.raises(PackInvalid, match=r"net\.onnx gives \(1, 10\)"):
+        landmarker.locate(np.zeros((60, 60, 3), np.uint8), Box(0, 0, 50, 50))
