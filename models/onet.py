@@ -85,11 +85,12 @@ def convert_onet(path: Path) -> bytes:
 
 
 def build_onet(weights: Mapping[str, FloatArray]) -> onnx.ModelProto:
-    """Return the graph from crops (n, 3, 48, 48) to ``points`` (n, 5, 2).
+    """Return the graph from crops (n, 3, 48, 48) to ``points`` (n, 5, 2) and ``box`` (n, 4).
 
     The input is RGB, (pixel - 127.5) / 128. Points are (x, y) in units of the crop's side from its top left corner, and
-    may lie a little outside: left eye, right eye, nose, left and right mouth corner, as seen in the image. The outputs
-    of ``box`` and ``face``, which only a detector needs, are left out.
+    may lie a little outside: left eye, right eye, nose, left and right mouth corner, as seen in the image. The box is
+    how far the face's left, top, right and bottom lie from the crop's own, in the same unit. The output of ``face``,
+    which only a detector needs, is left out.
 
     Args:
         weights: float32, named and shaped as ``weight_shapes`` says.
@@ -104,33 +105,50 @@ def build_onet(weights: Mapping[str, FloatArray]) -> onnx.ModelProto:
     graph.add("Flatten", axis=1)
     graph.add("Gemm", "hidden.kernel", "hidden.bias")
     graph.add("PRelu", "hidden.slope")
+    hidden = graph.last
     graph.add("Gemm", "points.kernel", "points.bias")
     graph.add("Reshape", "points.shape", output="points")
-    return graph.model()
+    graph.add("Gemm", "box.kernel", "box.bias", source=hidden, output="box")
+    return graph.model({"points": [5, 2], "box": [4]})
 
 
 class _Graph:
-    """A chain of nodes, each taking the output of the one before and constants."""
+    """Nodes that each take the output of the one before, unless they name another, and constants."""
 
     def __init__(self, weights: Mapping[str, FloatArray]) -> None:
         self._constants = _in_onnx_layout(weights)
         self._nodes: list[onnx.NodeProto] = []
-        self._last = "crops"
+        self.last = "crops"
 
-    def add(self, operator: str, *constants: str, output: str | None = None, **attributes: Any) -> None:
-        """Add a node to the end of the chain."""
+    def add(
+        self,
+        operator: str,
+        *constants: str,
+        source: str | None = None,
+        output: str | None = None,
+        **attributes: Any,
+    ) -> None:
+        """Add a node."""
         name = output or f"step{len(self._nodes)}"
-        self._nodes.append(helper.make_node(operator, [self._last, *constants], [name], name=name, **attributes))
-        self._last = name
+        inputs = [source or self.last, *constants]
+        self._nodes.append(helper.make_node(operator, inputs, [name], name=name, **attributes))
+        self.last = name
 
-    def model(self) -> onnx.ModelProto:
-        """Return the finished, checked model."""
+    def model(self, outputs: Mapping[str, list[int]]) -> onnx.ModelProto:
+        """Return the finished, checked model.
+
+        Args:
+            outputs: the shape of each output, without its batch axis.
+        """
         used = {name for node in self._nodes for name in node.input}
         graph = helper.make_graph(
             self._nodes,
             "onet",
             [helper.make_tensor_value_info("crops", TensorProto.FLOAT, [BATCH_AXIS, 3, _SIDE, _SIDE])],
-            [helper.make_tensor_value_info(self._last, TensorProto.FLOAT, [BATCH_AXIS, 5, 2])],
+            [
+                helper.make_tensor_value_info(name, TensorProto.FLOAT, [BATCH_AXIS, *shape])
+                for name, shape in outputs.items()
+            ],
             [numpy_helper.from_array(value, name) for name, value in self._constants.items() if name in used],
         )
         opset = helper.make_opsetid("", _OPSET)

@@ -92,6 +92,8 @@ def onet_weights(*, seed: int = 3, fixed_points: bool = False) -> dict[str, np.n
     }
     if fixed_points:
         weights["points.kernel"][:] = 0
+        weights["box.kernel"][:] = 0
+        weights["box.bias"][:] = 0
         weights["points.bias"][:] = [0.3, 0.7, 0.5, 0.35, 0.65, 0.35, 0.35, 0.6, 0.8, 0.8]
     return weights
 

@@ -216,6 +216,7 @@ class PackManifest(Strict):
             "decoding": "exif-upright, alpha over white",
             "cropping": "anti-aliased sub-pixel warp",
             "second_look": "within a grey border where boxes cover much of the image or nothing is found",
+            "onet_passes": 2,
             "flip": False,
         }
         for role, part in (("detector", self.detector), ("landmarks", self.landmarks)):

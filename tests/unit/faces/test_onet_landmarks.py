@@ -19,13 +19,16 @@ SPEC = LandmarksFile.model_validate(
 )
 
 
+SAME_BOX = np.zeros((1, 4), np.float32)
+
+
 def grey_levels(image, box):
     """Return the network's input for a box as pixel values, (48, 48)."""
     seen = []
 
     def run(inputs):
         seen.append(inputs)
-        return [np.zeros((1, 5, 2), np.float32)]
+        return [np.zeros((1, 5, 2), np.float32), SAME_BOX]
 
     OnetLandmarker(run, SPEC).locate(image, box)
     assert seen[0].shape == (1, 3, 48, 48)
@@ -39,7 +42,7 @@ def columns(width, height=120):
 
 def test_locate_takes_points_as_parts_of_the_square_of_the_longer_side():
     unit = np.array([[[0.25, 0.4], [0.75, 0.4], [0.5, 0.6], [0.3, 0.8], [0.7, 0.8]]], np.float32)
-    landmarker = OnetLandmarker(lambda _: [unit], SPEC)
+    landmarker = OnetLandmarker(lambda _: [unit, SAME_BOX], SPEC)
 
     landmarks = landmarker.locate(np.zeros((300, 300, 3), np.uint8), Box(100, 50, 180, 150))
 
@@ -55,7 +58,7 @@ def test_locate_of_what_the_network_sees_gives_the_pixel_where_it_is():
 
     def find_spot(inputs):
         rows, places = np.nonzero(inputs[0, 0] > 0)
-        return [np.tile(np.array([places.mean() + 0.5, rows.mean() + 0.5], np.float32) / 48, (1, 5, 1))]
+        return [np.tile(np.array([places.mean() + 0.5, rows.mean() + 0.5], np.float32) / 48, (1, 5, 1)), SAME_BOX]
 
     landmarks = OnetLandmarker(find_spot, SPEC).locate(image, Box(40, 40, 136, 130))
 
@@ -78,5 +81,29 @@ def test_locate_with_a_box_past_the_edge_sees_grey_there():
 def test_locate_with_another_networks_output_is_an_invalid_pack():
     landmarker = OnetLandmarker(lambda _: [np.zeros((1, 10), np.float32)], SPEC)
 
-    with pytest.raises(PackInvalid, match=r"net\.onnx gives \(1, 10\)"):
+    with pytest.raises(PackInvalid, match=r"net\.onnx gives \[\(1, 10\)\]"):
         landmarker.locate(np.zeros((60, 60, 3), np.uint8), Box(0, 0, 50, 50))
+
+
+def test_locate_looks_again_at_the_box_that_the_first_pass_gives():
+    unit = np.full((1, 5, 2), 0.5, np.float32)
+    # Of the square 0..100, the face lies in 20..60 by 40..80: the second pass's square, whose middle is the answer.
+    first = np.array([[0.2, 0.4, -0.4, -0.2]], np.float32)
+    boxes = iter([first, SAME_BOX])
+
+    landmarks = OnetLandmarker(lambda _: [unit, next(boxes)], SPEC).locate(
+        np.zeros((120, 120, 3), np.uint8), Box(0, 0, 100, 100)
+    )
+
+    assert landmarks == pytest.approx(np.array([[39.5, 59.5]] * 5), abs=1e-3)
+
+
+def test_locate_keeps_the_square_where_the_first_pass_gives_a_box_without_an_area():
+    unit = np.full((1, 5, 2), 0.5, np.float32)
+    inverted = np.array([[0.9, 0.9, -0.9, -0.9]], np.float32)
+
+    landmarks = OnetLandmarker(lambda _: [unit, inverted], SPEC).locate(
+        np.zeros((120, 120, 3), np.uint8), Box(0, 0, 100, 100)
+    )
+
+    assert landmarks == pytest.approx(np.array([[49.5, 49.5]] * 5), abs=1e-3)

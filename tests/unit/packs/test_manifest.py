@@ -30,7 +30,7 @@ def ids(text: str) -> tuple[str, str]:
 def test_default_pack_is_shipped_with_the_ids_that_stored_bundles_name() -> None:
     manifest = parse_manifest(shipped_manifest(DEFAULT_PACK), where="pack.toml")
     assert manifest.name == DEFAULT_PACK in shipped_names()
-    assert (manifest.backbone_id, manifest.pipeline_id) == ("ea188cb047bad900", "1d0e31ea02d8ff1c")
+    assert (manifest.backbone_id, manifest.pipeline_id) == ("ea188cb047bad900", "ef242216e15267dd")
 
 
 def test_unknown_shipped_pack_is_refused_and_the_known_ones_named() -> None:
