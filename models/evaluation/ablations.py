@@ -7,9 +7,10 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from models.calibration.measured import quality
 from models.comparisons import Comparisons
 from models.evaluation.comparable import Comparable
-from models.evaluation.metrics import fnmr_above, quality, threshold_at
+from models.evaluation.metrics import fnmr_above, threshold_at
 from models.evaluation.rates import FMRS
 from models.evaluation.systems import System, term_finder
 from models.progress import Stage

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from models.calibration.measured import RULE_OF_THREE
 from models.comparisons import NonMatedTotals
 from models.evaluation.comparable import Comparable
 from models.evaluation.metrics import threshold_at
@@ -137,7 +138,7 @@ def _fmr(matches: IntArray, totals: NonMatedTotals, weights: WeightArray) -> Int
         return None
     if not len(matches):
         # The rule of three: none seen in so many pairs.
-        return Interval(0.0, 0.0, min(1.0, 3.0 / pairs))
+        return Interval(0.0, 0.0, min(1.0, RULE_OF_THREE / pairs))
     drawn = np.sum(weights[:, matches[:, 0]].astype(np.float64) * weights[:, matches[:, 1]], axis=1)
     return _drawn(len(matches) / pairs, drawn, totals.weigh(weights))
 
@@ -147,7 +148,7 @@ def _fnmr(rejected: IntArray, all_mated: IntArray, weights: WeightArray) -> Inte
         return None
     value = float(rejected.sum() / all_mated.sum())
     if not rejected.any():
-        return Interval(0.0, 0.0, min(1.0, 3.0 / int(np.count_nonzero(all_mated))))
+        return Interval(0.0, 0.0, min(1.0, RULE_OF_THREE / int(np.count_nonzero(all_mated))))
     drawn = weights.astype(np.float64)
     return _drawn(value, drawn @ rejected, drawn @ all_mated)
 

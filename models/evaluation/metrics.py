@@ -5,7 +5,6 @@ rejected at every threshold.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,21 +12,9 @@ from numpy.typing import NDArray
 from models.comparisons import Comparisons
 
 FloatArray = NDArray[np.float64]
-Quality = Literal["measured", "wide", "unmeasurable"]
 
-# Non-mated pairs that must be expected above a threshold for its rate to be measured, and for its order to be seen.
-_MEASURED = 30
-_WIDE = 3
 OVERLAP_BINS = 120
 _DET_POINTS = 121
-
-
-def quality(non_mated: int, fmr: float) -> Quality:
-    """Return how well so many non-mated pairs show a false-match rate."""
-    expected = fmr * non_mated * (1 + 1e-12)
-    if expected >= _MEASURED:
-        return "measured"
-    return "wide" if expected >= _WIDE else "unmeasurable"
 
 
 def threshold_at(comparisons: Comparisons, fmr: float) -> float:

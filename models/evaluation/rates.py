@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from models.calibration.measured import RULE_OF_THREE, quality
 from models.comparisons import Comparisons
-from models.evaluation.metrics import Quality, fnmr_above, quality, threshold_at
+from models.evaluation.metrics import fnmr_above, threshold_at
 from models.resampling import WeightArray, fnmr_at_fmr, interval
+from service.scoring.calibration import Quality
 from service.scoring.dao import to_score
 from service.scoring.methods import Scale
 
@@ -32,7 +34,8 @@ class Rate:
 
     Attributes:
         fmr: the false-match rate.
-        quality: whether the non-mated pairs measure it, show its order, or cannot show it.
+        quality: "measured", "wide" where the non-mated pairs show its order only, "extrapolated" where they cannot show
+            it; nothing is given there.
         threshold: the score to exceed, on the scale of answers; None where the rate cannot be shown.
         fnmr: share of mated pairs rejected, those with an undetected face among them; None as above.
         gain: the cosine's FNMR less this one, above 0 where this method is better; None also for the cosine.
@@ -74,7 +77,7 @@ def replicate(comparisons: Comparisons, fmrs: tuple[float, ...], weights: Weight
     # Twice the pairs of the rate itself: no replicate of these weights reaches further down than that.
     kept = len(comparisons.top_scores) / comparisons.non_mated
     held = tuple(
-        fmr for fmr in fmrs if (kept >= 1 or 2 * fmr <= kept) and quality(comparisons.non_mated, fmr) != "unmeasurable"
+        fmr for fmr in fmrs if (kept >= 1 or 2 * fmr <= kept) and quality(comparisons.non_mated, fmr) != "extrapolated"
     )
     if not held or not len(weights):
         return Replicates((), np.empty((len(weights), 0)))
@@ -122,7 +125,7 @@ def rates(
     found = []
     for position, fmr in enumerate(fmrs):
         kind = quality(comparisons.non_mated, fmr)
-        if kind == "unmeasurable":
+        if kind == "extrapolated":
             found.append(Rate(fmr, kind))
             continue
         threshold = threshold_at(comparisons, fmr)
@@ -156,4 +159,4 @@ def _fnmr(value: float, drawn: FloatArray | None, comparisons: Comparisons) -> I
         return found
     # No error in n people is no proof of none: the rule of three bounds what was not seen, and resampling cannot.
     people = np.count_nonzero(np.bincount(comparisons.mated_person, minlength=comparisons.people) + comparisons.failed)
-    return Interval(value, 0.0, min(1.0, 3.0 / max(1, int(people))))
+    return Interval(value, 0.0, min(1.0, RULE_OF_THREE / max(1, int(people))))

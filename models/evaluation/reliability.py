@@ -6,6 +6,7 @@ from math import log
 import numpy as np
 from numpy.typing import NDArray
 
+from models.calibration.measured import RULE_OF_THREE
 from models.comparisons import Comparisons
 from models.evaluation.metrics import fnmr_above
 from models.evaluation.rates import FMRS, Interval
@@ -94,7 +95,7 @@ def reliability(
 
 def _grid(non_mated: int) -> tuple[float, ...]:
     """Return rates at which the set should show at least three false matches."""
-    lowest = 3.0 / non_mated
+    lowest = RULE_OF_THREE / non_mated
     steps = round(_PER_DECADE * (np.log10(FMRS[0]) - np.log10(FMRS[-1]))) + 1
     return tuple(float(rate) for rate in np.logspace(np.log10(FMRS[0]), np.log10(FMRS[-1]), steps) if rate >= lowest)
 
@@ -125,7 +126,7 @@ def _points(calibration: MethodCalibration, scored: ScoredSet, weights: WeightAr
 
 def _agrees(low: float, high: float, observed: Interval, expected: float) -> bool | None:
     """Tell whether two intervals meet; None where fewer than three false matches are expected."""
-    if expected < 3 or observed.low is None or observed.high is None:
+    if expected < RULE_OF_THREE or observed.low is None or observed.high is None:
         return None
     return low <= observed.high and observed.low <= high
 
@@ -144,7 +145,7 @@ def _observed(comparisons: Comparisons, limits: FloatArray, weights: WeightArray
     for place, share in enumerate(shares):
         if share == 0:
             # The rule of three: none seen in so many pairs.
-            found.append(Interval(0.0, 0.0, min(1.0, 3.0 / pairs)))
+            found.append(Interval(0.0, 0.0, min(1.0, RULE_OF_THREE / pairs)))
         else:
             found.append(Interval(float(share), *intervals.get(place, (None, None))))
     return found

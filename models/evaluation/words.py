@@ -103,14 +103,14 @@ def set_facts(labelled: SetResult, pack: PackResult) -> str:
 def smallest_note(rates: Sequence[Rate]) -> str:
     """Return which rates the pairs measure, which they only hint at, and which they cannot show."""
     by_quality = {
-        kind: [fmr_name(rate.fmr) for rate in rates if rate.quality == kind] for kind in ("wide", "unmeasurable")
+        kind: [fmr_name(rate.fmr) for rate in rates if rate.quality == kind] for kind in ("wide", "extrapolated")
     }
     measured = [rate.fmr for rate in rates if rate.quality == "measured"]
     said = [f"The smallest measured FMR is {fmr_name(min(measured))}" if measured else "No FMR is measured"]
     if by_quality["wide"]:
         said.append(f"fewer than 30 false matches stand behind {_and(by_quality['wide'])} (*)")
-    if by_quality["unmeasurable"]:
-        said.append(f"too few pairs for {_and(by_quality['unmeasurable'])}")
+    if by_quality["extrapolated"]:
+        said.append(f"too few pairs for {_and(by_quality['extrapolated'])}")
     return "; ".join(said) + "."
 
 

@@ -9,7 +9,6 @@ from models.evaluation.metrics import (
     distribution,
     equal_error_rate,
     fnmr_above,
-    quality,
     threshold_at,
 )
 from models.evaluation.systems import cosine_scorer
@@ -35,13 +34,6 @@ def hand_made(people, given_pairs):
         )
 
     return make
-
-
-def test_quality_of_a_rate_follows_the_expected_false_matches():
-    assert quality(3_000_000, 1e-5) == "measured"
-    assert quality(2_999_999, 1e-5) == "wide"
-    assert quality(300_000, 1e-5) == "wide"
-    assert quality(299_999, 1e-5) == "unmeasurable"
 
 
 def test_fnmr_at_fmr_agrees_with_counting(hand_made, scored_by_cosine):

@@ -47,7 +47,7 @@ def test_rate_that_the_pairs_cannot_show_has_no_number(people, scored_by_cosine,
 
     found, _ = measured(scored)
 
-    assert [rate.quality for rate in found] == ["measured", "wide", "unmeasurable"]
+    assert [rate.quality for rate in found] == ["measured", "wide", "extrapolated"]
     assert found[2].fnmr is None
     assert found[2].threshold is None
 
