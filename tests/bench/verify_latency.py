@@ -1,0 +1,95 @@
+"""Start the service, verify pairs of photographs one at a time, and print the latency, its stages, start-up and memory.
+
+    IDA_FACES_DIR=... python tests/bench/verify_latency.py [--pairs 300] [--port 8123]
+
+The pairs are the first of LFW's pairsDevTest.txt, sent as multipart over loopback by one client that waits for each
+answer.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import httpx2
+
+_WARM_UP = 20
+
+
+def pairs(folder: Path, count: int) -> list[tuple[Path, Path]]:
+    """Return the pictures of the first pairs of LFW view 1's test list."""
+    found = []
+    for line in (folder / "pairsDevTest.txt").read_text().splitlines():
+        parts = line.split("\t")
+        if len(parts) == 3:
+            (first, one), (second, two) = (parts[0], parts[1]), (parts[0], parts[2])
+        elif len(parts) == 4:
+            (first, one), (second, two) = (parts[0], parts[1]), (parts[2], parts[3])
+        else:
+            continue
+        paths = [folder / "images" / n / f"{n}_{int(i):04d}.jpg" for n, i in ((first, one), (second, two))]
+        found.append((paths[0], paths[1]))
+    return found[:count]
+
+
+def started(port: int) -> tuple[subprocess.Popen[bytes], float]:
+    """Return the running service and the seconds until it was ready."""
+    command = [sys.executable, "-c", "from models.cli import main; main()", "serve", "--port", str(port)]
+    begin = time.perf_counter()
+    process = subprocess.Popen(command, env={**os.environ, "IDA_LOG_LEVEL": "warning"})
+    while True:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1).close()
+        except (urllib.error.URLError, ConnectionError):
+            if process.poll() is not None:
+                sys.exit("the service did not start")
+            time.sleep(0.02)
+        else:
+            return process, time.perf_counter() - begin
+
+
+def main() -> None:
+    """Run the measurement."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=int, default=300)
+    parser.add_argument("--port", type=int, default=8123)
+    arguments = parser.parse_args()
+    faces = os.environ.get("IDA_FACES_DIR")
+    if not faces:
+        sys.exit("set IDA_FACES_DIR to the folder of development faces")
+    process, seconds = started(arguments.port)
+    try:
+        latencies, stages = [], []
+        with httpx2.Client(base_url=f"http://127.0.0.1:{arguments.port}") as client:
+            for probe, reference in pairs(Path(faces) / "dev" / "lfw", arguments.pairs):
+                files = {"probe": probe.read_bytes(), "reference": reference.read_bytes()}
+                begin = time.perf_counter()
+                answer = client.post("/verify", files=files)
+                latencies.append((time.perf_counter() - begin) * 1000)
+                stages.append(answer.raise_for_status().json()["timings_ms"])
+        status = Path(f"/proc/{process.pid}/status").read_text()
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+    measured, timed = latencies[_WARM_UP:], stages[_WARM_UP:]
+    resident = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
+    result = {
+        "pairs": len(measured),
+        "start_up_s": round(seconds, 2),
+        "p50_ms": round(statistics.median(measured), 2),
+        "p95_ms": round(statistics.quantiles(measured, n=20)[-1], 2),
+        "stage_p50_ms": {name: round(statistics.median(row[name] for row in timed), 3) for name in timed[0]},
+        "resident_mib": resident // 1024,
+        "load_average": os.getloadavg()[0],
+    }
+    print(json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    main()
