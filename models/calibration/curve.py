@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from models.calibration.measured import RULE_OF_THREE
 from models.calibration.tail import Tail, fit_tail
-from models.comparisons import Comparisons
-from models.resampling import WeightArray, accepted_weights, interval
+from models.pairs.comparisons import Comparisons
+from models.pairs.resampling import WeightArray, accepted_weights, interval
 from service.errors import CalibrationImpossible
 from service.scoring.calibration import FmrCurve
 

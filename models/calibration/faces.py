@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from models.comparisons import Comparisons
 from models.evaluation.comparable import Comparable, comparable
-from models.exclusions import SetExclusions
-from models.labelled import LabelledFaces
+from models.labels.exclusions import SetExclusions
+from models.labels.labelled import LabelledFaces
+from models.pairs.comparisons import Comparisons
+from models.pairs.sweep import PairScorer
 from models.progress import Tick, silent
-from models.sweep import PairScorer
 from service.anchors.face_terms import TermFinder
 from service.scoring.methods import Method
 from service.scoring.parameters import Parameters

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calibration.measured import OPERATING_FMRS, RULE_OF_THREE, fmr_bound, point_name, quality
-from models.comparisons import Comparisons
-from models.resampling import WeightArray, accepted_weights, interval, rejected_weights
+from models.pairs.comparisons import Comparisons
+from models.pairs.resampling import WeightArray, accepted_weights, interval, rejected_weights
 from service.scoring.calibration import FmrCurve, OperatingPoint
 from service.scoring.dao import to_score
 from service.scoring.methods import Scale

@@ -8,7 +8,7 @@ from models.calibration.faces import total
 from models.calibration.points import ObservedRates
 from models.calibration.run import Calibrated, Measured, Options
 from models.calibration.selection import Candidate, Selection
-from models.exclusions import Exclusions
+from models.labels.exclusions import Exclusions
 from service.scoring.calibration import OperatingPoint, relevant
 
 _CANDIDATES_TOLD = 20

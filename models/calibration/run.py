@@ -10,11 +10,11 @@ from models.calibration.faces import PartFaces, part_faces
 from models.calibration.points import ObservedRates, observe, on_scale, operating_points
 from models.calibration.selection import Fold, Grid, Selection, select
 from models.calibration.splits import part_people, people_folds
-from models.comparisons import Comparisons
-from models.exclusions import Exclusions, SetExclusions, resolve
-from models.labelled import LabelledFaces
+from models.labels.exclusions import Exclusions, SetExclusions, resolve
+from models.labels.labelled import LabelledFaces
+from models.pairs.comparisons import Comparisons
+from models.pairs.resampling import WeightArray, person_weights
 from models.progress import Stage, unstaged
-from models.resampling import WeightArray, person_weights
 from service.anchors.face_terms import TermFinder
 from service.errors import CalibrationImpossible
 from service.scoring.calibration import InputForm, MethodCalibration

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calibration.measured import measured_fmrs
-from models.comparisons import Comparisons
 from models.evaluation.comparable import Comparable
+from models.pairs.comparisons import Comparisons
+from models.pairs.resampling import WeightArray, fnmr_at_fmr, interval, person_weights
+from models.pairs.sweep import DEFAULT_KEEP_SHARE, PairScorer
 from models.progress import Tick, silent
-from models.resampling import WeightArray, fnmr_at_fmr, interval, person_weights
-from models.sweep import DEFAULT_KEEP_SHARE, PairScorer
 from service.errors import CalibrationImpossible
 from service.scoring.density import log_density
 from service.scoring.methods import METHODS

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models.labelled import LabelledFaces
+from models.labels.labelled import LabelledFaces
 from service.errors import CalibrationImpossible
 
 IntArray = NDArray[np.int64]

@@ -6,7 +6,7 @@ from pydantic import JsonValue
 
 from models.calibration.report import report_of
 from models.calibration.run import Calibrated, Options
-from models.exclusions import Exclusions
+from models.labels.exclusions import Exclusions
 from models.program import created_by
 from service.anchors.face_terms import TermFinder
 from service.bundle.calibration_part import calibration_content

@@ -8,8 +8,8 @@ from rich.progress import BarColumn, ProgressColumn, Task, TextColumn, TimeElaps
 from rich.progress import Progress as RichProgress
 from rich.text import Text
 
-from models.anchor_crops import reasons
-from models.build import Progress
+from models.anchors.build import Progress
+from models.anchors.crops import reasons
 from models.generate.folder import Generated
 from models.progress import Tick
 

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from models.anchor_source import AnchorSource, FolderSource, GeneratorSource, RealFacesSource
-from models.class_weights import read_class_weights
+from models.anchors.class_weights import read_class_weights
+from models.anchors.image_folder import scan
+from models.anchors.source import AnchorSource, FolderSource, GeneratorSource, RealFacesSource
 from models.generate.run import GeneratorFile
-from models.image_folder import scan
 from service.bundle.manifest import EMBEDDINGS
 from service.bundle.reader import Bundle, read_bundle
 from service.errors import AnchorSourceInvalid

@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from models.commands import reporting_errors
-from models.embedding_cache import open_cache
 from models.inspect.findings import Findings, inspect_anchors
 from models.inspect.picture import draw
 from models.inspect.probes import Probes, probes_of_arrays, probes_of_folder
 from models.inspect.words import describe
+from models.labels.embedding_cache import open_cache
 from models.progress import Stage, stage_bars
 from service.anchors.faiss_search import FaissSearch
 from service.bundle.reader import read_bundle

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from models.anchor_crops import reasons
-from models.anchor_steps import AnchorSteps, Shared
-from models.build import BuildOptions, Built, build_bundle, build_from_embeddings, check_build
+from models.anchors.build import BuildOptions, Built, build_bundle, build_from_embeddings, check_build
+from models.anchors.crops import reasons
+from models.anchors.steps import AnchorSteps, Shared
 from models.commands import anchor_generation, anchor_inspection, reporting_errors
 from models.commands.anchor_bars import anchor_bars
 from models.commands.anchor_generation import Batch, Classes, Label, Latent, Psi

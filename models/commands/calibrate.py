@@ -15,9 +15,9 @@ from models.calibration.run import Calibrated, Options, calibrate
 from models.calibration.selection import Grid
 from models.calibration.write import calibrated_bundle
 from models.commands import reporting_errors
-from models.embedding_cache import EmbeddingCache, open_cache
-from models.exclusions import Exclusions, read_exclusions
-from models.labelled import LabelledFaces, read_labelled
+from models.labels.embedding_cache import EmbeddingCache, open_cache
+from models.labels.exclusions import Exclusions, read_exclusions
+from models.labels.labelled import LabelledFaces, read_labelled
 from models.progress import Stage, stage_bars
 from service.anchors.face_terms import TermFinder
 from service.anchors.faiss_search import FaissSearch

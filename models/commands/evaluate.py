@@ -14,7 +14,7 @@ from models.evaluation.results import to_json
 from models.evaluation.session import Asked, Labels, evaluate
 from models.evaluation.systems import COSINE
 from models.evaluation.terminal import show
-from models.exclusions import Exclusions, read_exclusions
+from models.labels.exclusions import Exclusions, read_exclusions
 from models.progress import stage_bars
 from service.errors import ReportNotWritten
 from service.scoring.methods import METHODS, find_method

@@ -10,12 +10,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from models.catalogue import PackRow, pack_rows
 from models.commands import reporting_errors
-from models.install import Step
+from models.installing.catalogue import PackRow, pack_rows
+from models.installing.install import Step
+from models.installing.pull import Outcome, add_pack, pull_pack
+from models.installing.store import PackStore
 from models.packs import shipped_manifest
-from models.pull import Outcome, add_pack, pull_pack
-from models.store import PackStore
 from service.errors import PackInvalid
 from service.pack import MANIFEST_NAME, RECEIPT_NAME, load_pack
 from service.settings import DEFAULT_PACK, load_settings

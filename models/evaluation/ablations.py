@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calibration.measured import quality
-from models.comparisons import Comparisons
 from models.evaluation.comparable import Comparable
 from models.evaluation.metrics import fnmr_above, threshold_at
 from models.evaluation.rates import FMRS
 from models.evaluation.systems import System, term_finder
+from models.pairs.comparisons import Comparisons
+from models.pairs.sweep import PairScorer
 from models.progress import Stage
-from models.sweep import PairScorer
 from service.anchors.anchor_set import AnchorSet
 from service.anchors.face_terms import TermFinder
 from service.errors import AblationInvalid

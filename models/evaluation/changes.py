@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.comparisons import Comparisons
 from models.evaluation.comparable import Comparable
 from models.evaluation.metrics import threshold_at
 from models.evaluation.rates import answered
 from models.evaluation.scored import ScoredSet
-from models.labelled import LabelledFaces
+from models.labels.labelled import LabelledFaces
+from models.pairs.comparisons import Comparisons
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.comparisons import Comparisons, compare_all, compare_given
-from models.exclusions import SetExclusions
-from models.labelled import LabelledFaces, PairList
+from models.labels.exclusions import SetExclusions
+from models.labels.labelled import LabelledFaces, PairList
+from models.pairs.comparisons import Comparisons, compare_all, compare_given
+from models.pairs.sweep import ExcludedPairs, PairScorer, mated_pairs
 from models.progress import Tick, silent
-from models.sweep import ExcludedPairs, PairScorer, mated_pairs
 from service.errors import LabelsInvalid
 
 IntArray = NDArray[np.int64]

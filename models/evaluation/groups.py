@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calibration.measured import RULE_OF_THREE
-from models.comparisons import NonMatedTotals
 from models.evaluation.comparable import Comparable
 from models.evaluation.metrics import threshold_at
 from models.evaluation.rates import Interval
 from models.evaluation.scored import ScoredSet
-from models.labelled import LabelledFaces
-from models.resampling import WeightArray, interval
-from models.sweep import excluded_pairs
+from models.labels.labelled import LabelledFaces
+from models.pairs.comparisons import NonMatedTotals
+from models.pairs.resampling import WeightArray, interval
+from models.pairs.sweep import excluded_pairs
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

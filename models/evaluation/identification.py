@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from models.evaluation.comparable import Comparable
 from models.evaluation.rates import Interval
 from models.evaluation.scored import ScoredSet
-from models.resampling import WeightArray, interval
-from models.sweep import PairScorer
+from models.pairs.resampling import WeightArray, interval
+from models.pairs.sweep import PairScorer
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float32]

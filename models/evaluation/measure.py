@@ -17,10 +17,10 @@ from models.evaluation.results import Curves, MethodResult
 from models.evaluation.scored import ScoredSet, score_set
 from models.evaluation.systems import COSINE, System, Variant
 from models.evaluation.tenfold import fold_accuracy
-from models.labelled import LabelledFaces
+from models.labels.labelled import LabelledFaces
+from models.pairs.resampling import WeightArray
+from models.pairs.sweep import PairScorer
 from models.progress import Stage
-from models.resampling import WeightArray
-from models.sweep import PairScorer
 from service.scoring.calibration import relevant
 from service.scoring.methods import METHODS
 from service.settings import Device

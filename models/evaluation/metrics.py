@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.comparisons import Comparisons
+from models.pairs.comparisons import Comparisons
 
 FloatArray = NDArray[np.float64]
 

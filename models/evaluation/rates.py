@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calibration.measured import RULE_OF_THREE, quality
-from models.comparisons import Comparisons
 from models.evaluation.metrics import fnmr_above, threshold_at
-from models.resampling import WeightArray, fnmr_at_fmr, interval
+from models.pairs.comparisons import Comparisons
+from models.pairs.resampling import WeightArray, fnmr_at_fmr, interval
 from service.scoring.calibration import Quality
 from service.scoring.dao import to_score
 from service.scoring.methods import Scale

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calibration.measured import RULE_OF_THREE
-from models.comparisons import Comparisons
 from models.evaluation.metrics import fnmr_above
 from models.evaluation.rates import FMRS, Interval
 from models.evaluation.scored import ScoredSet
-from models.labelled import InputForm
-from models.resampling import WeightArray, accepted_weights, interval, rejected_weights
+from models.labels.labelled import InputForm
+from models.pairs.comparisons import Comparisons
+from models.pairs.resampling import WeightArray, accepted_weights, interval, rejected_weights
 from service.scoring.calibration import Calibrations, MethodCalibration
 
 FloatArray = NDArray[np.float64]

@@ -12,10 +12,10 @@ from models.evaluation.measure import Ground, Measured, Options, measure
 from models.evaluation.reliability import reliability
 from models.evaluation.results import BundleFacts, PackResult, StatedRates, UnexcludedRates
 from models.evaluation.systems import COSINE, System, Variant, cosine_scorer, scorers, variants
-from models.exclusions import SetExclusions
-from models.labelled import LabelledFaces
+from models.labels.exclusions import SetExclusions
+from models.labels.labelled import LabelledFaces
+from models.pairs.resampling import person_weights
 from models.progress import Stage, unstaged
-from models.resampling import person_weights
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
 

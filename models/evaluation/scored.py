@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.comparisons import Comparisons
 from models.evaluation.comparable import Comparable
 from models.evaluation.systems import Variant
+from models.pairs.comparisons import Comparisons
+from models.pairs.sweep import PairScorer
 from models.progress import Tick, silent
-from models.sweep import PairScorer
 
 FloatArray = NDArray[np.float64]
 

@@ -10,16 +10,16 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from models.embedding_cache import EmbeddingCache, open_cache
+from models.anchors.image_folder import scan
 from models.evaluation.measure import Options
 from models.evaluation.results import Report, SetResult
 from models.evaluation.run import evaluate_set
 from models.evaluation.systems import System, load_system
 from models.evaluation.templates import pooled
-from models.exclusions import Exclusions, resolve
-from models.image_folder import scan
-from models.labelled import read_labelled
-from models.listed_faces import embed_listed
+from models.labels.embedding_cache import EmbeddingCache, open_cache
+from models.labels.exclusions import Exclusions, resolve
+from models.labels.labelled import read_labelled
+from models.labels.listed_faces import embed_listed
 from models.program import created_by
 from models.progress import Stage
 from service.bundle.reader import read_manifest

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from models.labelled import LabelledFaces
+from models.labels.labelled import LabelledFaces
 from service.errors import LabelsInvalid
 
 

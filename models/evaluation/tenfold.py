@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.evaluation.comparable import Comparable
-from models.sweep import PairScorer
+from models.pairs.sweep import PairScorer
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.anchor_rows import AnchorRows, mean_pair_cosine
+from models.anchors.rows import AnchorRows, mean_pair_cosine
 
 _BLOCK = 4096
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.embedding_cache import EmbeddingCache
-from models.image_folder import scan
-from models.listed_faces import embed_listed
+from models.anchors.image_folder import scan
+from models.labels.embedding_cache import EmbeddingCache
+from models.labels.listed_faces import embed_listed
 from models.progress import Tick, silent
 from service.errors import AnchorSourceInvalid
 from service.pipeline import FacePipeline

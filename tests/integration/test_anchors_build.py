@@ -11,10 +11,10 @@ from fakes import FakeBackboneSession, fake_pipeline, picture
 from PIL import Image
 from typer.testing import CliRunner
 
-from models.anchor_source import FolderSource
-from models.build import BuildOptions, Progress, build_bundle
+from models.anchors.build import BuildOptions, Progress, build_bundle
+from models.anchors.image_folder import extract_crops, scan
+from models.anchors.source import FolderSource
 from models.commands.anchors import app
-from models.image_folder import extract_crops, scan
 from service.bundle.golden import check_golden
 from service.bundle.snapshot import load_snapshot
 from service.errors import BundleExists, TooFewAnchors, UnknownMethod

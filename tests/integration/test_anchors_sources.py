@@ -10,16 +10,16 @@ from tiny_generators import write_generator
 from tiny_packs import write_pack
 from typer.testing import CliRunner
 
-from models.anchor_source import FolderSource, RealFacesSource
-from models.anchor_steps import AnchorSteps
-from models.build import BuildOptions, build_bundle, build_from_embeddings
+from models.anchors.build import BuildOptions, build_bundle, build_from_embeddings
+from models.anchors.image_folder import scan
+from models.anchors.source import FolderSource, RealFacesSource
+from models.anchors.steps import AnchorSteps
 from models.commands import packs
 from models.commands.anchor_input import SourceOptions, given_embeddings, image_source
 from models.commands.anchors import app
 from models.degrade.copies import CopyPlan
 from models.degrade.recipe import find_recipe
 from models.generate.run import GeneratorFile
-from models.image_folder import scan
 from service.bundle.golden import check_golden
 from service.bundle.snapshot import load_snapshot
 from service.errors import AnchorSourceInvalid, BundleMismatch

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from models.commands.evaluate import evaluate_command
 from models.evaluation.measure import Options
 from models.evaluation.session import Asked, Labels, evaluate
-from models.exclusions import Exclusions
+from models.labels.exclusions import Exclusions
 from models.progress import unstaged
 from service.bundle.create import BundleFacts, create_bundle
 from service.errors import BundleMismatch, LabelsInvalid

@@ -15,9 +15,9 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from models.commands.packs import app
-from models.photographs import example_photographs
-from models.pull import Outcome, pull_pack
-from models.store import PackStore
+from models.installing.photographs import example_photographs
+from models.installing.pull import Outcome, pull_pack
+from models.installing.store import PackStore
 from service.errors import PackConflict, PackInvalid, PackNotFound, PackSourceUnavailable
 from service.inference.backbone import Backbone
 from service.inference.session import OnnxSession

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from models.anchor_crops import Crops
-from models.anchor_journal import embedding_journal
+from models.anchors.crops import Crops
+from models.anchors.journal import embedding_journal
 from service.errors import ImagesNotWritten
 
 JOB = {"source": "a"}

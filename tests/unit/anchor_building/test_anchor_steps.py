@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from models.anchor_rows import AnchorRows, mean_pair_cosine
-from models.anchor_steps import AnchorSteps, distinct, shape_set, shared_directions, thinned
+from models.anchors.rows import AnchorRows, mean_pair_cosine
+from models.anchors.steps import AnchorSteps, distinct, shape_set, shared_directions, thinned
 from service.errors import AnchorSourceInvalid, TooFewAnchors
 
 

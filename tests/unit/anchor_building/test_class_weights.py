@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from onnx import helper, numpy_helper, save_model
 
-from models.class_weights import read_class_weights
+from models.anchors.class_weights import read_class_weights
 from service.errors import AnchorSourceInvalid
 
 

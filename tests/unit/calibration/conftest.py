@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from models.comparisons import compare_all
-from models.sweep import PairScorer
+from models.pairs.comparisons import compare_all
+from models.pairs.sweep import PairScorer
 from service.scoring.methods import find_method
 from service.scoring.parameters import Parameters
 

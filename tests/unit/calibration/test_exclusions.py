@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from models.exclusions import Exclusions, read_exclusions, resolve
-from models.labelled import LabelledFaces
+from models.labels.exclusions import Exclusions, read_exclusions, resolve
+from models.labels.labelled import LabelledFaces
 from service.errors import ExclusionsInvalid
 
 TOML = """

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from models.comparisons import compare_given
-from models.resampling import (
+from models.pairs.comparisons import compare_given
+from models.pairs.resampling import (
     accepted_weights,
     fnmr_at_fmr,
     interval,
     person_weights,
     rejected_weights,
 )
-from models.sweep import ExcludedPairs, PairScorer
+from models.pairs.sweep import ExcludedPairs, PairScorer
 from service.scoring.methods import find_method
 from service.scoring.parameters import Parameters
 

@@ -13,8 +13,8 @@ from models.calibration.run import Options, calibrate
 from models.calibration.selection import Grid
 from models.calibration.write import calibrated_bundle
 from models.commands.calibrate import calibrate_bundle
-from models.exclusions import Entry, Exclusions
-from models.labelled import LabelledFaces
+from models.labels.exclusions import Entry, Exclusions
+from models.labels.labelled import LabelledFaces
 from service.anchors.anchor_set import AnchorSet
 from service.anchors.face_terms import TermFinder
 from service.anchors.faiss_search import FaissSearch

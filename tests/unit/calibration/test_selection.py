@@ -5,7 +5,7 @@ import pytest
 
 from models.calibration.selection import Fold, Grid, select
 from models.evaluation.comparable import comparable
-from models.labelled import LabelledFaces
+from models.labels.labelled import LabelledFaces
 from service.errors import CalibrationImpossible
 from service.scoring.parameters import Parameters
 

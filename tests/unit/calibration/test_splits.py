@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.calibration.splits import part_people, people_folds
-from models.labelled import LabelledFaces
+from models.labels.labelled import LabelledFaces
 from service.errors import CalibrationImpossible
 
 

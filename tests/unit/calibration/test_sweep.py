@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.sweep import ExcludedPairs, PairScorer, mated_pairs, sweep
+from models.pairs.sweep import ExcludedPairs, PairScorer, mated_pairs, sweep
 from service.scoring.methods import METHODS, find_method
 from service.scoring.parameters import Parameters
 from service.scoring.terms import FaceTerms

@@ -6,8 +6,8 @@ import pytest
 from models.evaluation.comparable import comparable
 from models.evaluation.scored import score_set
 from models.evaluation.systems import Variant, cosine_scorer, load_system
-from models.label_files.listing import PairList
-from models.labelled import LabelledFaces
+from models.labels.files.listing import PairList
+from models.labels.labelled import LabelledFaces
 from service.bundle.create import BundleFacts, create_bundle
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters

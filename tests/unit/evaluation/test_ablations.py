@@ -6,8 +6,8 @@ import pytest
 from models.evaluation.ablations import Asked, ablate, parse
 from models.evaluation.metrics import fnmr_above, threshold_at
 from models.evaluation.systems import System
+from models.pairs.sweep import PairScorer
 from models.progress import unstaged
-from models.sweep import PairScorer
 from service.errors import AblationInvalid
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters

@@ -7,7 +7,7 @@ from models.evaluation.changes import PairNames, changes, highest_non_mated
 from models.evaluation.metrics import threshold_at
 from models.evaluation.scored import score_set
 from models.evaluation.systems import Variant
-from models.sweep import PairScorer
+from models.pairs.sweep import PairScorer
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
 from service.scoring.terms import FaceTerms

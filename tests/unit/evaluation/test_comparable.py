@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.evaluation.comparable import comparable
-from models.exclusions import SetExclusions
+from models.labels.exclusions import SetExclusions
 from service.errors import LabelsInvalid
 
 

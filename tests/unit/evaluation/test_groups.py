@@ -5,8 +5,8 @@ import pytest
 
 from models.evaluation.groups import group_rates
 from models.evaluation.metrics import threshold_at
-from models.exclusions import SetExclusions
-from models.resampling import person_weights
+from models.labels.exclusions import SetExclusions
+from models.pairs.resampling import person_weights
 
 GROUPS = [0, 0, 0, 0, 1, 1, 1, 1, 1, 1]
 FMR = 0.05

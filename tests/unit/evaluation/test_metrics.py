@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from models.comparisons import compare_all
 from models.evaluation.metrics import (
     det_curve,
     distribution,
@@ -12,6 +11,7 @@ from models.evaluation.metrics import (
     threshold_at,
 )
 from models.evaluation.systems import cosine_scorer
+from models.pairs.comparisons import compare_all
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from models.evaluation.comparable import comparable
 from models.evaluation.rates import Cosine, Interval, rates, replicate
 from models.evaluation.scored import score_set
 from models.evaluation.systems import Variant, cosine_scorer
-from models.resampling import person_weights
-from models.sweep import PairScorer
+from models.pairs.resampling import person_weights
+from models.pairs.sweep import PairScorer
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
 from service.scoring.terms import FaceTerms

@@ -8,8 +8,8 @@ import pytest
 from models.evaluation.reliability import Reliability, reliability
 from models.evaluation.scored import score_set
 from models.evaluation.systems import Variant
-from models.resampling import person_weights
-from models.sweep import PairScorer
+from models.pairs.resampling import person_weights
+from models.pairs.sweep import PairScorer
 from service.scoring.calibration import Calibrations, FmrCurve, MethodCalibration, OperatingPoint
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters

@@ -20,7 +20,7 @@ from models.evaluation.results import Report, SetResult, to_json
 from models.evaluation.run import evaluate_set
 from models.evaluation.terminal import show
 from models.evaluation.words import fmr_name, interval_text, judged, percent, rate_text, verdict
-from models.exclusions import SetExclusions
+from models.labels.exclusions import SetExclusions
 
 BACKBONE = "0" * 16
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from models.label_files.arrays import read_arrays
-from models.label_files.read import read_listing
+from models.labels.files.arrays import read_arrays
+from models.labels.files.read import read_listing
 from service.errors import LabelsInvalid
 
 

@@ -8,7 +8,7 @@ import onnxruntime as ort
 import pytest
 import tiny_packs
 
-from models.onet import build_onet, convert_onet, weight_shapes
+from models.installing.onet import build_onet, convert_onet, weight_shapes
 from service.errors import PackInvalid
 
 

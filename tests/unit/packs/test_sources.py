@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import tiny_packs
 
-from models.sources import match, package_sha256
+from models.installing.sources import match, package_sha256
 from service.errors import PackSourceUnavailable
 from service.pack import NpmSource, PypiSource, Source
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from models.store import PackStore, storage_errors
+from models.installing.store import PackStore, storage_errors
 from service.errors import PackNotFound, PackStoreBusy, PackStoreUnusable
 
 

@@ -1,0 +1,257 @@
+"""Building an anchor bundle: a source's images to embeddings, what is done to them as a set, and the bundle written."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from models.anchors.crops import Tally, reasons
+from models.anchors.embedding import BATCH_SIZE, embed_source
+from models.anchors.journal import embedding_journal
+from models.anchors.rows import AnchorRows
+from models.anchors.source import AnchorSource
+from models.anchors.steps import AnchorSteps, SetReport, shape_set
+from models.degrade.copies import CopyPlan
+from models.program import created_by
+from models.progress import Stage, unstaged
+from service.bundle.create import BundleFacts, create_bundle
+from service.bundle.writer import refuse_existing
+from service.errors import TooFewAnchors
+from service.pipeline import FacePipeline
+from service.scoring.methods import find_method
+from service.scoring.parameters import Parameters
+
+# Items between two points from which an interrupted build can go on; a batch never reaches over one.
+CHECKPOINT_ITEMS = 1024
+
+StoredType = Literal["float16", "float32"]
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """How a bundle is built.
+
+    Attributes:
+        parameters: k, tau and strength of the bundle.
+        default_method: the method of a request that names none.
+        stored_type: type in which the embeddings are stored.
+        seed: chooses the golden pairs.
+        description: what the images are, in the builder's words.
+        plan: which crops are made of each image.
+        steps: what is done to the embeddings as a set.
+    """
+
+    parameters: Parameters = field(default_factory=Parameters)
+    default_method: str = "ida-r"
+    stored_type: StoredType = "float16"
+    seed: int = 0
+    description: str = ""
+    plan: CopyPlan = field(default_factory=CopyPlan)
+    steps: AnchorSteps = field(default_factory=AnchorSteps)
+
+    @property
+    def least(self) -> int:
+        """Anchors that a bundle needs: k for a support set, two for a golden pair."""
+        return max(self.parameters.k, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a build is.
+
+    Attributes:
+        images: images (of real faces: people) that are done.
+        total: how many there are.
+        anchors: embeddings so far.
+        rejected: images without an embedding by reason.
+    """
+
+    images: int
+    total: int
+    anchors: int
+    rejected: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A bundle that was built.
+
+    Attributes:
+        bundle_id: its id.
+        anchors: how many there are.
+        images: how many were looked at; 0 where the anchors were made from none.
+        rejected: images without an anchor by reason.
+        other_files: files below the source's folder that are no images.
+        report: what was done to the embeddings as a set.
+    """
+
+    bundle_id: str
+    anchors: int
+    images: int
+    rejected: Mapping[str, int]
+    other_files: int
+    report: SetReport
+
+
+def check_build(out: Path, options: BuildOptions) -> None:
+    """Refuse at once what would fail only after every image was embedded.
+
+    Raises:
+        BundleExists: if the bundle's folder is there already.
+        UnknownMethod: if the default method does not exist.
+    """
+    refuse_existing(out)
+    find_method(options.default_method)
+
+
+def build_bundle(
+    pipeline: FacePipeline,
+    source: AnchorSource,
+    out: Path,
+    options: BuildOptions,
+    *,
+    workers: int,
+    progress: Callable[[Progress], object] = lambda _: None,
+    stage: Stage = unstaged,
+    checkpoint_items: int = CHECKPOINT_ITEMS,
+) -> Built:
+    """Embed the largest face of everything a source holds and write the bundle of them.
+
+    The same items, options and pipeline give the same bundle, whatever the number of workers and however often the
+    build was interrupted: what was embedded is kept beside ``out`` until the bundle is written.
+
+    Args:
+        pipeline: the service's own.
+        source: what the anchors are made from.
+        out: the bundle's folder; must not exist.
+        options: how it is built.
+        workers: threads that read, detect, degrade and align.
+        progress: told after every batch.
+        stage: told how far the steps after the embedding are.
+        checkpoint_items: items between two points from which an interrupted build can go on.
+
+    Raises:
+        BundleExists, BundleNotWritten, UnknownMethod: as ``create_bundle`` says.
+        TooFewAnchors: if there are no images, or fewer than k anchors are left.
+        ImagesNotWritten: if the disk does not take the embeddings on their way.
+        InferenceFailed: if a network fails.
+    """
+    check_build(out, options)
+    if len(source) * options.plan.copies < options.least:
+        raise TooFewAnchors(
+            f"There are {source.what()}, and k = {options.parameters.k} needs as many anchors: add images, or choose a "
+            "smaller k."
+        )
+    recipe: JsonValue = None if options.plan.recipe is None else options.plan.recipe.as_json()
+    job = {
+        "source": source.fingerprint(),
+        "recipe": recipe,
+        "copies": options.plan.copies,
+        "seed": options.plan.seed,
+        "pipeline_id": pipeline.pipeline_id,
+        "batch_size": BATCH_SIZE,
+        "checkpoint_items": checkpoint_items,
+    }
+    with embedding_journal(out, job, pipeline.dimension) as journal:
+        for tally in embed_source(
+            source, pipeline, options.plan, journal, workers=workers, checkpoint_items=checkpoint_items
+        ):
+            progress(Progress(tally.items, len(source), tally.anchors, dict(tally.rejected)))
+        tally = journal.tally
+        if tally.anchors < options.least:
+            raise TooFewAnchors(
+                f"{tally.anchors} of {tally.images} images gave an anchor (rejected: {reasons(tally.rejected)}), and "
+                f"k = {options.parameters.k} needs more: add images, or choose a smaller k."
+            )
+        made_from: dict[str, JsonValue] = {
+            **source.facts(),
+            "sources": tally.by_group(),
+            "recipe": {
+                "steps": ["decode", "detect", *(["degrade"] if recipe else []), "align", "embed"],
+                "face_policy": "largest",
+                "degradations": recipe,
+                "copies": options.plan.copies,
+                "seed": options.plan.seed,
+                "batch_size": BATCH_SIZE,
+                "checkpoint_items": checkpoint_items,
+            },
+        }
+        return _write(pipeline, journal.rows(), out, options, made_from, tally, stage)
+
+
+def build_from_embeddings(
+    pipeline: FacePipeline,
+    embeddings: NDArray[np.float32],
+    out: Path,
+    options: BuildOptions,
+    made_from: dict[str, JsonValue],
+    *,
+    pipeline_id: str | None = None,
+    stage: Stage = unstaged,
+) -> Built:
+    """Write the bundle of anchors that no image is needed for: class weights, or the anchors of other bundles.
+
+    Args:
+        pipeline: the service's own, for the golden crop.
+        embeddings: (n, d) float32, unit norm to float16's precision.
+        out: the bundle's folder; must not exist.
+        options: how it is built; its ``plan`` is for images, and not looked at.
+        made_from: where the embeddings come from, for the provenance.
+        pipeline_id: everything that gave them; None where that is the backbone's own.
+        stage: told how far the steps are.
+
+    Raises:
+        BundleExists, BundleNotWritten, UnknownMethod, TooFewAnchors, InferenceFailed: as ``create_bundle`` says.
+    """
+    check_build(out, options)
+    return _write(pipeline, embeddings, out, options, made_from, Tally(), stage, pipeline_id=pipeline_id)
+
+
+def _write(
+    pipeline: FacePipeline,
+    embeddings: NDArray[np.float32],
+    out: Path,
+    options: BuildOptions,
+    made_from: dict[str, JsonValue],
+    tally: Tally,
+    stage: Stage,
+    *,
+    pipeline_id: str | None = None,
+) -> Built:
+    anchors, report = shape_set(AnchorRows.all_of(embeddings), options.steps, least=options.least, stage=stage)
+    stored = np.empty((len(anchors), embeddings.shape[1]), options.stored_type)
+    filled = 0
+    for block in anchors.blocks():
+        stored[filled : filled + len(block)] = block
+        filled += len(block)
+    facts = BundleFacts(
+        backbone_id=pipeline.backbone_id,
+        pipeline_id=pipeline_id or pipeline.pipeline_id,
+        parameters=options.parameters,
+        default_method=options.default_method,
+        provenance={
+            "command": "ida-verify anchors build",
+            "description": options.description,
+            "options": {**asdict(options.parameters), "dtype": options.stored_type, "seed": options.seed},
+            **made_from,
+            "set": report.as_json(options.steps),
+            "pack": pipeline.manifest.name,
+            "pipeline_id": pipeline_id or pipeline.pipeline_id,
+        },
+        created_by=created_by(),
+        seed=options.seed,
+    )
+    bundle_id = create_bundle(out, stored, facts, pipeline.embed)
+    ignored = made_from.get("other_files", 0)
+    return Built(
+        bundle_id=bundle_id,
+        anchors=len(anchors),
+        images=tally.images,
+        rejected=dict(tally.rejected),
+        other_files=ignored if isinstance(ignored, int) else 0,
+        report=report,
+    )

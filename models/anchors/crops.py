@@ -1,0 +1,116 @@
+"""From the items of a source to batches of aligned crops, and the count of what became of them."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import JsonValue
+
+from models.anchors.image_folder import UNREADABLE, in_order
+from models.anchors.source import AnchorSource, Item
+from models.degrade.copies import CopyPlan, crops_of
+from service.errors import InputError
+from service.faces.types import ImageArray
+from service.pipeline import FacePipeline
+
+
+@dataclass(frozen=True, slots=True)
+class Crops:
+    """What one item gave.
+
+    Attributes:
+        group: what its counts are added to.
+        crops: aligned crops (112, 112, 3) uint8, RGB; none where every picture was rejected.
+        rejected: why pictures were rejected, an error's code or "unreadable" for each.
+    """
+
+    group: str
+    crops: tuple[ImageArray, ...]
+    rejected: tuple[str, ...]
+
+
+def stream_crops(
+    source: AnchorSource, first: int, pipeline: FacePipeline, plan: CopyPlan, *, workers: int
+) -> Iterator[Crops]:
+    """Yield what each item gives, from a number on, in the source's order.
+
+    Args:
+        source: the items.
+        first: number of the first item.
+        pipeline: the service's own.
+        plan: which crops are made of each.
+        workers: threads that read, detect, degrade and align.
+    """
+
+    def run(item: Item) -> Crops:
+        rejected = []
+        for picture in item.pictures:
+            try:
+                crops = crops_of(picture.read(), picture.name, pipeline, plan)
+            except InputError as error:
+                rejected.append(error.code)
+            except OSError:
+                rejected.append(UNREADABLE)
+            else:
+                return Crops(item.group, tuple(crops), tuple(rejected))
+        return Crops(item.group, (), tuple(rejected))
+
+    return in_order(run, source.items(first), workers=workers)
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of what became of pictures, by group.
+
+    Attributes:
+        items: items that were taken from the source.
+        groups: by group, the number of images, of anchors, and of rejected images by reason.
+    """
+
+    items: int = 0
+    groups: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def add(self, made: Crops) -> None:
+        """Count what an item gave."""
+        self.items += 1
+        group = self.groups.setdefault(made.group, {"images": 0, "anchors": 0, "rejected": {}})
+        group["images"] += len(made.rejected) + bool(made.crops)
+        group["anchors"] += len(made.crops)
+        for reason in made.rejected:
+            group["rejected"][reason] = group["rejected"].get(reason, 0) + 1
+
+    @property
+    def images(self) -> int:
+        """Images that were looked at."""
+        return sum(group["images"] for group in self.groups.values())
+
+    @property
+    def anchors(self) -> int:
+        """Embeddings that there are."""
+        return sum(group["anchors"] for group in self.groups.values())
+
+    @property
+    def rejected(self) -> Mapping[str, int]:
+        """Rejected images by reason."""
+        total: Counter[str] = Counter()
+        for group in self.groups.values():
+            total.update(group["rejected"])
+        return total
+
+    def by_group(self) -> list[JsonValue]:
+        """Return the counts of each group, sorted by its name."""
+        return [
+            {
+                "folder": name,
+                "images": group["images"],
+                "anchors": group["anchors"],
+                "rejected": dict(sorted(group["rejected"].items())),
+            }
+            for name, group in sorted(self.groups.items())
+        ]
+
+
+def reasons(rejected: Mapping[str, int]) -> str:
+    """Return how many were rejected for what, for people."""
+    return ", ".join(f"{reason} {count}" for reason, count in sorted(rejected.items()))
