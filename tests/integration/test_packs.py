@@ -318,7 +318,10 @@ def test_converted_network_is_served_in_batches_and_its_origin_stated(
     home: Path, published_in_two: tuple[bytes, Path, Path]
 ) -> None:
     pack = pull(home, *published_in_two).pack
-    (points,) = OnnxSession(pack.files["landmarks"], device="cpu", threads=1).run(np.zeros((3, 3, 48, 48), np.float32))
+    network = OnnxSession(pack.files["landmarks"], device="cpu", threads=1)
+    points, box = network.run(np.zeros((3, 3, 48, 48), np.float32))
+    assert network.output_names == ["points", "box"]
+    np.testing.assert_array_equal(box, np.zeros((3, 4)))
     np.testing.assert_allclose(points[2], [[0.3, 0.35], [0.7, 0.35], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]], atol=1e-6)
     entry = pack.receipt.files["landmarks"]
     assert entry.source_sha256 == pack.manifest.by_role["landmarks"].sha256
