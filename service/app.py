@@ -1,6 +1,5 @@
 """The composition root: the one place that builds the service's objects, and closes them."""
 
-import platform
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,7 +13,6 @@ from service.api import faces, status
 from service.api.middleware import BodyLimit, RequestScope
 from service.api.problems import install_error_handlers
 from service.api.state import Readiness, State
-from service.api.status import installed_version
 from service.api.workers import Workers
 from service.bundle.registry import Registry
 from service.bundle.snapshot import load_snapshot
@@ -110,13 +108,7 @@ def create_app(settings: Settings, load_service: Callable[[Settings], Loaded] = 
 
 def _describe(metrics: Metrics, loaded: Loaded) -> None:
     snapshot = loaded.registry.current()
-    metrics.build_info.labels(
-        version=version("ida-verify"),
-        python=platform.python_version(),
-        onnxruntime=installed_version("onnxruntime"),
-        faiss=installed_version("faiss"),
-        provider=loaded.pipeline.provider,
-    ).set(1)
+    metrics.build_info.labels(**status.versions(), provider=loaded.pipeline.provider).set(1)
     metrics.anchor_set_info.labels(
         bundle_id=snapshot.bundle_id,
         anchor_set_id=snapshot.anchors.anchor_set_id,

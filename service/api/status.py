@@ -2,14 +2,16 @@
 
 import platform
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from typing import Any
 
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from service.anchors import faiss_search
 from service.api.state import ServiceState
+from service.inference import session
 from service.scoring.calibration import Calibrations, relevant
 from service.scoring.methods import METHODS
 
@@ -41,12 +43,7 @@ async def info(state: ServiceState) -> dict[str, Any]:
     settings, pipeline, snapshot = state["settings"], state["pipeline"], state["registry"].current()
     parameters = snapshot.parameters
     return {
-        "service": {
-            "version": version("ida-verify"),
-            "python": platform.python_version(),
-            "onnxruntime": installed_version("onnxruntime"),
-            "faiss": installed_version("faiss"),
-        },
+        "service": versions(),
         "device": {
             "models": settings.device,
             "anchors": settings.anchor_device,
@@ -108,11 +105,11 @@ def _calibration(calibrations: Calibrations | None) -> dict[str, Any] | None:
     }
 
 
-def installed_version(module: str) -> str:
-    """Return the version of whichever distribution provides a module, on the CPU or the GPU."""
-    for name in (f"{module}-cpu", f"{module}-gpu", module):
-        try:
-            return version(name)
-        except PackageNotFoundError:
-            continue
-    return "unknown"
+def versions() -> dict[str, str]:
+    """Return the versions of the service, of Python, and of the engines, as they run."""
+    return {
+        "version": version("ida-verify"),
+        "python": platform.python_version(),
+        "onnxruntime": session.engine_version(),
+        "faiss": faiss_search.engine_version(),
+    }

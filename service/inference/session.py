@@ -82,3 +82,8 @@ class OnnxSession:
         except Exception as error:  # ONNX Runtime's exceptions share no base class but Exception
             raise InferenceFailed(f"ONNX Runtime failed on an input of shape {inputs.shape}: {error}") from error
         return outputs
+
+
+def engine_version() -> str:
+    """Return the version of ONNX Runtime."""
+    return str(ort.__version__)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from service.errors import UnknownMethod
-from service.scoring.dao import dao, log_dao, to_score
+from service.scoring.dao import log_dao, to_score
 from service.scoring.parameters import Parameters
 from service.scoring.similarity import cosine
 from service.scoring.terms import FaceTerms
@@ -85,7 +85,7 @@ class Method:
         return PairScores(
             similarity=similarity,
             score=to_score(combined) if self.scale == "log" else combined,
-            dao_score=_dao_score(similarity, probe, reference, parameters) if known else None,
+            dao_score=to_score(_ida(similarity, probe, reference, parameters)) if known else None,
         )
 
 
@@ -117,16 +117,6 @@ def _known(term: Floats | None, name: str) -> Floats:
     if term is None:
         raise ValueError(f"The method needs the {name} of both sides.")
     return term
-
-
-def _dao_score(similarity: FloatArray, probe: FaceTerms, reference: FaceTerms, parameters: Parameters) -> FloatArray:
-    return dao(
-        similarity,
-        _known(probe.log_density, "density"),
-        _known(reference.log_density, "density"),
-        tau=parameters.tau,
-        strength=parameters.strength,
-    )
 
 
 def _cosine(similarity: Floats, probe: FaceTerms, reference: FaceTerms, parameters: Parameters) -> Floats:  # noqa: ARG001 - every method has this signature
