@@ -20,7 +20,7 @@ from service.cpus import usable_cpus
 from service.pipeline import FacePipeline, load_pipeline
 from service.settings import Settings
 from service.telemetry import Metrics
-from service.verifier import Verifier
+from service.verifier import AgreementMonitor, Verifier
 
 # Two images in base64, which adds a third, and room for the rest of the JSON document or the form.
 _BASE64_GROWTH = 4 / 3
@@ -52,6 +52,7 @@ def load(settings: Settings) -> Loaded:
         tau=settings.tau,
         strength=settings.strength,
         threads=pipeline.threads,
+        search=settings.anchor_search == "on",
     )
     return Loaded(pipeline, Registry(snapshot))
 
@@ -72,6 +73,7 @@ def create_app(settings: Settings, load_service: Callable[[Settings], Loaded] = 
         readiness = Readiness(metrics)
         loaded = await anyio.to_thread.run_sync(load_service, settings)
         _describe(metrics, loaded)
+        agreement = AgreementMonitor(settings.agreement_share, metrics)
         readiness.set(True)
         yield State(
             settings=settings,
@@ -83,11 +85,13 @@ def create_app(settings: Settings, load_service: Callable[[Settings], Loaded] = 
                 registry=loaded.registry,
                 metrics=metrics,
                 default_policy=settings.face_policy,
+                agreement=agreement,
             ),
             workers=Workers(settings.workers or usable_cpus()),
             readiness=readiness,
         )
         readiness.set(False)
+        await anyio.to_thread.run_sync(agreement.close)
 
     app = FastAPI(
         title="ida-verify",
@@ -111,8 +115,8 @@ def _describe(metrics: Metrics, loaded: Loaded) -> None:
     metrics.build_info.labels(**status.versions(), provider=loaded.pipeline.provider).set(1)
     metrics.anchor_set_info.labels(
         bundle_id=snapshot.bundle_id,
-        anchor_set_id=snapshot.anchors.anchor_set_id,
+        anchor_set_id=snapshot.manifest.anchor_set_id,
         backbone_id=loaded.pipeline.backbone_id,
     ).set(1)
     metrics.anchor_set_generation.set(snapshot.generation)
-    metrics.anchor_set_size.set(len(snapshot.anchors))
+    metrics.anchor_set_size.set(snapshot.manifest.count)

@@ -104,6 +104,12 @@ class UnknownOperatingPoint(InputError):
     code = "unknown_operating_point"
 
 
+class MethodNotServed(InputError):
+    """The asked scoring method exists, and what is served lacks the part that it needs."""
+
+    code = "method_not_served"
+
+
 class StartupError(IdaError):
     """Something the service is configured with cannot be used; it does not start."""
 
@@ -142,6 +148,12 @@ class TooFewAnchors(StartupError):
     """An anchor set has fewer anchors than a support set needs."""
 
     code = "too_few_anchors"
+
+
+class HeadMismatch(StartupError):
+    """An SSR head was trained for other anchors, other parameters or another backbone than it should serve."""
+
+    code = "head_mismatch"
 
 
 class DeviceUnavailable(StartupError):
@@ -266,6 +278,12 @@ class CacheUnusable(ToolError):
     """The embedding cache cannot be read or written."""
 
     code = "cache_unusable"
+
+
+class TrainingImpossible(ToolError):
+    """A head cannot be trained on what was given, or not as was asked."""
+
+    code = "training_impossible"
 
 
 class InferenceFailed(IdaError):

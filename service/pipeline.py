@@ -94,6 +94,14 @@ class FacePipeline:
         """
         return self._backbone.embed(np.asarray(crops))
 
+    def represent(self, crops: Sequence[ImageArray] | ImageArray) -> FloatArray:
+        """Return the embeddings of aligned crops as the backbone gives them: (n, d) float32, of norms above 0.
+
+        Raises:
+            InferenceFailed: if the backbone fails.
+        """
+        return self._backbone.represent(np.asarray(crops))
+
     def warm_up(self) -> None:
         """Run every network once, so that the first request does not pay for it.
 

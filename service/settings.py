@@ -14,6 +14,7 @@ from service.errors import SettingsInvalid
 
 Device = Literal["cpu", "cuda"]
 FacePolicy = Literal["largest", "most_central", "reject"]
+AnchorSearch = Literal["on", "off"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 DEFAULT_BUNDLE = Path(__file__).parent / "bundle" / "default"
@@ -38,6 +39,16 @@ class Settings(BaseSettings):
     )
     anchor_device: Device = Field(
         default="cpu", description="Where the anchor index lives: cpu or cuda (needs faiss-gpu)."
+    )
+    anchor_search: AnchorSearch = Field(
+        default="on",
+        description="on, or off: then neither anchors nor index stay in memory, and cosine and ida-l alone are served.",
+    )
+    agreement_share: float = Field(
+        default=0.01,
+        ge=0,
+        le=1,
+        description="Share of ida-l traffic whose densities are also searched, to watch how far the two agree.",
     )
     threads: int = Field(
         default=0,

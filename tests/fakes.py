@@ -61,6 +61,8 @@ class FakeDetector:
 class FakeBackboneSession:
     """Projects a crop's 16x16 thumbnail onto fixed random directions: alike pictures give alike embeddings."""
 
+    provider = "FakeExecutionProvider"
+
     def __init__(self, dimension: int = DIMENSION):
         self._directions = np.random.default_rng(7).standard_normal((3 * 16 * 16, dimension)).astype(np.float32)
         self.fail_with = None
@@ -107,7 +109,16 @@ def serving(settings, bundle, session, change=lambda snapshot: snapshot):
 
     def load(settings):
         pipeline = fake_pipeline(settings, session)
-        snapshot = load_snapshot(bundle, backbone_id=pipeline.backbone_id, device="cpu", generation=1)
+        snapshot = load_snapshot(
+            bundle,
+            backbone_id=pipeline.backbone_id,
+            device="cpu",
+            generation=1,
+            k=settings.k,
+            tau=settings.tau,
+            strength=settings.strength,
+            search=settings.anchor_search == "on",
+        )
         return Loaded(pipeline, Registry(change(snapshot)))
 
     return TestClient(create_app(settings, load), raise_server_exceptions=False)

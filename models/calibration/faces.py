@@ -13,9 +13,9 @@ from models.labels.labelled import LabelledFaces
 from models.pairs.comparisons import Comparisons
 from models.pairs.sweep import PairScorer
 from models.progress import Tick, silent
-from service.anchors.face_terms import TermFinder
 from service.scoring.methods import Method
 from service.scoring.parameters import Parameters
+from service.scoring.terms import TermSource
 
 IntArray = NDArray[np.int64]
 
@@ -34,6 +34,7 @@ class PartFaces:
         undetected: how many of the pictures have no embedding.
         comparable: the faces that can be compared.
         embeddings: (m, d) float32 of those faces.
+        norms: (m,) float32 of those faces, 0 where one is not known.
     """
 
     name: str
@@ -41,15 +42,16 @@ class PartFaces:
     undetected: int
     comparable: Comparable
     embeddings: NDArray[np.float32]
+    norms: NDArray[np.float32]
 
     @property
     def people(self) -> int:
         """Number of people."""
         return len(self.comparable.people)
 
-    def compare(self, method: Method, parameters: Parameters, finder: TermFinder, tick: Tick = silent) -> Comparisons:
+    def compare(self, method: Method, parameters: Parameters, source: TermSource, tick: Tick = silent) -> Comparisons:
         """Return the scored pairs by a method."""
-        terms = finder.terms(self.embeddings, method.need, parameters)
+        terms = source.terms(self.embeddings, method.need, parameters).with_norms(self.norms, parameters)
         scorer = PairScorer(self.embeddings, method, terms, parameters)
         faces = len(self.embeddings)
         keep = int(_KEEP_SHARE * faces * (faces - 1) / 2) + _LEAST_KEEP
@@ -76,6 +78,7 @@ def part_faces(labelled: LabelledFaces, exclusions: SetExclusions, rows: IntArra
         undetected=int(np.count_nonzero(kept & ~part.detected)),
         comparable=found,
         embeddings=part.embeddings[found.rows],
+        norms=part.norms[found.rows],
     )
 
 

@@ -69,6 +69,7 @@ def _candidate(candidate: Candidate) -> dict[str, JsonValue]:
         "k": parameters.k,
         "tau": parameters.tau,
         "strength": parameters.strength,
+        "norm_power": parameters.norm_power,
         "mean_log_fnmr_ratio": candidate.objective,
         "harmless": candidate.harmless if candidate.differences else None,
         "differences": [{**asdict(found), "harmless": found.harmless} for found in candidate.differences],

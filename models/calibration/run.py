@@ -1,7 +1,7 @@
 """Calibrating a bundle: people parted, parameters chosen on some, thresholds measured on others, tried on the rest."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -15,10 +15,10 @@ from models.labels.labelled import LabelledFaces
 from models.pairs.comparisons import Comparisons
 from models.pairs.resampling import WeightArray, person_weights
 from models.progress import Stage, unstaged
-from service.anchors.face_terms import TermFinder
+from service.bundle.term_sources import TermSources
 from service.errors import CalibrationImpossible
 from service.scoring.calibration import InputForm, MethodCalibration
-from service.scoring.methods import METHODS, Method
+from service.scoring.methods import METHODS, Method, methods_of
 from service.scoring.parameters import Parameters
 
 REPORT_SEED = 1_000_003
@@ -34,7 +34,7 @@ class Options:
         grid: the parameters that are tried; None to keep the bundle's.
         replicates: of every bootstrap.
         seed: chooses the parts, the folds and the replicates.
-        methods: names of the methods that are calibrated.
+        methods: names of the methods that are calibrated; None for all that the bundle has the parts for.
     """
 
     shares: tuple[float, float, float] = (0.4, 0.3, 0.3)
@@ -42,7 +42,7 @@ class Options:
     grid: Grid | None = field(default_factory=Grid)
     replicates: int = 1000
     seed: int = 0
-    methods: tuple[str, ...] = tuple(METHODS)
+    methods: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Calibrated:
 
 def calibrate(
     sets: Sequence[LabelledFaces],
-    finder: TermFinder,
+    sources: TermSources,
     base: Parameters,
     default_method: str,
     exclusions: Exclusions,
@@ -98,7 +98,7 @@ def calibrate(
 
     Args:
         sets: labelled faces; no pair is made across two sets, which may share people.
-        finder: finds the terms of faces among the bundle's anchors.
+        sources: give the terms of faces.
         base: the bundle's parameters.
         default_method: the bundle's.
         exclusions: label noise, left out everywhere.
@@ -109,41 +109,42 @@ def calibrate(
         CalibrationImpossible: if there are too few people or pairs, or the sets are of different forms.
         ExclusionsInvalid: if the exclusions name what a set does not have.
         LabelsInvalid: if a part of a set has nothing to compare.
-        TooFewAnchors, DimensionMismatch, SearchFailed: as ``TermFinder.terms`` says.
+        MethodNotServed: if the bundle lacks what a method needs.
+        TooFewAnchors, DimensionMismatch, InferenceFailed, SearchFailed: as ``TermSources.terms`` says.
     """
+    names = methods_of(sources.provides) if options.methods is None else options.methods
+    sources.require(names)
     input_form = _input_form(sets)
     left_out = [resolve(exclusions, labelled) for labelled in sets]
     rows = [part_people(labelled, options.shares, options.seed) for labelled in sets]
     selection = None
     parameters, method = base, default_method
     if options.grid is not None:
-        folds = _folds(sets, left_out, [of_set[0] for of_set in rows], finder, base, options)
+        folds = _folds(sets, left_out, [of_set[0] for of_set in rows], sources, base, options)
         selection = select(
             folds,
-            base,
+            replace(base, typical_norm=_typical_norm(folds, base)),
             options.grid,
             replicates=options.replicates,
             seed=options.seed,
             tick=stage("choosing parameters"),
         )
-        parameters, method = selection.parameters, selection.method
+        parameters = selection.parameters
+        # What ida-r was chosen for holds for the method that predicts its densities.
+        method = default_method if (selection.method, default_method) == ("ida-r", "ida-l") else selection.method
     nothing = [resolve(Exclusions.none(), labelled) for labelled in sets]
     parts = {
         name: [part_faces(s, e, r[number]) for s, e, r in zip(sets, left_out, rows, strict=True)]
         for number, name in ((1, "calibrate"), (2, "report"))
     }
-    measured = [
-        _measure(METHODS[name], parameters, input_form, finder, parts, options, stage) for name in options.methods
-    ]
+    measured = [_measure(METHODS[name], parameters, input_form, sources, parts, options, stage) for name in names]
     without = []
     if exclusions.entries:
         whole = {
             name: [part_faces(s, e, r[number]) for s, e, r in zip(sets, nothing, rows, strict=True)]
             for number, name in ((1, "calibrate"), (2, "report"))
         }
-        without = [
-            _measure(METHODS[name], parameters, input_form, finder, whole, options, stage) for name in options.methods
-        ]
+        without = [_measure(METHODS[name], parameters, input_form, sources, whole, options, stage) for name in names]
     tune = [part_faces(s, e, r[0]) for s, e, r in zip(sets, left_out, rows, strict=True)]
     return Calibrated(method, parameters, input_form, selection, {"tune": tune, **parts}, measured, without)
 
@@ -165,7 +166,7 @@ def _folds(
     sets: Sequence[LabelledFaces],
     left_out: Sequence[SetExclusions],
     rows: Sequence[np.ndarray[tuple[int], np.dtype[np.int64]]],
-    finder: TermFinder,
+    sources: TermSources,
     base: Parameters,
     options: Options,
 ) -> list[Fold]:
@@ -174,28 +175,35 @@ def _folds(
     for labelled, exclusions, tune in zip(sets, left_out, rows, strict=True):
         for fold in people_folds(labelled.subset(tune), options.folds, options.seed):
             faces = part_faces(labelled, exclusions, tune[fold])
-            support = finder.support(faces.embeddings, largest, base.guard).similarities
-            folds.append(Fold(labelled.name, faces.comparable, faces.embeddings, support))
+            support = sources.support(faces.embeddings, largest, base.guard).similarities
+            folds.append(Fold(labelled.name, faces.comparable, faces.embeddings, faces.norms, support))
     return folds
+
+
+def _typical_norm(folds: Sequence[Fold], base: Parameters) -> float:
+    """Return the median norm of the faces that tune, the bundle's own where their norms are not known."""
+    norms = np.concatenate([fold.norms for fold in folds])
+    # Rounded, since the last digits depend on the processor and would give the bundle another id.
+    return round(float(np.median(norms[norms > 0])), 3) if np.any(norms) else base.typical_norm
 
 
 def _measure(
     method: Method,
     parameters: Parameters,
     input_form: InputForm,
-    finder: TermFinder,
+    sources: TermSources,
     parts: dict[str, list[PartFaces]],
     options: Options,
     stage: Stage,
 ) -> Measured:
     tick = stage(f"measuring {method.name}")
-    fitted_on = [part.compare(method, parameters, finder) for part in parts["calibrate"]]
+    fitted_on = [part.compare(method, parameters, sources) for part in parts["calibrate"]]
     tick(0.3)
     weights = _weights(fitted_on, options.replicates, options.seed)
     fitted = fit_curve(fitted_on, weights)
     points = operating_points(fitted.curve, method.scale, fitted_on, weights)
     tick(0.6)
-    aside = [part.compare(method, parameters, finder) for part in parts["report"]]
+    aside = [part.compare(method, parameters, sources) for part in parts["report"]]
     aside_weights = _weights(aside, options.replicates, options.seed + REPORT_SEED)
     thresholds = np.array([on_scale(point.threshold, method.scale) for point in points])
     by_set = {

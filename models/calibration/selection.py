@@ -1,4 +1,4 @@
-"""Choosing k, tau and strength: over folds of people, never over pooled scores, and never at the cosine's cost."""
+"""Choosing the parameters of ida-r: over folds of people, never over pooled scores, and never at the cosine's cost."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -32,12 +32,14 @@ class Grid:
         strengths: above 0; the cosine, which is strength 0, is always among the candidates.
         ks: anchors in a support set.
         taus: inverse temperatures.
+        norm_powers: exponents of the faces' norms, 0 for the paper's densities.
         margin: how much worse than the cosine counts as noise, in standard errors of the cosine's FNMR.
     """
 
     strengths: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
     ks: tuple[int, ...] = (5, 10, 20)
     taus: tuple[float, ...] = (1.0, 5.0, 10.0, 20.0, 40.0)
+    norm_powers: tuple[float, ...] = (0.0, 0.3, 1.0, 3.0)
     margin: float = 1.0
 
 
@@ -49,12 +51,14 @@ class Fold:
         set_name: the set.
         comparable: the faces that can be compared.
         embeddings: (m, d) float32 of those faces.
+        norms: (m,) float32 of those faces, 0 where one is not known.
         support: (m, k) float64, similarities to the nearest anchors in descending order, for the largest k tried.
     """
 
     set_name: str
     comparable: Comparable
     embeddings: NDArray[np.float32]
+    norms: NDArray[np.float32]
     support: FloatArray
 
     def compare(self, parameters: Parameters | None) -> Comparisons:
@@ -62,7 +66,8 @@ class Fold:
         name = "cosine" if parameters is None else "ida-r"
         terms = None
         if parameters is not None:
-            terms = FaceTerms(log_density=log_density(self.support[:, : parameters.k], parameters.tau))
+            density = log_density(self.support[:, : parameters.k], parameters.tau)
+            terms = FaceTerms(log_density=density).with_norms(self.norms, parameters)
         scorer = PairScorer(self.embeddings, METHODS[name], terms, parameters or Parameters())
         pairs = len(self.embeddings) * (len(self.embeddings) - 1) // 2
         return self.comparable.compare(self.set_name, scorer, keep=int(DEFAULT_KEEP_SHARE * pairs) + 1000)
@@ -162,9 +167,11 @@ def select(
     folds, cosines = [folds[number] for number in used], [cosines[number] for number in used]
     reference = _mean_fnmr(cosines, fmrs)
     candidates = []
-    combinations = list(product(grid.strengths, grid.ks, grid.taus))
-    for done, (strength, k, tau) in enumerate(combinations):
-        parameters = replace(base, strength=strength, k=k, tau=tau)
+    # Norms that nobody knows make all powers one.
+    powers = grid.norm_powers if any(np.any(fold.norms) for fold in folds) else (0.0,)
+    combinations = list(product(grid.strengths, grid.ks, grid.taus, powers))
+    for done, (strength, k, tau, norm_power) in enumerate(combinations):
+        parameters = replace(base, strength=strength, k=k, tau=tau, norm_power=norm_power)
         found = _mean_fnmr([fold.compare(parameters) for fold in folds], fmrs)
         ratios = [np.mean(np.log(found[name] / reference[name])) for name in fmrs]
         candidates.append(Candidate(parameters, float(np.mean(ratios))))

@@ -8,20 +8,21 @@ from models.calibration.report import report_of
 from models.calibration.run import Calibrated, Options
 from models.labels.exclusions import Exclusions
 from models.program import created_by
-from service.anchors.face_terms import TermFinder
 from service.bundle.calibration_part import calibration_content
 from service.bundle.derive import Change, derive_bundle
-from service.bundle.manifest import CALIBRATION, CALIBRATION_REPORT
+from service.bundle.manifest import CALIBRATION, CALIBRATION_REPORT, SSR, SSR_CARD
 from service.bundle.reader import Bundle
 from service.bundle.writer import json_content
 from service.scoring.calibration import Calibrations, MethodCalibration, relevant
+from service.scoring.methods import METHODS
+from service.scoring.terms import Need, TermSource
 
 
 def calibrated_bundle(
     out: Path,
     folder: Path,
     bundle: Bundle,
-    finder: TermFinder,
+    sources: TermSource,
     calibrated: Calibrated,
     exclusions: Exclusions,
     options: Options,
@@ -35,7 +36,7 @@ def calibrated_bundle(
         out: where to write; must not exist.
         folder: the bundle that was calibrated.
         bundle: the same, read.
-        finder: finds the terms of faces among its anchors.
+        sources: give the terms of faces; without a head, the new bundle has none.
         calibrated: what was found.
         exclusions: what was left out.
         options: how it was found.
@@ -43,11 +44,11 @@ def calibrated_bundle(
         pipeline_id: the pipeline that embedded them.
 
     Raises:
-        BundleExists, BundleNotWritten, SearchFailed: as ``derive_bundle`` says.
+        BundleExists, BundleNotWritten, HeadMismatch, InferenceFailed, SearchFailed: as ``derive_bundle`` says.
     """
     report = report_of(calibrated, exclusions, options, population)
     new = tuple(measured.calibration for measured in calibrated.measured)
-    kept = _still_valid(bundle.calibrations, new, pipeline_id)
+    kept = _still_valid(bundle.calibrations, new, pipeline_id, sources)
     told = population if not kept or bundle.calibrations is None else f"{bundle.calibrations.population}; {population}"
     calibrations = Calibrations(told, (*kept, *new), pipeline_id)
     change = Change(
@@ -58,12 +59,13 @@ def calibrated_bundle(
             CALIBRATION_REPORT: json_content(f"{CALIBRATION_REPORT}.json", report),
         },
         created_by=created_by(),
+        left_out=frozenset() if Need.PREDICTION in sources.provides else frozenset({SSR, SSR_CARD}),
     )
-    return report, derive_bundle(out, folder, bundle, finder, change)
+    return report, derive_bundle(out, folder, bundle, sources, change)
 
 
 def _still_valid(
-    former: Calibrations | None, new: tuple[MethodCalibration, ...], pipeline_id: str
+    former: Calibrations | None, new: tuple[MethodCalibration, ...], pipeline_id: str, sources: TermSource
 ) -> tuple[MethodCalibration, ...]:
     """Return the former calibrations that the new ones leave in force: other forms, or methods, of the same scores."""
     if former is None or former.pipeline_id != pipeline_id:
@@ -74,5 +76,6 @@ def _still_valid(
         found
         for found in former.methods
         if (found.method, found.input_form) not in replaced
+        and METHODS[found.method].need in sources.provides
         and relevant(found.method, found.parameters) == relevant(found.method, parameters)
     )

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,16 +20,19 @@ from models.labels.embedding_cache import EmbeddingCache, open_cache
 from models.labels.exclusions import Exclusions, read_exclusions
 from models.labels.labelled import LabelledFaces, read_labelled
 from models.progress import Stage, stage_bars
-from service.anchors.face_terms import TermFinder
-from service.anchors.faiss_search import FaissSearch
-from service.bundle.reader import read_bundle, read_manifest
+from service.bundle.reader import Bundle, read_bundle, read_manifest
+from service.bundle.term_sources import open_sources
 from service.bundle.writer import refuse_existing
 from service.cpus import usable_cpus
+from service.errors import HeadMismatch
 from service.pipeline import FacePipeline, load_pipeline
-from service.scoring.methods import METHODS, find_method
 from service.settings import Settings, load_settings
 
 _DEFAULTS, _GRID = Options(), Grid()
+
+
+def _told(values: tuple[float, ...]) -> str:
+    return f"{', '.join(f'{value:g}' for value in values)} by default, with an SSR head its own alone"
 
 
 def calibrate_bundle(
@@ -59,12 +63,23 @@ def calibrate_bundle(
         bool, typer.Option("--keep-parameters", help="Measure at the bundle's own parameters, choosing none.")
     ] = False,
     strength: Annotated[list[float], typer.Option(min=1e-3, max=10, help="Strengths to try.")] = list(_GRID.strengths),  # noqa: B006 - typer copies it
-    k: Annotated[list[int], typer.Option(min=1, help="Support set sizes to try.")] = list(_GRID.ks),  # noqa: B006
-    tau: Annotated[list[float], typer.Option(min=1e-6, max=100, help="Taus to try.")] = list(_GRID.taus),  # noqa: B006
+    k: Annotated[list[int] | None, typer.Option(min=1, help=f"Support set sizes to try; {_told(_GRID.ks)}.")] = None,
+    tau: Annotated[
+        list[float] | None, typer.Option(min=1e-6, max=100, help=f"Taus to try; {_told(_GRID.taus)}.")
+    ] = None,
+    norm_power: Annotated[
+        list[float], typer.Option(min=0, max=100, help="Exponents of the faces' norms to try; 0 is the paper's.")
+    ] = list(_GRID.norm_powers),  # noqa: B006
+    without_head: Annotated[
+        bool,
+        typer.Option("--without-head", help="Leave the bundle's SSR head out, so that k and tau are free; then train."),
+    ] = False,
     margin: Annotated[
         float, typer.Option(min=0, help="Standard errors of the cosine's FNMR by which worse still passes for noise.")
     ] = _GRID.margin,
-    method: Annotated[list[str], typer.Option(help="Methods to calibrate.")] = list(METHODS),  # noqa: B006
+    method: Annotated[
+        list[str] | None, typer.Option(help="Methods to calibrate; by default all that the bundle has the parts for.")
+    ] = None,
     shares: Annotated[
         tuple[float, float, float], typer.Option(min=0.01, help="Of the people: to tune, to calibrate, to report on.")
     ] = _DEFAULTS.shares,
@@ -76,36 +91,37 @@ def calibrate_bundle(
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Embed every picture again.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """Choose strength, k and tau on some people, measure thresholds on others, try them on the rest; write a bundle."""
-    options = Options(
-        shares=shares,
-        folds=folds,
-        grid=None if keep_parameters else Grid(tuple(strength), tuple(k), tuple(tau), margin),
-        replicates=replicates,
-        seed=seed,
-        methods=tuple(method),
-    )
+    """Choose parameters on some people, measure thresholds on others, try them on the rest; write a bundle."""
     with reporting_errors():
         refuse_existing(out)
-        for name in options.methods:
-            find_method(name)
         left_out = read_exclusions(exclusions) if exclusions else Exclusions.none()
         settings = load_settings(pack=pack)
         manifest = read_manifest(bundle)
         # Embeddings with labels need no model: they are taken for what the bundle's own pipeline made.
         pipeline = None if all(text.endswith(".npz") for text in data) else load_pipeline(settings)
         source = read_bundle(bundle, backbone_id=pipeline.backbone_id if pipeline else manifest.backbone_id)
-        search = FaissSearch(source.anchors, device=settings.anchor_device, threads=usable_cpus())
-        finder = TermFinder(source.anchors, search)
+        if without_head:
+            source = replace(source, head=None)
+        sources = open_sources(source, device=settings.anchor_device, threads=usable_cpus())
+        grid = replace(_GRID, strengths=tuple(strength), norm_powers=tuple(norm_power), margin=margin)
+        options = Options(
+            shares=shares,
+            folds=folds,
+            grid=None if keep_parameters else _grid(source, grid, k, tau),
+            replicates=replicates,
+            seed=seed,
+            methods=tuple(method) if method else None,
+        )
+        sources.require(method or ())
         with stage_bars() as stage:
             with _cache(settings, pipeline, input_form, no_cache) as cache:
                 sets = [_read(text, pipeline, settings, cache, input_form, images, stage) for text in data]
-            found = calibrate(sets, finder, manifest.parameters, manifest.default_method, left_out, options, stage)
+            found = calibrate(sets, sources, manifest.parameters, manifest.default_method, left_out, options, stage)
         report, bundle_id = calibrated_bundle(
             out,
             bundle,
             source,
-            finder,
+            sources,
             found,
             left_out,
             options,
@@ -116,6 +132,19 @@ def calibrate_bundle(
         typer.echo(json.dumps({"bundle_id": bundle_id, **report}, indent=2))
     else:
         _print(found, out, bundle_id)
+
+
+def _grid(source: Bundle, grid: Grid, ks: list[int] | None, taus: list[float] | None) -> Grid:
+    """Return what is tried: with a head, its own k and tau, since its densities are those of no others."""
+    if source.head is None:
+        return replace(grid, ks=tuple(ks or grid.ks), taus=tuple(taus or grid.taus))
+    card = source.head.card
+    if not {*(ks or ())} <= {card.k} or not {*(taus or ())} <= {card.tau}:
+        raise HeadMismatch(
+            f"The bundle's SSR head was trained for k = {card.k} and tau = {card.tau:g}, and --k or --tau names "
+            "others. Leave them out, or leave the head out with --without-head and train another afterwards."
+        )
+    return replace(grid, ks=(card.k,), taus=(card.tau,))
 
 
 @contextmanager
@@ -171,7 +200,8 @@ def _print(found: Calibrated, out: Path, bundle_id: str) -> None:
             )
         (console if console.is_terminal else Console(width=200)).print(table)
     parameters = found.parameters
-    told = f"k = {parameters.k}, tau = {parameters.tau:g}, strength = {parameters.strength:g}"
+    told = f"k = {parameters.k}, tau = {parameters.tau:g}, strength = {parameters.strength:g}, "
+    told += f"norm power = {parameters.norm_power:g}"
     if found.selection is None:
         typer.echo(f"kept: {told}")
     elif found.method == "cosine":

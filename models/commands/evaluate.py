@@ -17,7 +17,7 @@ from models.evaluation.terminal import show
 from models.labels.exclusions import Exclusions, read_exclusions
 from models.progress import stage_bars
 from service.errors import ReportNotWritten
-from service.scoring.methods import METHODS, find_method
+from service.scoring.methods import find_method
 from service.settings import load_settings
 
 
@@ -45,7 +45,11 @@ def evaluate_command(
         typer.Option(help="Which pairs are compared; the given ones if the file gives some."),
     ] = None,
     method: Annotated[
-        list[str] | None, typer.Option(help="Method beside the cosine; may be given several times; all by default.")
+        list[str] | None,
+        typer.Option(
+            help="Method beside the cosine; may be given several times; all that the bundle has the parts for by "
+            "default."
+        ),
     ] = None,
     ablation: Annotated[
         list[str] | None, typer.Option(help="Vary k, anchors, tau or strength, perhaps over values: k=1,5,10.")
@@ -74,8 +78,8 @@ def evaluate_command(
         for path in (json_file, html_file):
             _check_writable(path)
         settings = load_settings()
-        methods = tuple(find_method(name).name for name in method or METHODS)
-        alone = set(methods) == {COSINE} and not ablation
+        methods = tuple(find_method(name).name for name in method) if method else None
+        alone = set(methods or ()) == {COSINE} and not ablation
         asked = Asked(
             labels=tuple(Labels.parse(text) for text in labels),
             packs=tuple(pack or [settings.pack]),

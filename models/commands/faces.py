@@ -45,11 +45,17 @@ def verify(
         _print(answer)
 
 
-def embed(image: Image, face_policy: Policy = None, as_json: AsJson = False) -> None:
+def embed(
+    image: Image,
+    method: Annotated[str | None, typer.Option(help="Method whose density is told with --json.")] = None,
+    face_policy: Policy = None,
+    as_json: AsJson = False,
+) -> None:
     """Print the embedding of the face of a photograph, one value a line, or the whole answer with --json."""
     with reporting_errors():
         loaded, verifier = _load()
-        answer = embed_answer(verifier.embed(Photo(image.read_bytes()), policy=face_policy), loaded.pipeline)
+        embedded = verifier.embed(Photo(image.read_bytes()), method=method, policy=face_policy)
+        answer = embed_answer(embedded, loaded.pipeline)
     typer.echo(answer.model_dump_json(indent=2) if as_json else "\n".join(map(json.dumps, answer.embedding)))
 
 

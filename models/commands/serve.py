@@ -77,11 +77,12 @@ def _served(settings: Settings, loaded: Loaded) -> dict[str, object]:
         "provider": pipeline.provider,
         "bundle": str(settings.bundle),
         "bundle_id": snapshot.bundle_id,
-        "anchor_set_id": snapshot.anchors.anchor_set_id,
-        "anchors": len(snapshot.anchors),
+        "anchor_set_id": snapshot.manifest.anchor_set_id,
+        "anchors": snapshot.manifest.count,
         "k": snapshot.parameters.k,
         "tau": snapshot.parameters.tau,
         "strength": snapshot.parameters.strength,
+        "methods": list(snapshot.methods),
         "default_method": snapshot.default_method,
     }
 

@@ -14,6 +14,7 @@ from models.degrade.ranges import Range, within
 from service.faces.types import Box
 
 Probability = Annotated[float, Field(ge=0, le=1)]
+VariantName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 CoverKind = Literal["mouth", "eyes", "side", "rectangle", "ellipse"]
 
 
@@ -22,11 +23,13 @@ class Operation(BaseModel):
 
     Attributes:
         probability: how often it is applied.
+        variants: the recipe's kinds of copies that it is for; all where none is named.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     probability: Probability = 1.0
+    variants: tuple[VariantName, ...] = ()
 
 
 class Turn(Operation):

@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from models.degrade.misplacement import Drift, Misplace
-from models.degrade.operations import ImageOperation
+from models.degrade.operations import ImageOperation, VariantName
 from models.degrade.photograph import Photograph
 from service.errors import RecipeInvalid
 from service.faces.types import FloatArray
@@ -20,6 +20,7 @@ from service.faces.types import FloatArray
 DEFAULT_RECIPE = "default"
 NO_RECIPE = "none"
 
+Share = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 AnyOperation = Annotated[ImageOperation | Misplace | Drift, Field(discriminator="kind")]
 
 
@@ -30,6 +31,7 @@ class Recipe(BaseModel):
         format: version of the file's form.
         name: what the recipe is called.
         description: what it is for.
+        variants: kinds of copies by name, each with its share of them; none where all copies are of one kind.
         operations: in their order: those on the photograph, then at most one ``misplace``, then at most one ``drift``.
     """
 
@@ -38,6 +40,7 @@ class Recipe(BaseModel):
     format: Literal[1]
     name: Annotated[str, Field(min_length=1, max_length=100)]
     description: str = ""
+    variants: dict[VariantName, Share] = {}
     operations: tuple[AnyOperation, ...] = ()
 
     @model_validator(mode="after")
@@ -45,6 +48,15 @@ class Recipe(BaseModel):
         stages = [1 if isinstance(o, Misplace) else 2 if isinstance(o, Drift) else 0 for o in self.operations]
         if stages != sorted(stages) or stages.count(1) > 1 or stages.count(2) > 1:
             raise ValueError("operations on the photograph come first, then at most one misplace, then one drift")
+        return self
+
+    @model_validator(mode="after")
+    def _variants_are_known(self) -> "Recipe":
+        for operation in self.operations:
+            for name in operation.variants:
+                if name not in self.variants:
+                    there_are = ", ".join(self.variants) or "none"
+                    raise ValueError(f"{operation.kind} is for the variant {name}, and the recipe's are: {there_are}")
         return self
 
     def degrade(self, photograph: Photograph, key: tuple[int, ...]) -> Photograph:
@@ -73,14 +85,25 @@ class Recipe(BaseModel):
 
     def _drawn(self, key: tuple[int, ...]) -> Iterator[tuple[AnyOperation, np.random.Generator]]:
         """Give the operations that chance lets happen, each with its own stream."""
+        variant = self._variant(key)
         seen: Counter[str] = Counter()
         for operation in self.operations:
             # Named by kind and occurrence: adding another operation leaves the draws of this one as they were.
             stream = _digest(f"{operation.kind}/{seen[operation.kind]}")
             seen[operation.kind] += 1
             generator = np.random.default_rng((*key, stream))
-            if generator.random() < operation.probability:
+            if generator.random() < operation.probability and (not operation.variants or variant in operation.variants):
                 yield operation, generator
+
+    def _variant(self, key: tuple[int, ...]) -> str | None:
+        """Return the kind of a copy, drawn by the shares."""
+        if not self.variants:
+            return None
+        shares = np.array(list(self.variants.values()))
+        drawn = np.random.default_rng((*key, _digest("variant"))).random()
+        # The last one's end is 1 but for rounding, and random() may come close to it.
+        place = min(int(np.searchsorted(np.cumsum(shares / shares.sum()), drawn, side="right")), len(shares) - 1)
+        return list(self.variants)[place]
 
 
 def copy_key(seed: int, name: str, copy: int) -> tuple[int, ...]:

@@ -117,6 +117,7 @@ def ablate(
     asked: Asked,
     system: System,
     embeddings: FloatArray,
+    norms: FloatArray,
     found: Comparable,
     cosine: Comparisons,
     *,
@@ -130,6 +131,7 @@ def ablate(
         asked: the parameter and its values.
         system: the bundle.
         embeddings: (m, d) float32, of the comparable faces.
+        norms: (m,) float32, of theirs; 0 where one is not known.
         found: what is compared of them.
         cosine: the cosine's scores of the same pairs.
         seed: draws the anchors.
@@ -143,7 +145,7 @@ def ablate(
     keep = max(100_000, int(4 * fmrs[0] * cosine.non_mated))
 
     def measure(terms: FaceTerms, changed: Parameters) -> tuple[float, ...]:
-        scorer = PairScorer(embeddings, METHODS["ida-r"], terms, changed)
+        scorer = PairScorer(embeddings, METHODS["ida-r"], terms.with_norms(norms, changed), changed)
         return _fnmr(found.compare("ablation", scorer, keep=keep), fmrs)
 
     tick = stage(f"ablation of {asked.knob}, {system.name}")
@@ -216,7 +218,7 @@ def _measured(
             yield value, [measure(_terms(finder, embeddings, parameters), parameters) for finder in finders]
         return
     largest = max(int(value) for value in values) if knob == "k" else parameters.k
-    similarities = system.finder.support(embeddings, largest, parameters.guard).similarities
+    similarities = system.sources.support(embeddings, largest, parameters.guard).similarities
     for value in values:
         changed = _changed(parameters, knob, value)
         yield value, [measure(FaceTerms(log_density=log_density(similarities[:, : changed.k], changed.tau)), changed)]

@@ -15,14 +15,13 @@ from models.evaluation.metrics import det_curve, distribution, equal_error_rate
 from models.evaluation.rates import FMRS, Cosine, Rate, rates, replicate
 from models.evaluation.results import Curves, MethodResult
 from models.evaluation.scored import ScoredSet, score_set
-from models.evaluation.systems import COSINE, System, Variant
+from models.evaluation.systems import System, Variant
 from models.evaluation.tenfold import fold_accuracy
 from models.labels.labelled import LabelledFaces
 from models.pairs.resampling import WeightArray
 from models.pairs.sweep import PairScorer
 from models.progress import Stage
 from service.scoring.calibration import relevant
-from service.scoring.methods import METHODS
 from service.settings import Device
 
 FloatArray = NDArray[np.float32]
@@ -38,7 +37,7 @@ class Options:
 
     Attributes:
         fmrs: the false-match rates, the largest first.
-        methods: names of the methods besides the cosine.
+        methods: names of the methods besides the cosine; None for all that a bundle has the parts for.
         given: whether only given pairs are compared.
         replicates: of the bootstrap over people.
         seed: of everything drawn.
@@ -50,7 +49,7 @@ class Options:
     """
 
     fmrs: tuple[float, ...] = FMRS
-    methods: tuple[str, ...] = tuple(name for name in METHODS if name != COSINE)
+    methods: tuple[str, ...] | None = None
     given: bool = False
     replicates: int = 500
     seed: int = 0
@@ -69,6 +68,7 @@ class Ground:
         labelled: the set.
         found: what is compared of it.
         embeddings: (m + e, d) float32, of the m faces compared and of e that are distractors only.
+        norms: (m + e,) float32, lengths of what the backbone gave for them, 0 where one is not known.
         distractors: (d,) int64, rows of ``embeddings`` in the order in which the distractor sets grow.
         weights: (b, u), how often each person is drawn in each replicate.
         options: what is measured.
@@ -78,6 +78,7 @@ class Ground:
     labelled: LabelledFaces
     found: Comparable
     embeddings: FloatArray
+    norms: FloatArray
     distractors: IntArray
     weights: WeightArray
     options: Options

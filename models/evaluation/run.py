@@ -13,11 +13,12 @@ from models.evaluation.reliability import reliability
 from models.evaluation.results import BundleFacts, PackResult, StatedRates, UnexcludedRates
 from models.evaluation.systems import COSINE, System, Variant, cosine_scorer, scorers, variants
 from models.labels.exclusions import SetExclusions
-from models.labels.labelled import LabelledFaces
+from models.labels.labelled import LabelledFaces, unit_or_zeros
 from models.pairs.resampling import person_weights
 from models.progress import Stage, unstaged
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
+from service.scoring.similarity import telling_norms
 
 FloatArray = NDArray[np.float32]
 
@@ -40,12 +41,13 @@ def evaluate_set(
         options: what is measured.
         pack: name and pipeline id of the model pack; None where the embeddings were given.
         exclusions: what is left out; None for nothing.
-        distractors: (e, d) float32, faces of other people for identification; None for those of the set itself.
+        distractors: (e, d) float32 as the backbone gave them, faces of other people for identification; None for
+            those of the set itself.
         stage: told what runs and how far it is.
 
     Raises:
         LabelsInvalid: if there is nothing to compare, or the labels do not allow it.
-        TooFewAnchors, DimensionMismatch, SearchFailed: as ``TermFinder.terms`` says.
+        TooFewAnchors, DimensionMismatch, InferenceFailed, SearchFailed: as ``TermSources.terms`` says.
     """
     ground = _ground(labelled, options, exclusions, distractors, stage)
     cosine = measure(
@@ -85,16 +87,18 @@ def _ground(
     stage: Stage,
 ) -> Ground:
     found = comparable(labelled, exclusions, given=options.given)
-    faces = labelled.embeddings[found.rows]
+    faces, norms = labelled.embeddings[found.rows], labelled.norms[found.rows]
     if distractors is None:
         embeddings, candidates = faces, np.arange(len(faces))
     else:
-        embeddings = np.concatenate([faces, distractors])
+        embeddings = np.concatenate([faces, unit_or_zeros(distractors)])
+        norms = np.concatenate([norms, telling_norms(distractors)])
         candidates = np.arange(len(faces), len(embeddings))
     return Ground(
         labelled=labelled,
         found=found,
         embeddings=embeddings,
+        norms=norms,
         distractors=np.random.default_rng(options.seed).permutation(candidates),
         weights=person_weights(len(found.people), options.replicates, options.seed),
         options=options,
@@ -103,9 +107,9 @@ def _ground(
 
 
 def _measured(ground: Ground, system: System, cosine: Measured) -> Iterator[Measured]:
-    asked = variants(system.bundle.manifest.parameters, ground.options.methods)
+    asked = variants(system, ground.options.methods)
     tick = ground.stage(f"support sets ({system.name})")
-    built = scorers(ground.embeddings, system, asked)
+    built = scorers(ground.embeddings, ground.norms, system, asked)
     tick(1.0)
     for variant, scorer in zip(asked, built, strict=True):
         yield measure(ground, variant, scorer, system, cosine)
@@ -132,13 +136,14 @@ def _facts(system: System) -> BundleFacts:
 
 
 def _ablations(ground: Ground, systems: Sequence[System], cosine: Measured) -> Iterator[Ablation]:
-    faces = ground.embeddings[: len(ground.found.rows)]
+    compared = slice(len(ground.found.rows))
     for system in systems:
         for asked in ground.options.ablations:
             yield ablate(
                 asked,
                 system,
-                faces,
+                ground.embeddings[compared],
+                ground.norms[compared],
                 ground.found,
                 cosine.scored.comparisons,
                 seed=ground.options.seed,

@@ -18,6 +18,7 @@ from models.evaluation.systems import System, load_system
 from models.evaluation.templates import pooled
 from models.labels.embedding_cache import EmbeddingCache, open_cache
 from models.labels.exclusions import Exclusions, resolve
+from models.labels.files.arrays import read_arrays
 from models.labels.labelled import read_labelled
 from models.labels.listed_faces import embed_listed
 from models.program import created_by
@@ -94,6 +95,8 @@ def evaluate(
     Raises:
         LabelsInvalid, ExclusionsInvalid: if the labels or exclusions do not allow it.
         PackNotFound, PackInvalid, BundleInvalid, BundleMismatch, DeviceUnavailable: if something cannot be loaded.
+        HeadMismatch: if a bundle's SSR head was trained for another bundle.
+        MethodNotServed: if a bundle lacks what an asked method needs.
         CacheUnusable: if the cache cannot be read or written.
         InferenceFailed, SearchFailed, TooFewAnchors, DimensionMismatch: if a network, the index or a method fails.
     """
@@ -102,7 +105,7 @@ def evaluate(
     arrays = [labels for labels in results if labels.path.suffix == ARRAYS]
     pictures = [labels for labels in results if labels not in arrays]
     if arrays:
-        systems = _systems(backbones, settings)
+        systems = _systems(backbones, asked, settings)
         for labels in arrays:
             results[labels].append(_evaluated(labels, asked, settings, systems, None, None, stage))
     if pictures:
@@ -135,14 +138,18 @@ def _packs(
         )
     for pipeline in pipelines:
         own = {folder: backbone for folder, backbone in backbones.items() if backbone == pipeline.backbone_id}
-        yield pipeline, _systems(own, settings)
+        yield pipeline, _systems(own, asked, settings)
 
 
-def _systems(backbones: dict[Path, str], settings: Settings) -> list[System]:
-    return [
+def _systems(backbones: dict[Path, str], asked: Asked, settings: Settings) -> list[System]:
+    systems = [
         load_system(folder, backbone_id=backbone, device=settings.anchor_device)
         for folder, backbone in backbones.items()
     ]
+    for system in systems:
+        # Before any picture is embedded.
+        system.sources.require(asked.options.methods or ())
+    return systems
 
 
 def _evaluated(
@@ -201,13 +208,13 @@ def _distractors(
     workers: int,
     stage: Stage,
 ) -> FloatArray | None:
-    """Return the embeddings (e, d) of the distractors whose face was found; None where none were named."""
+    """Return the embeddings (e, d) of any norm of the distractors that have a face; None where none were named."""
     folder = asked.distractors
     if folder is None or not asked.options.ranks:
         return None
     if folder.suffix == ARRAYS:
-        faces = read_labelled(folder, pipeline=None, cache=None)
-        return faces.embeddings[faces.detected]
+        given, _ = read_arrays(folder)
+        return given[np.any(given, axis=1)]
     if pipeline is None:
         raise LabelsInvalid(f"Distractors of embeddings are embeddings: {folder} must be an .npz.")
     embeddings, rejected = embed_listed(

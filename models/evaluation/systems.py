@@ -12,10 +12,11 @@ from service.anchors.anchor_set import AnchorSet
 from service.anchors.face_terms import TermFinder
 from service.anchors.faiss_search import FaissSearch
 from service.bundle.reader import Bundle, read_bundle
+from service.bundle.term_sources import TermSources, open_sources
 from service.cpus import usable_cpus
-from service.scoring.methods import METHODS, Method, Need
+from service.scoring.methods import METHODS, Method, methods_of
 from service.scoring.parameters import Parameters
-from service.scoring.terms import FaceTerms
+from service.scoring.terms import FaceTerms, Need
 from service.settings import Device
 
 FloatArray = NDArray[np.float32]
@@ -45,23 +46,23 @@ class System:
     Attributes:
         name: name of its folder.
         bundle: the bundle.
-        finder: finds the terms of faces among its anchors.
+        sources: give the terms of faces.
     """
 
     name: str
     bundle: Bundle
-    finder: TermFinder
+    sources: TermSources
 
 
 def load_system(folder: Path, *, backbone_id: str, device: Device) -> System:
-    """Load a bundle and index its anchors.
+    """Load a bundle, its head if it has one, and index its anchors.
 
     Raises:
-        BundleInvalid, BundleMismatch: as ``read_bundle`` says.
+        BundleInvalid, BundleMismatch, HeadMismatch: as ``read_bundle`` says.
         DeviceUnavailable: if the device is not there.
     """
     bundle = read_bundle(folder, backbone_id=backbone_id)
-    return System(folder.resolve().name, bundle, term_finder(bundle.anchors, device))
+    return System(folder.resolve().name, bundle, open_sources(bundle, device=device, threads=usable_cpus()))
 
 
 def term_finder(anchors: AnchorSet, device: Device) -> TermFinder:
@@ -69,32 +70,40 @@ def term_finder(anchors: AnchorSet, device: Device) -> TermFinder:
     return TermFinder(anchors, FaissSearch(anchors, device=device, threads=usable_cpus()))
 
 
-def variants(parameters: Parameters, methods: Sequence[str]) -> tuple[Variant, ...]:
+def variants(system: System, methods: Sequence[str] | None) -> tuple[Variant, ...]:
     """Return every asked method but the cosine at a bundle's parameters, and DAO methods also as Eq. 4 has them.
 
     Args:
-        parameters: the bundle's.
-        methods: names of methods.
+        system: the bundle.
+        methods: names of methods; None for all that the bundle has the parts for.
+
+    Raises:
+        MethodNotServed: if the bundle lacks what an asked method needs.
     """
+    parameters = system.bundle.manifest.parameters
+    system.sources.require(methods or ())
     found = []
-    for name in methods:
+    for name in methods_of(system.sources.provides) if methods is None else methods:
         method = METHODS[name]
         if method.need is Need.NOTHING:
             continue
         if "strength" not in method.parameters:
             found.append(Variant(name, method, parameters))
             continue
-        found.append(Variant(f"{name}, a = {parameters.strength:g}", method, parameters))
-        if parameters.strength != 1.0:
-            found.append(Variant(f"{name}, a = 1", method, replace(parameters, strength=1.0)))
+        paper = replace(parameters, strength=1.0, norm_power=0.0)
+        power = f", p = {parameters.norm_power:g}" if parameters.norm_power else ""
+        found.append(Variant(f"{name}, a = {parameters.strength:g}{power}", method, parameters))
+        if parameters != paper:
+            found.append(Variant(f"{name}, a = 1", method, paper))
     return tuple(found)
 
 
-def scorers(embeddings: FloatArray, system: System, wanted: Sequence[Variant]) -> list[PairScorer]:
+def scorers(embeddings: FloatArray, norms: FloatArray, system: System, wanted: Sequence[Variant]) -> list[PairScorer]:
     """Return a scorer of the faces for each variant, all variants with the same need sharing one search.
 
     Args:
         embeddings: (n, d) float32, unit norm.
+        norms: (n,) float32, lengths of what the backbone gave, 0 where one is not known.
         system: gives the terms.
         wanted: variants that differ at most in what a pair's scores depend on, not in what a face's terms do.
     """
@@ -103,7 +112,9 @@ def scorers(embeddings: FloatArray, system: System, wanted: Sequence[Variant]) -
     for variant in wanted:
         need = variant.method.need
         if need not in terms:
-            terms[need] = system.finder.terms(embeddings, need, variant.parameters)
+            terms[need] = system.sources.terms(embeddings, need, variant.parameters).with_norms(
+                norms, variant.parameters
+            )
         found.append(PairScorer(embeddings, variant.method, terms[need], variant.parameters))
     return found
 

@@ -19,6 +19,8 @@ from service.settings import Settings
 FloatArray = NDArray[np.float32]
 
 DEFAULT_LIMIT_BYTES = 2 * 1024**3
+# What a row of the cache holds: changed with it, so that rows of another form are not found.
+_FORM = "as the backbone gives it"
 _FILE = "embeddings.sqlite3"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS embeddings (
@@ -37,7 +39,7 @@ class CachedFace:
     """What a picture gave.
 
     Attributes:
-        embedding: (d,) float32, unit norm; empty where it was rejected.
+        embedding: (d,) float32, as the backbone gave it; empty where it was rejected.
         rejected: why there is no embedding, an error's code; "" where there is one.
     """
 
@@ -180,6 +182,7 @@ class EmbeddingCache:
 def maker_of(pipeline: FacePipeline, settings: Settings, input_form: str) -> bytes:
     """Return the digest of everything but the picture that decides what its embedding is."""
     parts = (
+        _FORM,
         pipeline.pipeline_id,
         pipeline.provider,
         input_form,

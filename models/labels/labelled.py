@@ -16,6 +16,7 @@ from models.labels.listed_faces import embed_listed
 from models.progress import Tick, silent
 from service.errors import LabelsInvalid
 from service.pipeline import FacePipeline
+from service.scoring.similarity import telling_norms
 
 FloatArray = NDArray[np.float32]
 InputForm = Literal["photo", "crop", "embedding"]
@@ -32,6 +33,7 @@ class LabelledFaces:
     Attributes:
         name: what the set is called.
         embeddings: (n, d) float32, unit norm; zeros where no face could be embedded.
+        norms: (n,) float32, lengths of what the backbone gave; 0 where one is not known.
         detected: (n,) bool, whether there is an embedding.
         identities: (n,) int64, position in ``identity_names``.
         identity_names: names of the identities.
@@ -48,6 +50,7 @@ class LabelledFaces:
 
     name: str
     embeddings: FloatArray
+    norms: FloatArray
     detected: BoolArray
     identities: IntArray
     identity_names: tuple[str, ...]
@@ -84,6 +87,7 @@ class LabelledFaces:
         return LabelledFaces(
             name=self.name,
             embeddings=self.embeddings[rows],
+            norms=self.norms[rows],
             detected=self.detected[rows],
             identities=self.identities[rows],
             identity_names=self.identity_names,
@@ -130,13 +134,13 @@ def read_labelled(
     """
     called = name or path.stem
     if path.suffix == ".npz":
-        embeddings, listing = read_arrays(path)
-        missing = tuple("" if norm else NO_EMBEDDING for norm in np.linalg.norm(embeddings, axis=1))
-        return _labelled(called, listing, embeddings, missing, "embedding")
+        found, listing = read_arrays(path)
+        missing = tuple("" if row.any() else NO_EMBEDDING for row in found)
+        return _labelled(called, listing, found, missing, "embedding")
     if pipeline is None:
         raise LabelsInvalid(f"{path} names pictures, and only an .npz of embeddings can be read without a model pack.")
     listing = read_listing(path, images_root)
-    embeddings, rejected = embed_listed(
+    found, rejected = embed_listed(
         [listing.root / image for image in listing.images],
         pipeline,
         cache,
@@ -145,15 +149,16 @@ def read_labelled(
         max_image_bytes=max_image_bytes,
         tick=tick,
     )
-    return _labelled(called, listing, embeddings, rejected, input_form)
+    return _labelled(called, listing, found, rejected, input_form)
 
 
 def _labelled(
-    name: str, listing: Listing, embeddings: FloatArray, rejected: tuple[str, ...], input_form: InputForm
+    name: str, listing: Listing, found: FloatArray, rejected: tuple[str, ...], input_form: InputForm
 ) -> LabelledFaces:
     return LabelledFaces(
         name=name,
-        embeddings=embeddings,
+        embeddings=unit_or_zeros(found),
+        norms=telling_norms(found),
         detected=np.array([not reason for reason in rejected], dtype=bool),
         identities=listing.identities,
         identity_names=listing.identity_names,
@@ -166,3 +171,11 @@ def _labelled(
         pairs=listing.pairs,
         templates=listing.templates,
     )
+
+
+def unit_or_zeros(rows: NDArray[np.floating]) -> FloatArray:
+    """Return rows (n, d) scaled to unit norm, float32, rows of zeros left as they are."""
+    wide = np.asarray(rows, dtype=np.float64)
+    norms = np.linalg.norm(wide, axis=1, keepdims=True)
+    unit: FloatArray = np.divide(wide, norms, out=np.zeros_like(wide), where=norms > 0).astype(np.float32)
+    return unit

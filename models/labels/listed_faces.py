@@ -41,7 +41,8 @@ def embed_listed(
         tick: told the share done.
 
     Returns:
-        (n, d) float32 of unit norm, zeros where there is no embedding; and why there is none, "" where there is one.
+        (n, d) float32 as the backbone gives them, zeros where there is no embedding; and why there is none, "" where
+        there is one.
 
     Raises:
         InferenceFailed: if a network fails.
@@ -88,7 +89,7 @@ def _embedded(
     nothing = np.empty(0, np.float32)
     while batch := list(islice(extractions, BATCH_SIZE)):
         crops = [extraction.crop for _, extraction in batch if extraction.crop is not None]
-        made = iter(pipeline.embed(np.stack(crops)) if crops else ())
+        made = iter(pipeline.represent(np.stack(crops)) if crops else ())
         yield {
             source: CachedFace(nothing, extraction.rejected) if extraction.rejected else CachedFace(next(made))
             for source, extraction in batch

@@ -8,15 +8,16 @@ from numpy.typing import NDArray
 from service.anchors.anchor_set import AnchorSet
 from service.anchors.search import FloatArray, Search
 from service.scoring.cohort import Cohort, mean_and_spread
-from service.scoring.density import FaceDensities, face_densities, log_density
-from service.scoring.methods import Need
+from service.scoring.density import log_density
 from service.scoring.parameters import Parameters
 from service.scoring.support import SupportSimilarities, support_similarities
-from service.scoring.terms import FaceTerms
+from service.scoring.terms import FaceTerms, Need
 
 
 class TermFinder:
     """Finds how faces lie among the anchors of one set. Never changes; safe to call from several threads."""
+
+    provides = frozenset({Need.NOTHING, Need.SUPPORT, Need.COHORT, Need.NEAREST})
 
     def __init__(self, anchors: AnchorSet, search: Search) -> None:
         self._search = search
@@ -37,7 +38,7 @@ class TermFinder:
 
         Args:
             embeddings: (n, d) float32, unit norm.
-            need: which terms must be there.
+            need: one of those it provides.
             parameters: k, tau, cohort and guard.
 
         Raises:
@@ -60,10 +61,6 @@ class TermFinder:
             return of_support
         mean, spread = mean_and_spread(found[:, :nearest])
         return replace(of_support, nearest_mean=mean, nearest_spread=spread)
-
-    def densities(self, embeddings: FloatArray, parameters: Parameters) -> FaceDensities:
-        """Return the densities of faces (n, d); arguments and errors as for ``terms``."""
-        return face_densities(self.support(embeddings, parameters.k, parameters.guard).similarities, parameters.tau)
 
     def _nearest(self, embeddings: FloatArray, k: int) -> NDArray[np.float32]:
         return self._search.search(embeddings, k).similarities

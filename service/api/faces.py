@@ -57,7 +57,7 @@ async def embed(request: Request, state: ServiceState) -> EmbedAnswer:
 
     def work() -> EmbeddedFace:
         asked = parse_face(body)
-        return state["verifier"].embed(asked.face, policy=asked.face_policy)
+        return state["verifier"].embed(asked.face, method=asked.method, policy=asked.face_policy)
 
     return embed_answer(await state["workers"].run(work), state["pipeline"])
 
@@ -85,9 +85,11 @@ def embed_answer(result: EmbeddedFace, pipeline: FacePipeline) -> EmbedAnswer:
     """Return an embedded face as it goes over the wire."""
     return EmbedAnswer(
         embedding=result.embedding.tolist(),
+        norm=result.norm,
         dimension=len(result.embedding),
-        density=result.density.density,
-        crowding=result.density.crowding,
+        method=result.method,
+        density=result.density and result.density.density,
+        crowding=result.density and result.density.crowding,
         face=_face(result.face),
         timings_ms=_rounded(result.timings_ms),
         **_identity(result.snapshot, pipeline),
@@ -113,7 +115,7 @@ def _identity(snapshot: Snapshot, pipeline: FacePipeline) -> dict[str, Any]:
         "model": ModelAnswer(
             pack=pipeline.manifest.name, backbone_id=pipeline.backbone_id, pipeline_id=pipeline.pipeline_id
         ),
-        "anchor_set": AnchorSetAnswer(id=snapshot.anchors.anchor_set_id, generation=snapshot.generation),
+        "anchor_set": AnchorSetAnswer(id=snapshot.manifest.anchor_set_id, generation=snapshot.generation),
         "request_id": request_id.get() or "",
     }
 

@@ -51,10 +51,11 @@ class PairInput:
 
 
 @dataclass(frozen=True, slots=True)
-class FaceInputWithPolicy:
+class SingleInput:
     """What ``POST /embed`` was asked."""
 
     face: FaceInput
+    method: str | None
     face_policy: FacePolicy | None
 
 
@@ -137,17 +138,17 @@ def parse_pair(body: Body) -> PairInput:
     )
 
 
-def parse_face(body: Body) -> FaceInputWithPolicy:
+def parse_face(body: Body) -> SingleInput:
     """Return what ``POST /embed`` was asked.
 
     Raises:
         InvalidRequest, UnknownField, InvalidBase64: as they say, naming the field.
     """
     if isinstance(body, FormBody):
-        _only_known(body, files={"image"}, fields={"face_policy"})
-        return FaceInputWithPolicy(Photo(_file(body, "image")), _policy(body))
+        _only_known(body, files={"image"}, fields={"method", "face_policy"})
+        return SingleInput(Photo(_file(body, "image")), body.fields.get("method"), _policy(body))
     request = _parse_json(EmbedRequest, body)
-    return FaceInputWithPolicy(_face(request, "image"), request.face_policy)
+    return SingleInput(_face(request, "image"), request.method, request.face_policy)
 
 
 def _only_known(body: FormBody, *, files: set[str], fields: set[str]) -> None:

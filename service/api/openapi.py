@@ -5,9 +5,11 @@ from typing import Any
 
 from service.api.problems import PROBLEM_JSON
 from service.api.schemas import EmbedRequest, Problem, VerifyRequest
+from service.scoring.methods import METHODS
 
 _FILE = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP or BMP photograph."}
 _POLICY = {"type": "string", "enum": ["largest", "most_central", "reject"]}
+_METHOD = {"type": "string", "enum": list(METHODS)}
 _BASE64 = "/9j/4AAQSkZJRgABAQAAAQABAAD..."
 
 
@@ -53,7 +55,7 @@ VERIFY_BODY = _body(
     VerifyRequest,
     ["probe", "reference"],
     {
-        "method": {"type": "string", "examples": ["ida-r"]},
+        "method": _METHOD,
         "operating_point": {"type": "string", "examples": ["fmr_1e-4"]},
         "face_policy": _POLICY,
     },
@@ -83,7 +85,7 @@ VERIFY_BODY = _body(
 EMBED_BODY = _body(
     EmbedRequest,
     ["image"],
-    {"face_policy": _POLICY},
+    {"method": _METHOD, "face_policy": _POLICY},
     {
         "photograph": {"summary": "A photograph", "value": {"image": _BASE64}},
         "strict": {
@@ -98,6 +100,7 @@ _OF_NO_IMAGE = frozenset(
     {
         "unknown_field",
         "unknown_method",
+        "method_not_served",
         "unknown_operating_point",
         "request_too_large",
         "unsupported_media_type",
@@ -138,6 +141,8 @@ _COMMON: dict[int, dict[str, str]] = {
         "invalid_request": "The file 'IMAGE' is missing: with curl, -F IMAGE=@photo.jpg.",
         "unknown_field": "The field 'threshhold' is not known; see /docs.",
         "invalid_base64": "IMAGE is not base64: Incorrect padding.",
+        "unknown_method": "There is no method 'dao'. Ask for one of: cosine, ida-r, ida-l.",
+        "method_not_served": "The method ida-l is not served here: the bundle has no SSR head. Ask for one of: cosine.",
     },
     413: {
         "image_too_large": "The image has 50,000,000 pixels, the limit is 40,000,000. Send a smaller one.",
@@ -165,7 +170,6 @@ VERIFY_PROBLEMS = _problems(
         **_COMMON,
         400: {
             **_COMMON[400],
-            "unknown_method": "There is no method 'dao'. Ask for one of: cosine, ida-r.",
             "unknown_operating_point": "There is no operating point 'strict'. Ask for one of: fmr_1e-2, fmr_1e-3.",
         },
     },

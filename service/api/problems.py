@@ -45,6 +45,7 @@ STATUS: dict[type[errors.IdaError], int] = {
     UnknownField: 400,
     errors.InvalidBase64: 400,
     errors.UnknownMethod: 400,
+    errors.MethodNotServed: 400,
     errors.UnknownOperatingPoint: 400,
     RequestTooLarge: 413,
     errors.ImageTooLarge: 413,

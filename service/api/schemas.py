@@ -19,7 +19,9 @@ class FaceRequest(_Request):
     image: Base64 | None = Field(default=None, description="JPEG, PNG, WebP or BMP photograph in base64.")
     crop: Base64 | None = Field(default=None, description="Aligned 112x112 image in base64; detection is skipped.")
     embedding: list[float] | None = Field(
-        default=None, description="Embedding made by the same backbone; its norm does not matter."
+        default=None,
+        description="Embedding made by the same backbone. The similarity does not depend on its norm; the densities "
+        "of a bundle with a norm_power do, and take an embedding of unit norm for one of a typical picture.",
     )
 
     @model_validator(mode="after")
@@ -45,6 +47,9 @@ class VerifyRequest(_Request):
 class EmbedRequest(FaceRequest):
     """A face to embed."""
 
+    method: str | None = Field(
+        default=None, description="Method whose density is told; the default one if absent and if it has a density."
+    )
     face_policy: FacePolicy | None = Field(default=None, description="Which of several faces is embedded.")
 
 
@@ -94,7 +99,7 @@ class ModelAnswer(BaseModel):
 
 
 class AnchorSetAnswer(BaseModel):
-    """The anchor set that was searched."""
+    """The anchor set that the scores depend on, searched or by what the SSR head learned of it."""
 
     id: str = Field(description="anchor_set_id: digest of the anchor embeddings and the backbone.")
     generation: int = Field(description="Counts the activations; grows with every swap.")
@@ -138,7 +143,7 @@ class VerifyAnswer(Meaning):
     anchor_set: AnchorSetAnswer
     request_id: str
     timings_ms: dict[str, float] = Field(
-        description="Milliseconds by stage: decode, detect, align, embed, search, score, total."
+        description="Milliseconds by stage: decode, detect, align, embed, search, predict, score, total."
     )
 
 
@@ -146,9 +151,18 @@ class EmbedAnswer(BaseModel):
     """An embedded face."""
 
     embedding: list[float] = Field(description="The embedding, of unit norm.")
+    norm: float | None = Field(
+        description="Length of what the backbone gave: higher for better pictures. An embedding multiplied by it keeps "
+        "its picture's quality for a later /verify. Null where it is not known."
+    )
     dimension: int
-    density: float = Field(description="The paper's F: LOWER means a more crowded neighbourhood.")
-    crowding: float = Field(description="log(1/(k F))/tau in cosine units: HIGHER means more crowded.")
+    method: str = Field(description="The method that gave the density.")
+    density: float | None = Field(
+        description="The paper's F: LOWER means a more crowded neighbourhood; null where the method has none."
+    )
+    crowding: float | None = Field(
+        description="log(1/(k F))/tau in cosine units: HIGHER means more crowded; null where the method has none."
+    )
     face: FaceAnswer | None
     bundle_id: str
     model: ModelAnswer

@@ -11,9 +11,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from service.anchors import faiss_search
 from service.api.state import ServiceState
+from service.bundle.ssr_part import HeadCard
 from service.inference import session
 from service.scoring.calibration import Calibrations, relevant
-from service.scoring.methods import METHODS
 
 router = APIRouter(tags=["status"])
 
@@ -59,18 +59,23 @@ async def info(state: ServiceState) -> dict[str, Any]:
             "dimension": pipeline.dimension,
         },
         "anchor_set": {
-            "id": snapshot.anchors.anchor_set_id,
+            "id": snapshot.manifest.anchor_set_id,
             "bundle_id": snapshot.bundle_id,
             "generation": snapshot.generation,
-            "count": len(snapshot.anchors),
+            "count": snapshot.manifest.count,
+            "search": settings.anchor_search,
             "k": parameters.k,
             "tau": parameters.tau,
             "strength": parameters.strength,
+            "norm_power": parameters.norm_power,
             "provenance": snapshot.manifest.provenance,
         },
+        "ssr_head": _head(snapshot.head),
         "calibration": _calibration(snapshot.calibrations),
-        "methods": sorted(METHODS),
+        "methods": sorted(snapshot.methods),
+        "not_served": dict(snapshot.not_served),
         "default_method": snapshot.default_method,
+        "bundle_default_method": snapshot.manifest.default_method,
         "limits": {
             "max_image_bytes": settings.max_image_bytes,
             "max_image_pixels": settings.max_image_pixels,
@@ -103,6 +108,11 @@ def _calibration(calibrations: Calibrations | None) -> dict[str, Any] | None:
             for found in calibrations.methods
         ],
     }
+
+
+def _head(card: HeadCard | None) -> dict[str, Any] | None:
+    """Return which head predicts densities and of what, None where there is none."""
+    return None if card is None else card.model_dump(include={"head_sha256", "target", "k", "tau", "guard"})
 
 
 def versions() -> dict[str, str]:

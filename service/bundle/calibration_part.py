@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from service.bundle.manifest import CALIBRATION, Id, Manifest
+from service.bundle.manifest import CALIBRATION, SSR, Id, Manifest, Sha256
 from service.bundle.writer import PartContent, json_content
 from service.errors import BundleInvalid
 from service.scoring.calibration import (
@@ -19,6 +19,7 @@ from service.scoring.calibration import (
 )
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
+from service.scoring.terms import Need
 
 Rate = Annotated[float, Field(gt=0, le=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -70,6 +71,8 @@ class _Parameters(_Strict):
     strength: float = Field(ge=0, allow_inf_nan=False)
     cohort: int = Field(ge=1)
     guard: float | None
+    norm_power: float = Field(default=0.0, ge=0)
+    typical_norm: float = Field(default=1.0, gt=0)
 
 
 class _Method(_Strict):
@@ -86,13 +89,13 @@ class _Document(_Strict):
     format: Literal[1]
     pipeline_id: Id
     anchor_set_id: Id
-    head_sha256: None
+    head_sha256: Sha256 | None
     population: str
     methods: list[_Method] = Field(min_length=1)
 
 
 def calibration_content(calibrations: Calibrations, manifest: Manifest) -> PartContent:
-    """Return the part that holds calibrations of a bundle's scores, bound to its pipeline and anchors."""
+    """Return the part that holds calibrations of a bundle's scores, bound to its pipeline, anchors and SSR head."""
     methods = []
     for found in calibrations.methods:
         curve = asdict(found.curve)
@@ -110,7 +113,7 @@ def calibration_content(calibrations: Calibrations, manifest: Manifest) -> PartC
             "format": 1,
             "pipeline_id": calibrations.pipeline_id or manifest.pipeline_id,
             "anchor_set_id": manifest.anchor_set_id,
-            "head_sha256": None,
+            "head_sha256": _head_sha256(manifest),
             "population": calibrations.population,
             "methods": methods,
         }
@@ -119,7 +122,7 @@ def calibration_content(calibrations: Calibrations, manifest: Manifest) -> PartC
 
 
 def parse_calibrations(content: bytes, manifest: Manifest) -> Calibrations:
-    """Read calibrations.
+    """Read calibrations; those of scores by another SSR head than the bundle's are not among them.
 
     Raises:
         BundleInvalid: if they are none, or those of other anchors than the manifest's.
@@ -139,7 +142,21 @@ def parse_calibrations(content: bytes, manifest: Manifest) -> Calibrations:
             f"The bundle is calibrated for methods that this version does not know: {', '.join(unknown)}. Serve it "
             "with the version that its manifest names, or calibrate it again."
         )
-    return Calibrations(document.population, tuple(_method(found) for found in document.methods), document.pipeline_id)
+    outdated = frozenset[str]()
+    if document.head_sha256 is None or document.head_sha256 != _head_sha256(manifest):
+        outdated = frozenset(
+            found.method for found in document.methods if METHODS[found.method].need is Need.PREDICTION
+        )
+    return Calibrations(
+        population=document.population,
+        methods=tuple(_method(found) for found in document.methods if found.method not in outdated),
+        pipeline_id=document.pipeline_id,
+        outdated=outdated,
+    )
+
+
+def _head_sha256(manifest: Manifest) -> str | None:
+    return manifest.parts[SSR].sha256 if SSR in manifest.parts else None
 
 
 def _method(found: _Method) -> MethodCalibration:

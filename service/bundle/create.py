@@ -1,6 +1,6 @@
 """Making a new bundle of embeddings: its ids, its golden pairs and its files."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +12,10 @@ from service.bundle.golden import Embed, make_golden
 from service.bundle.golden_pairs import golden_contents
 from service.bundle.manifest import EMBEDDINGS, Manifest
 from service.bundle.writer import array_content, refuse_existing, write_bundle
-from service.errors import TooFewAnchors
+from service.errors import MethodNotServed, TooFewAnchors
 from service.scoring.methods import find_method
 from service.scoring.parameters import Parameters
+from service.scoring.terms import Need
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +55,15 @@ def create_bundle(folder: Path, embeddings: StoredArray, facts: BundleFacts, emb
         BundleNotWritten: if the disk does not take it.
         TooFewAnchors: if there are fewer than k anchors, or fewer than the two of a golden pair.
         UnknownMethod: if the default method does not exist.
+        MethodNotServed: if it needs an SSR head, which a new bundle has not.
         InferenceFailed, SearchFailed: if the golden pairs cannot be made.
     """
     refuse_existing(folder)
-    find_method(facts.default_method)
+    if find_method(facts.default_method).need is Need.PREDICTION:
+        raise MethodNotServed(
+            f"A new bundle has no SSR head, which {facts.default_method} needs: choose another default method, and "
+            "train a head for the bundle afterwards."
+        )
     needed = max(facts.parameters.k, 2)
     if len(embeddings) < needed:
         raise TooFewAnchors(
@@ -73,11 +79,7 @@ def create_bundle(folder: Path, embeddings: StoredArray, facts: BundleFacts, emb
         pipeline_id=facts.pipeline_id,
         count=len(anchors),
         dimension=anchors.dimension,
-        k=facts.parameters.k,
-        tau=facts.parameters.tau,
-        strength=facts.parameters.strength,
-        cohort=facts.parameters.cohort,
-        guard=facts.parameters.guard,
+        **asdict(facts.parameters),
         default_method=facts.default_method,
         parts={},
         provenance=facts.provenance,

@@ -2,18 +2,20 @@
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from service.anchors.face_terms import TermFinder
 from service.bundle.golden import rescored
 from service.bundle.golden_pairs import golden_contents
-from service.bundle.manifest import Manifest
+from service.bundle.manifest import SSR, Manifest
 from service.bundle.reader import Bundle
+from service.bundle.ssr_part import HeadCard
 from service.bundle.writer import PartContent, refuse_existing, write_bundle
+from service.errors import HeadMismatch
 from service.scoring.methods import find_method
 from service.scoring.parameters import Parameters
+from service.scoring.terms import TermSource
 
 _COPY_BYTES = 1 << 20
 
@@ -27,15 +29,17 @@ class Change:
         default_method: its method of a request that names none.
         contents: parts that are new, or take the place of others of their name.
         created_by: the program that makes it, and its version.
+        left_out: names of the other's parts that are not taken over.
     """
 
     parameters: Parameters
     default_method: str
     contents: Mapping[str, PartContent]
     created_by: str
+    left_out: frozenset[str] = frozenset()
 
 
-def derive_bundle(folder: Path, source: Path, bundle: Bundle, finder: TermFinder, change: Change) -> str:
+def derive_bundle(folder: Path, source: Path, bundle: Bundle, terms: TermSource, change: Change) -> str:
     """Write a new bundle that shares the unchanged parts of another, and return its bundle_id.
 
     The golden pairs stay and are scored again, since they are bound to the parameters. The source is only read.
@@ -44,23 +48,26 @@ def derive_bundle(folder: Path, source: Path, bundle: Bundle, finder: TermFinder
         folder: where to write; must not exist.
         source: the folder that ``bundle`` was read from.
         bundle: the other bundle.
-        finder: finds the terms of faces among its anchors.
+        terms: gives the terms of faces in the new bundle.
         change: what is new.
 
     Raises:
         BundleExists: if the folder is there already.
         BundleNotWritten: if the disk does not take it, or the source is gone.
         UnknownMethod: if the default method does not exist.
-        SearchFailed, TooFewAnchors: if the golden pairs cannot be scored.
+        HeadMismatch: if the other's SSR head would stay, and was trained for other parameters.
+        InferenceFailed, SearchFailed, TooFewAnchors: if the golden pairs cannot be scored.
     """
     refuse_existing(folder)
     find_method(change.default_method)
     manifest, parameters = bundle.manifest, change.parameters
+    if bundle.head is not None and SSR not in change.left_out | change.contents.keys():
+        _require_fit(bundle.head.card, parameters)
     golden = golden_contents(
-        rescored(bundle.golden, finder, parameters), anchor_set_id=manifest.anchor_set_id, parameters=parameters
+        rescored(bundle.golden, terms, parameters), anchor_set_id=manifest.anchor_set_id, parameters=parameters
     )
     contents = {
-        **{name: _copied(source / part.file) for name, part in manifest.parts.items()},
+        **{name: _copied(source / part.file) for name, part in manifest.parts.items() if name not in change.left_out},
         **golden,
         **change.contents,
     }
@@ -72,15 +79,20 @@ def derived_manifest(manifest: Manifest, change: Change) -> Manifest:
     parameters = change.parameters
     return manifest.model_copy(
         update={
-            "k": parameters.k,
-            "tau": parameters.tau,
-            "strength": parameters.strength,
-            "cohort": parameters.cohort,
-            "guard": parameters.guard,
+            **asdict(parameters),
             "default_method": change.default_method,
             "created_by": change.created_by,
         }
     )
+
+
+def _require_fit(card: HeadCard, parameters: Parameters) -> None:
+    misfit = card.misfit(parameters)
+    if misfit is not None:
+        raise HeadMismatch(
+            f"The new bundle cannot keep the other's head: {misfit}. Keep its parameters, or leave the head out and "
+            "train another."
+        )
 
 
 def _copied(path: Path) -> PartContent:

@@ -12,9 +12,10 @@ from service.anchors.search import Search
 from service.bundle.golden_pairs import GoldenPairs
 from service.bundle.snapshot import Snapshot
 from service.bundle.synthetic_crop import synthetic_crop
-from service.scoring.methods import METHODS
+from service.scoring.methods import METHODS, methods_of
 from service.scoring.parameters import Parameters
 from service.scoring.similarity import cosine
+from service.scoring.terms import TermSource
 
 GOLDEN_PAIRS = 16
 # Another instruction set or device moves a score by 1e-6 of its size or so; another anchor set or formula by percents.
@@ -32,7 +33,8 @@ class GoldenReport:
 
     Attributes:
         pairs: number of golden pairs.
-        score_drift: by method, the largest change of a score over the largest score expected.
+        score_drift: by method, those that need what is not served left out, the largest change of a score over the
+            largest score expected.
         crop_similarity: cosine of the synthetic crop's embedding and the stored one.
     """
 
@@ -85,34 +87,34 @@ def make_golden(anchors: AnchorSet, search: Search, embed: Embed, *, parameters:
     )
 
 
-def rescored(golden: GoldenPairs, finder: TermFinder, parameters: Parameters) -> GoldenPairs:
-    """Return the same golden pairs with the scores that other parameters give them; raises as ``Search.search``."""
-    return replace(golden, scores=_scores(finder, golden.probes, golden.references, parameters))
+def rescored(golden: GoldenPairs, source: TermSource, parameters: Parameters) -> GoldenPairs:
+    """Return the same golden pairs with the scores that other parameters give them; raises as ``source.terms``."""
+    return replace(golden, scores=_scores(source, golden.probes, golden.references, parameters))
 
 
 def check_golden(snapshot: Snapshot, embed: Embed) -> GoldenReport:
     """Score the golden pairs at the bundle's own parameters and embed the synthetic crop.
 
     Raises:
-        InferenceFailed, SearchFailed: if the backbone or the search fails.
+        InferenceFailed, SearchFailed: if a network or the search fails.
     """
     golden = snapshot.golden
-    found = _scores(snapshot.term_finder, golden.probes, golden.references, snapshot.manifest.parameters)
+    found = _scores(snapshot.sources, golden.probes, golden.references, snapshot.manifest.parameters)
     crop_embedding = embed(synthetic_crop()[None])
     return GoldenReport(
         pairs=len(golden.probes),
-        score_drift={name: _drift(found[name], golden.scores[name]) for name in golden.scores},
+        score_drift={name: _drift(found[name], golden.scores[name]) for name in golden.scores if name in found},
         crop_similarity=float(cosine(crop_embedding, golden.crop_embedding[None])[0]),
     )
 
 
 def _scores(
-    finder: TermFinder, probes: NDArray[np.float32], references: NDArray[np.float32], parameters: Parameters
+    source: TermSource, probes: NDArray[np.float32], references: NDArray[np.float32], parameters: Parameters
 ) -> dict[str, NDArray[np.float64]]:
     faces = np.concatenate([probes, references])
     return {
-        method.name: method.score(probes, references, finder.terms(faces, method.need, parameters), parameters).score
-        for method in METHODS.values()
+        method.name: method.score(probes, references, source.terms(faces, method.need, parameters), parameters).score
+        for method in (METHODS[name] for name in methods_of(source.provides))
     }
 
 

@@ -1,7 +1,7 @@
 """The golden pairs of a bundle: embeddings with the scores they must get, and a crop with the embedding it must get."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,8 @@ class _ScoresFile(BaseModel):
     strength: float
     cohort: int = Parameters().cohort
     guard: float | None = None
+    norm_power: float = Parameters().norm_power
+    typical_norm: float = Parameters().typical_norm
     scores: dict[str, list[float]] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -56,11 +58,7 @@ def golden_contents(golden: GoldenPairs, *, anchor_set_id: str, parameters: Para
     """Return the parts of a bundle that hold golden pairs."""
     scores = _ScoresFile(
         anchor_set_id=anchor_set_id,
-        k=parameters.k,
-        tau=parameters.tau,
-        strength=parameters.strength,
-        cohort=parameters.cohort,
-        guard=parameters.guard,
+        **asdict(parameters),
         scores={name: values.tolist() for name, values in golden.scores.items()},
     )
     return {
@@ -81,7 +79,7 @@ def parse_scores(content: bytes, manifest: Manifest) -> dict[str, NDArray[np.flo
     except ValidationError as error:
         reasons = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
         raise BundleInvalid(f"The bundle's golden scores cannot be read: {reasons}. Build the bundle again.") from error
-    parameters = Parameters(k=found.k, tau=found.tau, strength=found.strength, cohort=found.cohort, guard=found.guard)
+    parameters = Parameters(**found.model_dump(exclude={"anchor_set_id", "scores"}))
     if (found.anchor_set_id, parameters) != (manifest.anchor_set_id, manifest.parameters):
         raise BundleInvalid(
             "The bundle's golden scores are those of other anchors or parameters. Build the bundle again."

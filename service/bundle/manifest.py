@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import fields
 from pathlib import PurePath
 from typing import Annotated, Literal, Self
 
@@ -19,6 +20,9 @@ GOLDEN_SCORES = "golden_scores"
 GOLDEN_CROP = "golden_crop"
 CALIBRATION = "calibration"
 CALIBRATION_REPORT = "calibration_report"
+SSR = "ssr"
+SSR_CARD = "ssr_card"
+TRAINING = "training"
 REQUIRED_PARTS = (EMBEDDINGS, GOLDEN_PAIRS, GOLDEN_SCORES, GOLDEN_CROP)
 
 Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
@@ -61,6 +65,8 @@ class Manifest(_Strict):
         strength: strength of the density term, 1 in Eq. 4.
         cohort: anchors that as-norm takes.
         guard: anchors at least this similar to a face are left out for it; None for generated anchors.
+        norm_power: exponent of a face's norm in its density, 0 in Eq. 4.
+        typical_norm: the norm that counts as 1.
         default_method: the method of a request that names none.
         parts: the bundle's files by what they are.
         provenance: where the anchors came from and how they were made.
@@ -78,6 +84,8 @@ class Manifest(_Strict):
     strength: float = Field(ge=0, le=10, allow_inf_nan=False)
     cohort: int = Field(default=Parameters().cohort, ge=1)
     guard: float | None = Field(default=None, gt=-1, le=1)
+    norm_power: float = Field(default=Parameters().norm_power, ge=0, le=100, allow_inf_nan=False)
+    typical_norm: float = Field(default=Parameters().typical_norm, gt=0, allow_inf_nan=False)
     default_method: str
     parts: dict[PartName, Part]
     provenance: dict[str, JsonValue]
@@ -92,7 +100,7 @@ class Manifest(_Strict):
     @property
     def parameters(self) -> Parameters:
         """The parameters that the bundle was made for."""
-        return Parameters(k=self.k, tau=self.tau, strength=self.strength, cohort=self.cohort, guard=self.guard)
+        return Parameters(**{field.name: getattr(self, field.name) for field in fields(Parameters)})
 
 
 def canonical_json(value: JsonValue) -> bytes:
@@ -127,4 +135,6 @@ def parse_manifest(content: bytes, where: PurePath) -> Manifest:
     missing = [name for name in REQUIRED_PARTS if name not in manifest.parts]
     if missing:
         raise BundleInvalid(f"{where} lists no part called {', '.join(missing)}.")
+    if (SSR in manifest.parts) != (SSR_CARD in manifest.parts):
+        raise BundleInvalid(f"{where} lists only one of the parts {SSR} and {SSR_CARD}, which belong together.")
     return manifest

@@ -22,10 +22,14 @@ from service.bundle.manifest import (
     GOLDEN_SCORES,
     MANIFEST_BYTES_LIMIT,
     MANIFEST_NAME,
+    SSR,
+    SSR_CARD,
+    TRAINING,
     Manifest,
     bundle_id_of,
     parse_manifest,
 )
+from service.bundle.ssr_part import StoredHead, parse_card
 from service.errors import BundleInvalid, BundleMismatch, UnknownMethod
 from service.scoring.calibration import Calibrations
 from service.scoring.methods import find_method
@@ -44,6 +48,7 @@ class Bundle:
         anchors: its anchor set.
         golden: its golden pairs.
         calibrations: what its scores mean; None where it was not calibrated.
+        head: its SSR head; None where it has none.
     """
 
     bundle_id: str
@@ -51,6 +56,7 @@ class Bundle:
     anchors: AnchorSet
     golden: GoldenPairs
     calibrations: Calibrations | None
+    head: StoredHead | None
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -71,6 +77,7 @@ def read_bundle(folder: Path, *, backbone_id: str) -> Bundle:
 
     Raises:
         BundleMismatch: if it was made for another backbone.
+        HeadMismatch: if its SSR head was trained for another bundle.
         BundleInvalid: if it cannot be read, or a part is not what the manifest says.
     """
     content = _manifest_content(folder)
@@ -93,6 +100,7 @@ def read_bundle(folder: Path, *, backbone_id: str) -> Bundle:
         anchors=anchors,
         golden=_read_golden(folder, manifest),
         calibrations=_read_calibrations(folder, manifest),
+        head=_read_head(folder, manifest),
     )
 
 
@@ -139,6 +147,18 @@ def _read_calibrations(folder: Path, manifest: Manifest) -> Calibrations | None:
         return None
     with _checked(folder, manifest, CALIBRATION) as stream:
         return parse_calibrations(stream.read(), manifest)
+
+
+def _read_head(folder: Path, manifest: Manifest) -> StoredHead | None:
+    if TRAINING in manifest.parts:
+        with _checked(folder, manifest, TRAINING):
+            pass
+    if SSR not in manifest.parts:
+        return None
+    with _checked(folder, manifest, SSR_CARD) as stream:
+        card = parse_card(stream.read(), manifest)
+    with _checked(folder, manifest, SSR):
+        return StoredHead(folder / manifest.parts[SSR].file, card)
 
 
 @contextmanager

@@ -152,11 +152,13 @@ class Calibrations:
         population: who the calibration people were, in the words of those who chose them.
         methods: the calibrations.
         pipeline_id: the pipeline that embedded them; None for any.
+        outdated: names of the methods that were calibrated with another SSR head than the bundle has.
     """
 
     population: str
     methods: tuple[MethodCalibration, ...]
     pipeline_id: str | None = None
+    outdated: frozenset[str] = frozenset()
 
     def find(
         self,
@@ -179,6 +181,8 @@ class Calibrations:
                 "calibrate it with the model pack that is served"
             )
         of_method = [found for found in self.methods if found.method == method]
+        if method in self.outdated:
+            return f"the bundle was calibrated for the method {method} with another SSR head: calibrate it again"
         if not of_method:
             return f"the bundle was not calibrated for the method {method}"
         of_form = [found for found in of_method if forms == (found.input_form, found.input_form)]

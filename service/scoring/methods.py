@@ -1,8 +1,7 @@
 """Every scoring method, by name; this table is the one place where a method is added."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from enum import Enum
 from types import MappingProxyType
 from typing import Literal
 
@@ -13,20 +12,11 @@ from service.errors import UnknownMethod
 from service.scoring.dao import log_dao, to_score
 from service.scoring.parameters import Parameters
 from service.scoring.similarity import cosine
-from service.scoring.terms import FaceTerms
+from service.scoring.terms import FaceTerms, Need
 
 FloatArray = NDArray[np.float64]
 Floats = NDArray[np.floating]
 Scale = Literal["linear", "log"]
-
-
-class Need(Enum):
-    """Which terms of each face a method combines."""
-
-    NOTHING = "nothing"
-    SUPPORT = "support"
-    COHORT = "cohort"
-    NEAREST = "nearest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +91,11 @@ def find_method(name: str) -> Method:
     return method
 
 
+def methods_of(provided: Collection[Need]) -> tuple[str, ...]:
+    """Return the names of the methods whose needs are among those provided."""
+    return tuple(method.name for method in METHODS.values() if method.need in provided)
+
+
 def _sides(terms: FaceTerms, pairs: int) -> tuple[FaceTerms, FaceTerms]:
     def half(start: int) -> Callable[[Floats], Floats]:
         def take(term: Floats) -> Floats:
@@ -126,11 +121,20 @@ def _cosine(similarity: Floats, probe: FaceTerms, reference: FaceTerms, paramete
 def _ida(similarity: Floats, probe: FaceTerms, reference: FaceTerms, parameters: Parameters) -> Floats:
     return log_dao(
         similarity,
-        _known(probe.log_density, "density"),
-        _known(reference.log_density, "density"),
+        _weighted(probe, parameters),
+        _weighted(reference, parameters),
         tau=parameters.tau,
         strength=parameters.strength,
     )
+
+
+def _weighted(face: FaceTerms, parameters: Parameters) -> Floats:
+    """Return log(F / ||f||^p): better pictures get longer outputs of a backbone, and score higher in every pair."""
+    log_density = _known(face.log_density, "density")
+    if face.log_norm is None or parameters.norm_power == 0:
+        return log_density
+    weighted: Floats = log_density - parameters.norm_power * face.log_norm
+    return weighted
 
 
 def _csls(similarity: Floats, probe: FaceTerms, reference: FaceTerms, parameters: Parameters) -> Floats:  # noqa: ARG001 - every method has this signature
@@ -158,12 +162,16 @@ def _z(similarity: Floats, mean: Floats | None, spread: Floats | None) -> Floats
     return z
 
 
+_DAO_PARAMETERS = ("k", "tau", "strength", "guard", "norm_power", "typical_norm")
+
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
         method.name: method
         for method in (
             Method("cosine", Need.NOTHING, "linear", _cosine),
-            Method("ida-r", Need.SUPPORT, "log", _ida, ("k", "tau", "strength", "guard")),
+            Method("ida-r", Need.SUPPORT, "log", _ida, _DAO_PARAMETERS),
+            # Eq. 4 as well, its densities predicted from the embeddings alone.
+            Method("ida-l", Need.PREDICTION, "log", _ida, _DAO_PARAMETERS),
             Method("csls", Need.SUPPORT, "linear", _csls, ("k", "guard")),
             Method("s-norm", Need.COHORT, "linear", _s_norm, ("guard",)),
             Method("as-norm", Need.NEAREST, "linear", _as_norm, ("cohort", "guard")),

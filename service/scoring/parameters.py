@@ -13,6 +13,9 @@ class Parameters:
         strength: exponent of the summed densities, 0 or more; 1 is Eq. 4 and 0 leaves the cosine's order.
         cohort: anchors nearest to a face whose mean and spread as-norm takes, half of all anchors at most.
             300 is what speaker verification, where the method is at home, uses.
+        norm_power: p in F / ||f||^p: by how much the density of a face falls with the length of what the backbone gave
+            for it; 0 is the paper's, whose embeddings have none.
+        typical_norm: the length that counts as 1, and stands for that of a face whose length is not known.
         guard: anchors at least this similar to a face are taken for its own person and left out; None leaves out none.
     """
 
@@ -21,3 +24,5 @@ class Parameters:
     strength: float = 1.0
     cohort: int = 300
     guard: float | None = None
+    norm_power: float = 0.0
+    typical_norm: float = 1.0

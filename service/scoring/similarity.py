@@ -7,6 +7,9 @@ from service.errors import InvalidEmbedding
 
 FloatArray = NDArray[np.float64]
 
+# Written with few digits, an embedding of unit norm misses it by less than this.
+_UNIT_ROUNDING = 1e-3
+
 
 def normalise(embeddings: ArrayLike) -> FloatArray:
     """Return embeddings scaled to unit norm.
@@ -30,6 +33,19 @@ def normalise(embeddings: ArrayLike) -> FloatArray:
     scaled = rows / largest
     unit: FloatArray = scaled / np.sqrt(np.sum(scaled * scaled, axis=1, keepdims=True))
     return unit
+
+
+def telling_norms(rows: ArrayLike) -> NDArray[np.float32]:
+    """Return the norms of embeddings where they tell something: 0 for rows of zeros, and for rows scaled to unit norm.
+
+    Args:
+        rows: (n, d), embeddings as a backbone gave them, or scaled since.
+
+    Returns:
+        (n,) float32, 0 or above.
+    """
+    norms = np.linalg.norm(np.asarray(rows, dtype=np.float64), axis=1).astype(np.float32)
+    return np.where(np.abs(norms - 1) < _UNIT_ROUNDING, np.float32(0), norms)
 
 
 def cosine(probes: ArrayLike, references: ArrayLike) -> FloatArray:

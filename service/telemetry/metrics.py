@@ -9,6 +9,8 @@ _BYTES_BUCKETS = tuple(float(4**step) for step in range(5, 14))
 _COSINE_BUCKETS = tuple(round(-0.2 + 0.05 * step, 2) for step in range(25))
 # exp(tau s)(F1+F2)^a spans few powers of ten while tau is near 1.
 _SCORE_BUCKETS = (*_COSINE_BUCKETS, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
+# Cosine units; the crowding of faces spreads over a tenth or so.
+_DIFFERENCE_BUCKETS = (-0.1, -0.05, -0.02, -0.01, -0.005, -0.002, 0.0, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
 
 
 class Metrics:
@@ -61,6 +63,18 @@ class Metrics:
             "Crowding of embedded faces by the method that computed it: higher is more crowded.",
             ["method"],
             buckets=_COSINE_BUCKETS,
+            registry=registry,
+        )
+        self.crowding_difference = Histogram(
+            "ida_crowding_difference",
+            "Crowding of a face by ida-l minus its crowding by ida-r, of the share that IDA_AGREEMENT_SHARE names.",
+            buckets=_DIFFERENCE_BUCKETS,
+            registry=registry,
+        )
+        self.agreement_samples = Counter(
+            "ida_agreement_samples",
+            "Requests by ida-l drawn to be searched too, by what became of it: compared, dropped or failed.",
+            ["outcome"],
             registry=registry,
         )
         self.anchor_set_info = Gauge(

@@ -12,7 +12,7 @@ class Clock:
 
     def __init__(self) -> None:
         self._started = time.perf_counter()
-        self.timings_ms = dict.fromkeys(("decode", "detect", "align", "embed", "search", "score"), 0.0)
+        self.timings_ms = dict.fromkeys(("decode", "detect", "align", "embed", "search", "predict", "score"), 0.0)
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:

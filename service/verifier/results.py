@@ -57,14 +57,18 @@ class EmbeddedFace:
 
     Attributes:
         embedding: (d,) float32, unit norm.
-        density: its density among the anchors.
+        norm: length of what the backbone gave; None where it is not known.
+        method: the method that gave the density.
+        density: its density among the anchors; None where the method needs none.
         face: the chosen face, None where the input was no photograph.
         snapshot: what was served when the density was computed.
         timings_ms: milliseconds by stage.
     """
 
     embedding: FloatArray
-    density: Density
+    norm: float | None
+    method: str
+    density: Density | None
     face: AlignedFace | None
     snapshot: Snapshot
     timings_ms: dict[str, float]

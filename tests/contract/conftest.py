@@ -20,7 +20,12 @@ def backbone_session():
 
 
 @pytest.fixture
-def bundle(tmp_path, settings):
+def parameters():
+    return Parameters()
+
+
+@pytest.fixture
+def bundle(tmp_path, settings, parameters):
     """A bundle of 64 random anchors."""
     pipeline = fake_pipeline(settings)
     rows = np.random.default_rng(11).standard_normal((64, DIMENSION))
@@ -28,7 +33,7 @@ def bundle(tmp_path, settings):
     facts = BundleFacts(
         backbone_id=pipeline.backbone_id,
         pipeline_id=pipeline.pipeline_id,
-        parameters=Parameters(),
+        parameters=parameters,
         default_method="ida-r",
         provenance={"made": "for a test"},
         created_by="test",

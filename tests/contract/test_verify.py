@@ -13,6 +13,8 @@ import pytest
 from fakes import DIMENSION, picture
 from PIL import Image
 
+from service.scoring.parameters import Parameters
+
 
 def b64(data: bytes) -> str:
     return base64.b64encode(data).decode()
@@ -39,7 +41,7 @@ def test_verify_multipart_answers_every_promised_field(client):
     }  # fmt: skip
     assert answer["method"] == "ida-r"
     assert answer["score"] == answer["dao_score"]
-    assert set(answer["timings_ms"]) == {"decode", "detect", "align", "embed", "search", "score", "total"}
+    assert set(answer["timings_ms"]) == {"decode", "detect", "align", "embed", "search", "predict", "score", "total"}
     assert answer["timings_ms"]["total"] > 0
     assert set(answer["anchor_set"]) == {"id", "generation"}
     face = answer["faces"]["probe"]
@@ -111,6 +113,24 @@ def test_embed_then_verify_by_embedding_equals_verify_by_photo(client):
     by_photo = client.post("/verify", json={"probe": {"image": b64(picture(seed=1))}, "reference": photo}).json()
     by_embedding = client.post("/verify", json={"probe": {"embedding": embedding}, "reference": photo}).json()
     assert by_embedding["score"] == pytest.approx(by_photo["score"], rel=1e-6)
+
+
+@pytest.mark.parametrize("parameters", [Parameters(norm_power=0.5, typical_norm=2.0)])
+def test_embed_then_verify_by_embedding_times_norm_equals_verify_by_photo_where_norms_count(client):
+    embedded = client.post("/embed", files={"image": picture(seed=1)}).json()
+    photo = {"image": b64(picture(seed=2))}
+
+    def verify(probe):
+        return client.post("/verify", json={"probe": probe, "reference": photo}).json()
+
+    by_photo = verify({"image": b64(picture(seed=1))})
+    as_given = verify({"embedding": [embedded["norm"] * value for value in embedded["embedding"]]})
+    of_unit_norm = verify({"embedding": embedded["embedding"]})
+
+    assert as_given["score"] == pytest.approx(by_photo["score"], rel=1e-5)
+    assert abs(of_unit_norm["score"] / by_photo["score"] - 1) > 0.01
+    assert of_unit_norm["similarity"] == pytest.approx(by_photo["similarity"], abs=1e-6)
+    assert client.get("/info").json()["anchor_set"]["norm_power"] == 0.5
 
 
 def test_embed_answers_a_unit_embedding_and_its_density(client):

@@ -15,7 +15,9 @@ from models.anchors.build import BuildOptions, Progress, build_bundle
 from models.anchors.image_folder import extract_crops, scan
 from models.anchors.source import FolderSource
 from models.commands.anchors import app
+from service.anchors.faiss_search import FaissSearch
 from service.bundle.golden import check_golden
+from service.bundle.reader import read_bundle
 from service.bundle.snapshot import load_snapshot
 from service.errors import BundleExists, TooFewAnchors, UnknownMethod
 from service.pipeline import load_pipeline
@@ -87,7 +89,7 @@ def test_build_gives_a_bundle_that_the_service_loads_and_that_passes_its_check(b
     snapshot = load_snapshot(out, backbone_id=pipeline.backbone_id, device="cpu", generation=1)
 
     assert snapshot.bundle_id == built.bundle_id
-    assert len(snapshot.anchors) == 50
+    assert snapshot.manifest.count == 50
     assert snapshot.parameters == Parameters(k=5)
     assert check_golden(snapshot, pipeline.embed).passed
 
@@ -338,5 +340,6 @@ def test_command_on_real_photographs_writes_a_bundle_that_the_service_loads(pack
     assert check_golden(snapshot, pipeline.embed).passed
     # Each photograph's copies are its own nearest anchors.
     crop = pipeline.extract(hopper_jpeg, "largest").crop
-    rows = snapshot.search.search(pipeline.embed([crop]), 4).rows[0]
+    anchors = read_bundle(tmp_path / "bundle", backbone_id=pipeline.backbone_id).anchors
+    rows = FaissSearch(anchors).search(pipeline.embed([crop]), 4).rows[0]
     assert sorted(rows.tolist()) == [4, 5, 6, 7]

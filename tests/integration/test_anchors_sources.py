@@ -21,6 +21,7 @@ from models.degrade.copies import CopyPlan
 from models.degrade.recipe import find_recipe
 from models.generate.run import GeneratorFile
 from service.bundle.golden import check_golden
+from service.bundle.reader import read_bundle
 from service.bundle.snapshot import load_snapshot
 from service.errors import AnchorSourceInvalid, BundleMismatch
 from service.scoring.parameters import Parameters
@@ -264,7 +265,8 @@ def test_class_weights_give_a_bundle_that_the_service_loads(pipeline, tmp_path):
     snapshot = load_snapshot(tmp_path / "bundle", backbone_id=pipeline.backbone_id, device="cpu", generation=1)
     assert check_golden(snapshot, pipeline.embed).passed
     expected = weights / np.linalg.norm(weights, axis=1, keepdims=True)
-    assert snapshot.anchors.embeddings == pytest.approx(expected, abs=1e-6)
+    anchors = read_bundle(tmp_path / "bundle", backbone_id=pipeline.backbone_id).anchors
+    assert anchors.embeddings == pytest.approx(expected, abs=1e-6)
     assert built.anchors == 40
     provenance = read(tmp_path / "bundle")[1]
     assert provenance["class_weights"]["file"] == "head.npy"

@@ -84,6 +84,8 @@ def serve_requests(metrics: Metrics) -> None:
     metrics.similarity.observe(0.4)
     metrics.score.labels(method="ida-r").observe(0.3)
     metrics.crowding.labels(method="ida-r").observe(0.2)
+    metrics.crowding_difference.observe(0.003)
+    metrics.agreement_samples.labels(outcome="compared").inc()
 
 
 class Prometheus:

@@ -296,4 +296,4 @@ def test_real_gan_streamed_into_a_bundle_gives_the_anchors_of_its_folder(dcgan, 
     assert provenance["generation"]["generator"] == "dcgan.onnx"
     pipeline = load_pipeline(load_settings())
     snapshot = load_snapshot(tmp_path / "streamed", backbone_id=pipeline.backbone_id, device="cpu", generation=1)
-    assert len(snapshot.anchors) == len(anchors)
+    assert snapshot.manifest.count == len(anchors)

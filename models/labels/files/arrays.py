@@ -20,7 +20,7 @@ def read_arrays(path: Path) -> tuple[NDArray[np.float32], Listing]:
     ``first``, ``second`` (m,) rows and ``mated`` (m,) bool, with ``fold`` (m,).
 
     Returns:
-        (n, d) float32 of unit norm, zeros where there was no face, and the labels.
+        (n, d) float32 as stored, zeros where there was no face, and the labels.
 
     Raises:
         LabelsInvalid: naming the array, if one is missing or has another shape than the rest need.
@@ -28,7 +28,8 @@ def read_arrays(path: Path) -> tuple[NDArray[np.float32], Listing]:
     arrays = _load(path)
     embeddings, identities = _take(path, arrays, "embeddings", 2), _take(path, arrays, "identities", 1)
     count = len(embeddings)
-    unit = _unit(path, embeddings)
+    if embeddings.dtype.kind != "f" or not np.all(np.isfinite(embeddings)):
+        refuse(path, None, "embeddings must be finite numbers of a float type.")
     per_face = {name: _take(path, arrays, name, 1) for name in ("images", "groups", "templates") if name in arrays}
     for name, array in [("identities", identities), *per_face.items()]:
         if len(array) != count:
@@ -36,7 +37,7 @@ def read_arrays(path: Path) -> tuple[NDArray[np.float32], Listing]:
     names, numbers = np.unique(identities, return_inverse=True)
     group_names, groups = np.unique(per_face.get("groups", identities), return_inverse=True)
     images = per_face.get("images", np.array([f"row {row}" for row in range(count)]))
-    return unit, Listing(
+    return embeddings.astype(np.float32), Listing(
         root=path.parent,
         images=tuple(Path(str(image)) for image in images),
         identities=numbers.astype(np.int64),
@@ -66,15 +67,6 @@ def _take(path: Path, arrays: dict[str, NDArray[Any]], name: str, dimensions: in
         found = "is missing" if array is None else f"has the shape {array.shape}"
         refuse(path, None, f"{name} {found}; an array of {dimensions} dimension(s) is needed.")
     return array
-
-
-def _unit(path: Path, embeddings: NDArray[Any]) -> NDArray[np.float32]:
-    if embeddings.dtype.kind != "f" or not np.all(np.isfinite(embeddings)):
-        refuse(path, None, "embeddings must be finite numbers of a float type.")
-    rows = embeddings.astype(np.float64)
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit: NDArray[np.float32] = np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0).astype(np.float32)
-    return unit
 
 
 def _pairs(path: Path, arrays: dict[str, NDArray[Any]], identities: IntArray) -> PairList | None:

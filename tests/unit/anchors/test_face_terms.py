@@ -7,8 +7,9 @@ from service.anchors.anchor_set import AnchorSet
 from service.anchors.face_terms import TermFinder
 from service.anchors.faiss_search import FaissSearch
 from service.errors import TooFewAnchors
-from service.scoring.methods import METHODS, Need, find_method
+from service.scoring.methods import find_method, methods_of
 from service.scoring.parameters import Parameters
+from service.scoring.terms import Need
 
 
 def unit(rows):
@@ -52,7 +53,7 @@ def test_terms_agree_with_loops(finder, faces, guard):
         assert cohort.cohort_spread[row] == pytest.approx(np.std(similarities), abs=1e-6)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", methods_of(TermFinder.provides))
 def test_terms_of_a_methods_need_are_all_that_it_combines(finder, faces, method):
     found, _ = finder
     chosen, parameters = find_method(method), Parameters(k=4, cohort=9)
@@ -83,9 +84,9 @@ def test_densities_are_those_of_the_terms(finder, faces):
     found, _ = finder
     parameters = Parameters(k=4, tau=3.0)
 
-    densities = found.densities(faces, parameters)
-    of_terms = found.terms(faces, Need.SUPPORT, parameters).densities(parameters)
+    terms = found.terms(faces, Need.SUPPORT, parameters)
+    densities = terms.densities(parameters)
 
-    assert np.array_equal(densities.log_density, of_terms.log_density)
-    assert np.array_equal(densities.crowding, of_terms.crowding)
+    assert np.array_equal(densities.log_density, terms.log_density)
+    assert densities.crowding == pytest.approx(np.log(1 / (4 * densities.density)) / 3.0)
     assert found.terms(faces, Need.COHORT, parameters).densities(parameters) is None

@@ -15,14 +15,14 @@ from service.bundle.reader import read_bundle, read_manifest
 from service.bundle.snapshot import load_snapshot
 from service.errors import BundleExists, BundleInvalid, UnknownMethod
 from service.scoring.calibration import Calibrations, FmrCurve, MethodCalibration, OperatingPoint
-from service.scoring.methods import METHODS
+from service.scoring.methods import methods_of
 from service.scoring.parameters import Parameters
 
 CHOSEN = Parameters(k=7, tau=20.0, strength=0.3)
 PIPELINE_ID = "0a0b0c0d0e0f0a0b"
 
 
-def calibrations(methods=tuple(METHODS)):
+def calibrations():
     curve = FmrCurve(
         scores=np.array([0.1, 0.30000000000000004, 2 / 3]),
         log10_fmr=np.array([0.0, -2.1, -9.0]),
@@ -33,7 +33,7 @@ def calibrations(methods=tuple(METHODS)):
     point = OperatingPoint("fmr_1e-2", 1e-2, 1 / 3, "measured", 1e-3, 2e-2, 0.1, 0.0, 0.2, 100, 10_000, 300, 30, 435)
     return Calibrations(
         "people made up",
-        tuple(MethodCalibration(name, CHOSEN, "photo", curve, (point,)) for name in methods),
+        tuple(MethodCalibration(name, CHOSEN, "photo", curve, (point,)) for name in methods_of(TermFinder.provides)),
         PIPELINE_ID,
     )
 

@@ -10,9 +10,10 @@ from service.anchors.anchor_set import AnchorSet
 from service.anchors.face_terms import TermFinder
 from service.anchors.faiss_search import FaissSearch
 from service.bundle.golden import check_golden, make_golden
+from service.bundle.reader import read_bundle
 from service.bundle.snapshot import load_snapshot
 from service.bundle.synthetic_crop import synthetic_crop
-from service.scoring.methods import METHODS
+from service.bundle.term_sources import TermSources
 from service.scoring.parameters import Parameters
 
 
@@ -27,7 +28,7 @@ def test_check_golden_of_an_unchanged_service_passes(snapshot, embed):
 
     assert report.passed
     assert report.pairs == 16
-    assert report.score_drift == pytest.approx(dict.fromkeys(METHODS, 0.0), abs=1e-5)
+    assert report.score_drift == pytest.approx(dict.fromkeys(snapshot.methods, 0.0), abs=1e-5)
     assert report.crop_similarity == pytest.approx(1.0)
     assert report.as_dict()["golden_pairs"] == 16
 
@@ -48,21 +49,24 @@ def test_check_golden_with_a_backbone_that_drifted_fails(snapshot, embed):
 
     assert not report.passed
     assert report.crop_similarity < 0.999
-    assert report.score_drift == pytest.approx(dict.fromkeys(METHODS, 0.0), abs=1e-5)
+    assert report.score_drift == pytest.approx(dict.fromkeys(snapshot.methods, 0.0), abs=1e-5)
 
 
 def test_check_golden_with_anchors_that_drifted_fails(snapshot, embed, unit_rows):
-    other = AnchorSet.from_stored(unit_rows(60), snapshot.anchors.backbone_id)
+    other = AnchorSet.from_stored(unit_rows(60), snapshot.manifest.backbone_id)
+    sources = TermSources(TermFinder(other, FaissSearch(other)))
 
-    report = check_golden(replace(snapshot, anchors=other, term_finder=TermFinder(other, FaissSearch(other))), embed)
+    report = check_golden(replace(snapshot, sources=sources), embed)
 
     assert not report.passed
     assert report.score_drift["ida-r"] > 1e-2
     assert report.score_drift["cosine"] == pytest.approx(0.0, abs=1e-6)
 
 
-def test_make_golden_pairs_different_anchors_and_reaches_high_similarities(snapshot, embed):
-    golden = make_golden(snapshot.anchors, snapshot.search, embed, parameters=Parameters(k=5), seed=4)
+def test_make_golden_pairs_different_anchors_and_reaches_high_similarities(bundle, backbone_id, embed):
+    anchors = read_bundle(bundle, backbone_id=backbone_id).anchors
+
+    golden = make_golden(anchors, FaissSearch(anchors), embed, parameters=Parameters(k=5), seed=4)
 
     similarities = np.einsum("gd,gd->g", golden.probes, golden.references)
     assert similarities.max() < 1.0 - 1e-3

@@ -5,10 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
+from service.bundle.reader import read_bundle
 from service.bundle.registry import Registry
 from service.bundle.snapshot import load_snapshot
 from service.errors import BundleMismatch, DeviceUnavailable, DimensionMismatch, SettingsInvalid
 from service.scoring.parameters import Parameters
+from service.scoring.terms import Need
 
 
 @pytest.fixture
@@ -27,9 +29,8 @@ def test_snapshot_says_what_it_was_loaded_from(load):
     assert snapshot.generation == 3
     assert snapshot.default_method == "ida-r"
     assert snapshot.parameters == Parameters(k=5, tau=2.0, strength=0.5)
-    assert len(snapshot.anchors) == 60
-    assert snapshot.anchors.anchor_set_id == snapshot.manifest.anchor_set_id
-    assert snapshot.search.device == "cpu"
+    assert snapshot.manifest.count == 60
+    assert snapshot.methods == ("cosine", "ida-r", "csls", "s-norm", "as-norm")
 
 
 @pytest.mark.parametrize(
@@ -66,13 +67,14 @@ def test_snapshot_on_a_device_that_is_not_there_is_refused(load):
         load(device="cuda")
 
 
-def test_densities_agree_with_a_loop_over_all_anchors(load, unit_rows):
+def test_densities_agree_with_a_loop_over_all_anchors(load, bundle, backbone_id, unit_rows):
     snapshot, faces = load(), unit_rows(4)
+    anchors = read_bundle(bundle, backbone_id=backbone_id).anchors.embeddings.astype(np.float64)
 
-    found = snapshot.densities(faces)
+    found = snapshot.terms(faces, Need.SUPPORT).densities(snapshot.parameters)
 
     for row, face in enumerate(faces.astype(np.float64)):
-        nearest = sorted(float(face @ anchor) for anchor in snapshot.anchors.embeddings.astype(np.float64))[-5:]
+        nearest = sorted(float(face @ anchor) for anchor in anchors)[-5:]
         total = 0.0
         for similarity in nearest:
             total += np.exp(2.0 * similarity)
@@ -83,15 +85,15 @@ def test_densities_agree_with_a_loop_over_all_anchors(load, unit_rows):
 def test_densities_of_a_face_do_not_depend_on_its_batch(load, unit_rows):
     snapshot, faces = load(), unit_rows(30)
 
-    together = snapshot.densities(faces).log_density
-    alone = [snapshot.densities(faces[row : row + 1]).log_density[0] for row in range(30)]
+    together = snapshot.terms(faces, Need.SUPPORT).log_density
+    alone = [snapshot.terms(faces[row : row + 1], Need.SUPPORT).log_density[0] for row in range(30)]
 
     assert together == pytest.approx(alone, abs=1e-5)
 
 
 def test_densities_of_another_dimension_are_refused(load, unit_rows):
     with pytest.raises(DimensionMismatch):
-        load().densities(unit_rows(2, 8))
+        load().terms(unit_rows(2, 8), Need.SUPPORT)
 
 
 def test_snapshot_cannot_be_changed(load):

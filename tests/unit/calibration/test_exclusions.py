@@ -52,6 +52,7 @@ def photos():
     return LabelledFaces(
         name="photos",
         embeddings=np.zeros((5, 8), np.float32),
+        norms=np.zeros(5, np.float32),
         detected=np.ones(5, bool),
         identities=np.array([0, 0, 1, 2, 2]),
         identity_names=("a", "b", "c"),

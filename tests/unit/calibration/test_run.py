@@ -20,6 +20,7 @@ from service.anchors.face_terms import TermFinder
 from service.anchors.faiss_search import FaissSearch
 from service.bundle.create import BundleFacts, create_bundle
 from service.bundle.reader import read_bundle
+from service.bundle.term_sources import TermSources, open_sources
 from service.errors import CalibrationImpossible
 from service.scoring.parameters import Parameters
 
@@ -44,6 +45,7 @@ def faces_of(people, faces_each, seed, name):
     return LabelledFaces(
         name=name,
         embeddings=rows,
+        norms=np.zeros(len(rows), np.float32),
         detected=detected,
         identities=identities,
         identity_names=tuple(f"{name} {number:04}" for number in range(people)),
@@ -61,18 +63,18 @@ def anchor_rows():
 
 
 @pytest.fixture(scope="module")
-def finder():
+def sources():
     anchors = AnchorSet.from_stored(anchor_rows(), "backbone")
-    return TermFinder(anchors, FaissSearch(anchors))
+    return TermSources(TermFinder(anchors, FaissSearch(anchors)))
 
 
-def run(finder, sets, options=OPTIONS, exclusions=None):
-    return calibrate(sets, finder, Parameters(), "ida-r", exclusions or Exclusions.none(), options)
+def run(sources, sets, options=OPTIONS, exclusions=None):
+    return calibrate(sets, sources, Parameters(), "ida-r", exclusions or Exclusions.none(), options)
 
 
 @pytest.fixture(scope="module")
-def calibrated(finder):
-    return run(finder, [faces_of(200, 4, 1, "one"), faces_of(160, 3, 2, "two")])
+def calibrated(sources):
+    return run(sources, [faces_of(200, 4, 1, "one"), faces_of(160, 3, 2, "two")])
 
 
 def test_calibrate_parts_people_and_counts_undetected_faces(calibrated):
@@ -112,27 +114,27 @@ def test_calibrate_binds_each_method_to_the_chosen_parameters(calibrated):
     assert calibrated.parameters == calibrated.selection.parameters
 
 
-def test_calibrate_with_kept_parameters_chooses_none(finder):
-    found = run(finder, [faces_of(120, 4, 1, "one")], replace(OPTIONS, grid=None))
+def test_calibrate_with_kept_parameters_chooses_none(sources):
+    found = run(sources, [faces_of(120, 4, 1, "one")], replace(OPTIONS, grid=None))
 
     assert found.selection is None
     assert (found.parameters, found.method) == (Parameters(), "ida-r")
 
 
-def test_calibrate_is_the_same_for_the_same_seed_and_another_for_another(finder):
+def test_calibrate_is_the_same_for_the_same_seed_and_another_for_another(sources):
     sets = [faces_of(120, 4, 1, "one")]
     options = replace(OPTIONS, grid=None)
 
     def report(seed):
         chosen = replace(options, seed=seed)
-        found = run(finder, sets, chosen)
+        found = run(sources, sets, chosen)
         return json.dumps(report_of(found, Exclusions.none(), chosen, population_of(found)), sort_keys=True)
 
     assert report(3) == report(3)
     assert report(3) != report(4)
 
 
-def test_calibrate_gives_results_with_and_without_exclusions(finder):
+def test_calibrate_gives_results_with_and_without_exclusions(sources):
     faces = faces_of(120, 4, 1, "one")
     exclusions = Exclusions(
         "test",
@@ -143,7 +145,7 @@ def test_calibrate_gives_results_with_and_without_exclusions(finder):
         ),
     )
 
-    found = run(finder, [faces], replace(OPTIONS, grid=None), exclusions)
+    found = run(sources, [faces], replace(OPTIONS, grid=None), exclusions)
 
     assert len(found.without_exclusions) == len(found.measured)
     assert sum(part.images for parts in found.parts.values() for part in parts) == 479
@@ -153,16 +155,16 @@ def test_calibrate_gives_results_with_and_without_exclusions(finder):
     )
 
 
-def test_calibrate_for_two_forms_at_once_is_refused(finder):
+def test_calibrate_for_two_forms_at_once_is_refused(sources):
     sets = [faces_of(60, 3, 1, "one"), replace(faces_of(60, 3, 2, "two"), input_form="embedding")]
 
     with pytest.raises(CalibrationImpossible, match="embeddings and photos"):
-        run(finder, sets)
+        run(sources, sets)
 
 
-def test_calibrate_two_sets_of_one_name_is_refused(finder):
+def test_calibrate_two_sets_of_one_name_is_refused(sources):
     with pytest.raises(CalibrationImpossible, match="called alike"):
-        run(finder, [faces_of(60, 3, 1, "one"), faces_of(60, 3, 2, "one")])
+        run(sources, [faces_of(60, 3, 1, "one"), faces_of(60, 3, 2, "one")])
 
 
 @pytest.fixture
@@ -218,11 +220,11 @@ def test_command_on_a_folder_that_is_there_says_so_at_once(bundle, arrays):
 def written(out, folder, form, options=OPTIONS, pipeline_id="ffeeddccbbaa0099"):
     """Calibrate a bundle for one form of input, write the result and read it."""
     source = read_bundle(folder, backbone_id="00112233445566aa")
-    manifest, finder = source.manifest, TermFinder(source.anchors, FaissSearch(source.anchors))
+    manifest, sources = source.manifest, open_sources(source, device="cpu", threads=1)
     sets = [replace(faces_of(120, 4, 1, form), input_form=form)]
-    found = calibrate(sets, finder, manifest.parameters, manifest.default_method, Exclusions.none(), options)
+    found = calibrate(sets, sources, manifest.parameters, manifest.default_method, Exclusions.none(), options)
     calibrated_bundle(
-        out, folder, source, finder, found, Exclusions.none(), options, population=form, pipeline_id=pipeline_id
+        out, folder, source, sources, found, Exclusions.none(), options, population=form, pipeline_id=pipeline_id
     )
     return read_bundle(out, backbone_id="00112233445566aa").calibrations
 

@@ -17,6 +17,7 @@ def labelled_faces(rows, identities, name):
     return LabelledFaces(
         name=name,
         embeddings=rows.astype(np.float32),
+        norms=np.zeros(len(rows), np.float32),
         detected=np.ones(len(rows), bool),
         identities=identities,
         identity_names=tuple(f"person {number:03}" for number in range(identities.max() + 1)),
@@ -27,7 +28,7 @@ def labelled_faces(rows, identities, name):
     )
 
 
-def fold_of(seed, support_of, people=45, faces_each=4, name="set"):
+def fold_of(seed, support_of, people=45, faces_each=4, name="set", norms_of=None):
     """A fold in which a third of the people look alike; ``support_of`` tells the similarity to their anchors."""
     generator = np.random.default_rng(seed)
     crowd = generator.standard_normal(DIMENSION)
@@ -39,7 +40,8 @@ def fold_of(seed, support_of, people=45, faces_each=4, name="set"):
     in_crowd = crowded[identities]
     found = comparable(labelled_faces(rows, identities, name), None, given=False)
     support = np.stack([support_of(in_crowd, generator)] * 2, axis=1)
-    return Fold(name, found, rows.astype(np.float32), support)
+    norms = np.zeros(len(rows)) if norms_of is None else norms_of(in_crowd)
+    return Fold(name, found, rows.astype(np.float32), norms.astype(np.float32), support)
 
 
 def knows_the_crowd(in_crowd, generator):
@@ -78,6 +80,19 @@ def test_select_refuses_an_ida_r_that_hurts(support_of):
 
     assert selection.method == "cosine"
     assert selection.parameters.strength == 0.0
+
+
+def test_select_takes_a_norm_power_where_norms_tell_what_the_anchors_do_not():
+    folds = [fold_of(seed, knows_nothing, norms_of=lambda in_crowd: np.where(in_crowd, 3.0, 1.5)) for seed in (1, 2)]
+
+    selection = select(folds, Parameters(), GRID, replicates=100, seed=0)
+
+    assert selection.method == "ida-r"
+    assert selection.parameters.norm_power > 0
+
+
+def test_select_tries_no_norm_power_where_no_norm_is_known():
+    assert {found.parameters.norm_power for found in choose(knows_the_crowd).candidates} == {0.0}
 
 
 def test_select_refuses_what_helps_one_set_and_hurts_another():

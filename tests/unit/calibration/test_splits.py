@@ -15,6 +15,7 @@ def labelled(identities, names=None, name="set"):
     return LabelledFaces(
         name=name,
         embeddings=np.zeros((count, 8), np.float32),
+        norms=np.zeros(count, np.float32),
         detected=np.ones(count, bool),
         identities=identities,
         identity_names=tuple(names or (f"person {number:03}" for number in range(people))),

@@ -25,7 +25,7 @@ def same(one, other):
 def test_default_recipe_is_shipped_and_covers_the_nuisances():
     kinds = [operation.kind for operation in find_recipe("default").operations]
 
-    assert kinds == ["turn", "cover", "light", "grey", "blur", "shrink", "jpeg", "enlarge", "misplace", "drift"]
+    assert kinds == ["turn", "turn", "cover", "light", "grey", "blur", "shrink", "jpeg", "enlarge", "misplace", "drift"]
 
 
 def test_recipe_none_is_none():
@@ -83,6 +83,22 @@ def test_recipe_applies_an_operation_as_often_as_it_says(photograph):
     assert 160 < changed < 240
 
 
+def test_recipe_with_variants_applies_an_operation_to_its_variant_alone_as_often_as_the_share_says(photograph):
+    mixed = recipe("[variants]\nplain = 3\nsmall = 1\n" + SHRINK + 'variants = ["small"]\n')
+
+    copies = [mixed.degrade(photograph, copy_key(0, "a", copy)) for copy in range(400)]
+
+    shrunk = [copy for copy in copies if copy is not photograph]
+    assert 70 < len(shrunk) < 130
+    assert all(copy.pixels.shape < photograph.pixels.shape for copy in shrunk)
+
+
+def test_recipe_with_variants_applies_an_operation_that_names_none_to_all(photograph):
+    mixed = recipe("[variants]\nplain = 1\nother = 1\n" + SHRINK)
+
+    assert all(mixed.degrade(photograph, copy_key(0, "a", copy)) is not photograph for copy in range(40))
+
+
 def test_recipe_drifts_landmarks_only_where_it_says_so():
     landmarks = np.array([[0, 0], [10, 0], [5, 5], [1, 9], [9, 9]], np.float32)
     key = copy_key(0, "a", 0)
@@ -108,6 +124,8 @@ def test_recipe_can_be_told_and_read_again():
         ('[[operations]]\nkind = "light"\ngamma = { low = 0, high = 1, scale = "log" }\n', "above 0"),
         ('[[operations]]\nkind = "grey"\nstrength = 2\n', "strength"),
         (MISPLACE + SHRINK, "come first"),
+        (SHRINK + 'variants = ["poor"]\n', "variant poor, and the recipe's are: none"),
+        ("[variants]\nplain = 0\n" + SHRINK, "variants.plain"),
         (MISPLACE + MISPLACE, "at most one misplace"),
         ("[[operations]\n", "no TOML"),
     ],

@@ -30,6 +30,7 @@ def people():
         facts = {
             "name": "made up",
             "embeddings": embeddings,
+            "norms": np.zeros(len(embeddings), np.float32),
             "detected": detected,
             "identities": identities,
             "identity_names": tuple(f"person {number}" for number in range(count)),

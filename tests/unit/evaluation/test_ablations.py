@@ -24,6 +24,7 @@ def run(people, scored_by_cosine):
             parse(asked) if isinstance(asked, str) else asked,
             system,
             labelled.embeddings,
+            labelled.norms,
             found,
             cosine.comparisons,
             seed=0,

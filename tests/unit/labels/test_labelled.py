@@ -50,7 +50,9 @@ def test_every_picture_is_embedded_as_the_service_would(folder, settings):
         content = (folder / found.images[row]).read_bytes()
         alone = pipeline.embed([pipeline.extract(content, "largest").crop])[0]
         if found.detected[row]:
+            given = pipeline.represent([pipeline.extract(content, "largest").crop])[0]
             assert found.embeddings[row] == pytest.approx(alone, abs=1e-6)
+            assert found.norms[row] == pytest.approx(np.linalg.norm(given), rel=1e-5)
     assert not found.embeddings[~found.detected].any()
     assert np.linalg.norm(found.embeddings[found.detected], axis=1) == pytest.approx(1.0, abs=1e-5)
 
@@ -102,6 +104,17 @@ def test_crops_are_embedded_as_they_are(tmp_path, settings):
     assert found.failures == {"invalid_crop": 1}
     crop = pipeline.read_crop((tmp_path / "crops" / "a" / "1.png").read_bytes())
     assert found.embeddings[0] == pytest.approx(pipeline.embed([crop])[0], abs=1e-6)
+
+
+def test_embeddings_of_other_norms_keep_them_and_of_unit_norm_have_none(tmp_path):
+    rows = np.array([[3.0, 4.0], [0.6, 0.8], [0.0, 0.0]])
+    np.savez(tmp_path / "set.npz", embeddings=rows, identities=np.array([1, 1, 2]))
+
+    found = read_labelled(tmp_path / "set.npz", pipeline=None, cache=None)
+
+    assert found.embeddings == pytest.approx(np.array([[0.6, 0.8], [0.6, 0.8], [0.0, 0.0]]))
+    assert found.norms == pytest.approx([5.0, 0.0, 0.0])
+    assert found.detected.tolist() == [True, True, False]
 
 
 def test_embeddings_need_no_model(tmp_path):

@@ -119,8 +119,9 @@ def test_find_says_why_no_calibration_holds(method, forms, parameters, pipeline_
 
 
 def test_relevant_parameters_are_those_that_the_method_combines():
-    parameters = Parameters(k=3, tau=2.0, strength=0.5, cohort=50, guard=0.7)
+    parameters = Parameters(k=3, tau=2.0, strength=0.5, cohort=50, guard=0.7, norm_power=2.0, typical_norm=3.0)
 
     assert relevant("cosine", parameters) == {}
-    assert relevant("ida-r", parameters) == {"k": 3, "tau": 2.0, "strength": 0.5, "guard": 0.7}
+    of_densities = {"k": 3, "tau": 2.0, "strength": 0.5, "guard": 0.7}
+    assert relevant("ida-r", parameters) == {**of_densities, "norm_power": 2.0, "typical_norm": 3.0}
     assert relevant("as-norm", parameters) == {"cohort": 50, "guard": 0.7}

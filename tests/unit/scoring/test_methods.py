@@ -22,7 +22,7 @@ def test_parameters_by_default_are_the_papers():
 
 
 def test_find_method_of_every_listed_name_gives_it():
-    assert [find_method(name).name for name in METHODS] == ["cosine", "ida-r", "csls", "s-norm", "as-norm"]
+    assert [find_method(name).name for name in METHODS] == ["cosine", "ida-r", "ida-l", "csls", "s-norm", "as-norm"]
 
 
 def test_find_method_of_an_unknown_name_lists_the_known_ones():
@@ -59,6 +59,44 @@ def test_ida_r_uses_the_strength_it_is_given():
     scores = find_method("ida-r").score(PROBES, REFERENCES, DENSITIES, Parameters(k=2, strength=0.0))
 
     assert scores.score == pytest.approx(np.exp([0.0, 0.6]))
+
+
+@pytest.mark.parametrize("name", ["ida-r", "ida-l"])
+def test_ida_with_a_norm_power_divides_each_density_by_its_faces_norm(name):
+    parameters = Parameters(tau=2.0, strength=0.5, norm_power=3.0, typical_norm=2.0)
+    terms = FaceTerms(log_density=np.log([0.2, 0.4])).with_norms(np.array([4.0, 1.8]), parameters)
+
+    scores = find_method(name).score([[1.0, 0.0]], [[0.6, 0.8]], terms, parameters)
+
+    # Norms over the typical one: 2 and 0.9.
+    by_hand = math.exp(2.0 * 0.6) * math.sqrt(0.2 / 2.0**3 + 0.4 / 0.9**3)
+    assert scores.score == pytest.approx([by_hand])
+    assert scores.dao_score == pytest.approx([by_hand])
+
+
+def test_face_of_unknown_norm_counts_as_typical():
+    parameters = Parameters(norm_power=2.0, typical_norm=3.0)
+
+    terms = FaceTerms().with_norms(np.array([0.0, 3.0, 6.0]), parameters)
+
+    assert terms.log_norm == pytest.approx([0.0, 0.0, math.log(2.0)])
+
+
+def test_face_of_a_norm_below_the_least_that_counts_gains_no_more():
+    terms = FaceTerms().with_norms(np.array([2.4, 1.0, 0.1]), Parameters(typical_norm=3.0))
+
+    assert terms.log_norm == pytest.approx([math.log(0.8)] * 3)
+
+
+def test_ida_without_a_norm_power_is_eq_4_whatever_the_norms():
+    terms = FaceTerms(log_density=np.log([0.2, 0.4]))
+    with_norms = terms.with_norms(np.array([4.0, 1.0]), Parameters())
+
+    plain, given = (
+        find_method("ida-r").score([[1.0, 0.0]], [[0.6, 0.8]], found, Parameters()) for found in (terms, with_norms)
+    )
+
+    assert given.score == plain.score
 
 
 def test_ida_r_without_densities_is_refused():

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import InvalidEmbedding
-from service.scoring.similarity import cosine, normalise
+from service.scoring.similarity import cosine, normalise, telling_norms
 
 
 def test_cosine_of_hand_made_pairs_is_their_angle():
@@ -72,3 +72,9 @@ def test_normalise_with_a_value_that_is_not_finite_is_refused(value):
 def test_normalise_of_a_zero_row_is_refused():
     with pytest.raises(InvalidEmbedding, match="direction"):
         normalise([[1.0, 0.0], [0.0, 0.0]])
+
+
+def test_telling_norms_are_0_for_zeros_and_for_rows_of_unit_norm():
+    rows = [[3.0, 4.0], [0.0, 0.0], [0.6, 0.8], [0.6004, 0.8]]
+
+    assert telling_norms(rows) == pytest.approx([5.0, 0.0, 0.0, 0.0])

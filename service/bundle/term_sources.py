@@ -1,0 +1,126 @@
+"""The terms of faces from whatever part of a bundle gives them: a search in its anchors, or its SSR head."""
+
+from collections.abc import Collection
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.anchors.face_terms import TermFinder
+from service.anchors.faiss_search import FaissSearch
+from service.bundle.reader import Bundle
+from service.bundle.ssr_part import HeadCard, StoredHead
+from service.errors import BundleInvalid, HeadMismatch, MethodNotServed, PackInvalid
+from service.inference.ssr_head import SsrHead
+from service.scoring.methods import find_method
+from service.scoring.parameters import Parameters
+from service.scoring.support import SupportSimilarities
+from service.scoring.terms import FaceTerms, Need
+from service.settings import Device
+
+FloatArray = NDArray[np.float32]
+
+_NO_HEAD = "the bundle has no SSR head. Train one with `ida-verify ssr train`, or use a bundle that has one."
+_NO_SEARCH = "the anchors are not searched. Set IDA_ANCHOR_SEARCH=on."
+_OF_HEAD = frozenset({Need.NOTHING, Need.PREDICTION})
+
+
+class TermSources:
+    """Finds the terms of faces in the anchors, in the head, or in both. Never changes; safe for several threads."""
+
+    def __init__(self, finder: TermFinder | None = None, head: tuple[SsrHead, HeadCard] | None = None) -> None:
+        """Take what there is.
+
+        Args:
+            finder: finds terms among the anchors; None where they are not searched.
+            head: predicts densities, and its card; None where there is none.
+        """
+        self._finder = finder
+        self._head = head
+        nothing = frozenset({Need.NOTHING})
+        self.provides = nothing | (finder.provides if finder else nothing) | (_OF_HEAD if head else nothing)
+
+    def terms(self, embeddings: FloatArray, need: Need, parameters: Parameters) -> FaceTerms:
+        """Return the terms that a need names, and those that come with them.
+
+        Args:
+            embeddings: (n, d) float32, unit norm.
+            need: one of those it provides.
+            parameters: those that the terms depend on.
+
+        Raises:
+            MethodNotServed: if nothing there meets the need.
+            HeadMismatch: if the head predicts the densities of other parameters.
+            InferenceFailed: if the head fails.
+            DimensionMismatch, InvalidEmbedding, TooFewAnchors, SearchFailed: as ``TermFinder.terms`` says.
+        """
+        if need is Need.NOTHING:
+            return FaceTerms()
+        if need is Need.PREDICTION:
+            return self._predicted(embeddings, parameters)
+        return self._searching().terms(embeddings, need, parameters)
+
+    def support(self, embeddings: FloatArray, k: int, guard: float | None) -> SupportSimilarities:
+        """Return the similarities of faces to their nearest anchors; see ``TermFinder.support``.
+
+        Raises:
+            MethodNotServed: if the anchors are not searched.
+            DimensionMismatch, InvalidEmbedding, TooFewAnchors, SearchFailed: as ``TermFinder.support`` says.
+        """
+        return self._searching().support(embeddings, k, guard)
+
+    def require(self, methods: Collection[str]) -> None:
+        """Refuse methods whose terms it cannot give.
+
+        Raises:
+            UnknownMethod: if one does not exist.
+            MethodNotServed: if one needs what is not there.
+        """
+        for method in map(find_method, methods):
+            if method.need not in self.provides:
+                lacking = _NO_HEAD if method.need is Need.PREDICTION else _NO_SEARCH
+                raise MethodNotServed(f"The method {method.name} cannot be computed: {lacking}")
+
+    def misfit(self, parameters: Parameters) -> str | None:
+        """Return why the head's densities are not those of these parameters; None where they are, or without a head."""
+        return None if self._head is None else self._head[1].misfit(parameters)
+
+    def _predicted(self, embeddings: FloatArray, parameters: Parameters) -> FaceTerms:
+        if self._head is None:
+            raise MethodNotServed(f"No density can be predicted: {_NO_HEAD}")
+        head, card = self._head
+        misfit = card.misfit(parameters)
+        if misfit is not None:
+            raise HeadMismatch(f"No density can be predicted: {misfit}.")
+        return FaceTerms(log_density=head.log_density(embeddings))
+
+    def _searching(self) -> TermFinder:
+        if self._finder is None:
+            raise MethodNotServed(f"No anchor can be found: {_NO_SEARCH}")
+        return self._finder
+
+
+def open_sources(bundle: Bundle, *, device: Device, threads: int, search: bool = True) -> TermSources:
+    """Index a bundle's anchors and load its head.
+
+    Args:
+        bundle: the bundle.
+        device: where the index lies.
+        threads: CPU threads of one search.
+        search: whether the anchors are searched; without it, no index is built.
+
+    Raises:
+        DeviceUnavailable: if the device is not there.
+        BundleInvalid: if ONNX Runtime cannot load the head.
+    """
+    finder = None
+    if search:
+        finder = TermFinder(bundle.anchors, FaissSearch(bundle.anchors, device=device, threads=threads))
+    return TermSources(finder, None if bundle.head is None else (_loaded(bundle.head), bundle.head.card))
+
+
+def _loaded(stored: StoredHead) -> SsrHead:
+    try:
+        # One thread: waking others takes longer than they would save.
+        return SsrHead.load(stored.path)
+    except PackInvalid as error:
+        raise BundleInvalid(f"The bundle's SSR head cannot be loaded: {error.message}") from error
