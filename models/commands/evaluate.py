@@ -10,6 +10,7 @@ from models.commands import reporting_errors
 from models.evaluation.ablations import parse
 from models.evaluation.html import to_html
 from models.evaluation.measure import Options
+from models.evaluation.probability_gap import DEFAULT_SCALE
 from models.evaluation.results import to_json
 from models.evaluation.session import Asked, Labels, evaluate
 from models.evaluation.systems import COSINE
@@ -54,6 +55,12 @@ def evaluate_command(
     ablation: Annotated[
         list[str] | None, typer.Option(help="Vary k, anchors, tau or strength, perhaps over values: k=1,5,10.")
     ] = None,
+    probability_gap: Annotated[
+        bool, typer.Option("--probability-gap", help="Compare segments of softmax probability by their scores.")
+    ] = False,
+    gap_scale: Annotated[
+        float, typer.Option(min=1e-3, max=1000, help="Scale of the softmax of --probability-gap.")
+    ] = DEFAULT_SCALE,
     distractors: Annotated[
         Path | None, typer.Option(exists=True, help="Pictures of other people for identification, or an .npz.")
     ] = None,
@@ -96,6 +103,7 @@ def evaluate_command(
                 seed=seed,
                 listed=listed,
                 ranks=ranks,
+                gap_scale=gap_scale if probability_gap else None,
                 ablations=tuple(parse(text) for text in ablation or ()),
             ),
         )

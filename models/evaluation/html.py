@@ -56,6 +56,7 @@ class Section:
     reliability: Markup | None
     groups: tuple[Markup, ...]
     ablations: tuple[Markup, ...]
+    probability_gap: Markup | None
     unstated: dict[str, list[str]]
     often: tuple[tuple[str, int], ...]
     often_of: int
@@ -112,6 +113,11 @@ def _section(anchor: str, labelled: SetResult, pack: PackResult) -> Section:
         ),
         groups=tuple(Markup(plots.groups(pack, level)) for level in range(len(cosine.groups))),  # noqa: S704
         ablations=tuple(Markup(plots.ablation(found)) for found in pack.ablations),  # noqa: S704
+        probability_gap=(
+            Markup(plots.probability_gap(pack.probability_gap))  # noqa: S704
+            if pack.probability_gap
+            else None
+        ),
         unstated=_unstated(pack),
         often=_often(cosine),
         often_of=len(cosine.highest_non_mated),

@@ -44,6 +44,7 @@ class Options:
         listed: pairs of each kind that are listed by name.
         ranks: whether identification is measured.
         ablations: those asked for.
+        gap_scale: scale of the softmax of the probability gap; None where it is not asked for.
         workers: threads.
         device: where anchors are searched.
     """
@@ -56,6 +57,7 @@ class Options:
     listed: int = 20
     ranks: bool = True
     ablations: tuple[Asked, ...] = field(default=())
+    gap_scale: float | None = None
     workers: int = 2
     device: Device = "cpu"
 

@@ -6,8 +6,9 @@ from matplotlib.ticker import NullFormatter
 
 from models.evaluation.ablations import Ablation
 from models.evaluation.drawing import COLOURS, COSINE, MATED, NON_MATED, PERCENT, PLAIN, looks_of, svg
+from models.evaluation.probability_gap import ProbabilityGap
 from models.evaluation.results import PackResult
-from models.evaluation.words import fmr_name, method_name, stated_name
+from models.evaluation.words import fmr_name, method_name, segment_name, stated_name
 
 
 def det(pack: PackResult) -> str:
@@ -52,6 +53,29 @@ def distributions(pack: PackResult) -> str:
         for axis in axes[len(pack.methods) :]:
             axis.set_visible(False)
         axes[0].legend(loc="upper right", fontsize=8)
+
+    return svg(3.4 * columns, 2.5 * rows, columns, rows, draw)
+
+
+def probability_gap(gap: ProbabilityGap) -> str:
+    """Return the scores of the faces in two segments of probability by method (Fig. 8 and 9)."""
+    columns = min(3, len(gap.methods))
+    rows = -(-len(gap.methods) // columns)
+
+    def draw(axes: list[Axes]) -> None:
+        for axis, method in zip(axes, gap.methods, strict=False):
+            for share, colour, segment in (
+                (method.low, NON_MATED, gap.segments[0]),
+                (method.high, MATED, gap.segments[1]),
+            ):
+                axis.stairs(share, method.edges, color=colour, fill=True, alpha=0.35)
+                axis.stairs(share, method.edges, color=colour, label=segment_name(segment), linewidth=1.2)
+            axis.set_title(f"{method.label}\noverlap {method.overlap:.3f}", loc="left")
+            axis.set_yticks([])
+            axis.grid(visible=False)
+        for axis in axes[len(gap.methods) :]:
+            axis.set_visible(False)
+        axes[0].legend(loc="upper left", fontsize=8)
 
     return svg(3.4 * columns, 2.5 * rows, columns, rows, draw)
 

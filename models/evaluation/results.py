@@ -8,6 +8,7 @@ from models.evaluation.ablations import Ablation
 from models.evaluation.changes import Changes, ListedPair
 from models.evaluation.groups import GroupRates
 from models.evaluation.identification import Identification
+from models.evaluation.probability_gap import ProbabilityGap
 from models.evaluation.rates import Rate
 from models.evaluation.reliability import Reliability
 from models.evaluation.tenfold import Accuracy
@@ -129,6 +130,7 @@ class PackResult:
         stated: whether stated rates hold.
         ablations: those asked for.
         unexcluded: the rates with the excluded pairs counted; empty where nothing is excluded.
+        probability_gap: segments of probability by their scores; None where it was not asked for.
     """
 
     pack: str | None
@@ -145,6 +147,7 @@ class PackResult:
     stated: tuple[StatedRates, ...]
     ablations: tuple[Ablation, ...]
     unexcluded: tuple[UnexcludedRates, ...]
+    probability_gap: ProbabilityGap | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from models.evaluation.ablations import Ablation, ablate
 from models.evaluation.comparable import comparable
 from models.evaluation.measure import Ground, Measured, Options, measure
+from models.evaluation.probability_gap import ProbabilityGap, probability_gap
 from models.evaluation.reliability import reliability
 from models.evaluation.results import BundleFacts, PackResult, StatedRates, UnexcludedRates
 from models.evaluation.systems import COSINE, System, Variant, cosine_scorer, scorers, variants
@@ -16,6 +17,7 @@ from models.labels.exclusions import SetExclusions
 from models.labels.labelled import LabelledFaces, unit_or_zeros
 from models.pairs.resampling import person_weights
 from models.progress import Stage, unstaged
+from service.errors import LabelsInvalid
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
 from service.scoring.similarity import telling_norms
@@ -46,7 +48,7 @@ def evaluate_set(
         stage: told what runs and how far it is.
 
     Raises:
-        LabelsInvalid: if there is nothing to compare, or the labels do not allow it.
+        LabelsInvalid: if there is nothing to compare, or too little for what was asked, or the labels do not allow it.
         TooFewAnchors, DimensionMismatch, InferenceFailed, SearchFailed: as ``TermSources.terms`` says.
     """
     ground = _ground(labelled, options, exclusions, distractors, stage)
@@ -76,6 +78,7 @@ def evaluate_set(
         stated=tuple(stated),
         ablations=tuple(_ablations(ground, systems, cosine)),
         unexcluded=() if exclusions is None else _unexcluded(labelled, systems, options, stage),
+        probability_gap=None if options.gap_scale is None else _gap(ground, systems, options.gap_scale),
     )
 
 
@@ -152,10 +155,26 @@ def _ablations(ground: Ground, systems: Sequence[System], cosine: Measured) -> I
             )
 
 
+def _gap(ground: Ground, systems: Sequence[System], scale: float) -> ProbabilityGap:
+    if not ground.labelled.identities_stated:
+        raise LabelsInvalid("The probability gap needs to know who every face is of, and these labels only join pairs.")
+    tick = ground.stage("probability gap")
+    compared = slice(len(ground.found.rows))
+    found = probability_gap(
+        ground.embeddings[compared],
+        ground.norms[compared],
+        ground.labelled.identities[ground.found.rows],
+        [(system, variants(system, ground.options.methods)) for system in systems],
+        scale=scale,
+    )
+    tick(1.0)
+    return found
+
+
 def _unexcluded(
     labelled: LabelledFaces, systems: Sequence[System], options: Options, stage: Stage
 ) -> tuple[UnexcludedRates, ...]:
-    bare = replace(options, ranks=False, ablations=(), listed=0)
+    bare = replace(options, ranks=False, ablations=(), listed=0, gap_scale=None)
     everything = evaluate_set(
         labelled, systems, bare, pack=None, stage=lambda name: stage(f"without exclusions: {name}")
     )

@@ -6,6 +6,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from models.evaluation.probability_gap import ProbabilityGap
 from models.evaluation.rates import Interval
 from models.evaluation.results import PackResult, Report, SetResult
 from models.evaluation.words import (
@@ -16,6 +17,7 @@ from models.evaluation.words import (
     percent,
     rate_interval,
     rate_text,
+    segment_name,
     set_facts,
     smallest_note,
     stated_name,
@@ -51,6 +53,16 @@ def _parts(labelled: SetResult, pack: PackResult) -> Iterator[RenderableType]:
         yield _groups(pack)
     yield from _stated(pack)
     yield from _ablations(pack)
+    if pack.probability_gap:
+        yield _gap(pack.probability_gap)
+
+
+def _gap(gap: ProbabilityGap) -> Table:
+    low, high = map(segment_name, gap.segments)
+    table = _table(f"Faces of {low} against {high} of their own person, by score with its centre", "", "overlap")
+    for method in gap.methods:
+        table.add_row(method.label, f"{method.overlap:.3f}")
+    return table
 
 
 def _table(title: str, *columns: str) -> Table:

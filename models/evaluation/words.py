@@ -14,6 +14,16 @@ def method_name(method: MethodResult, pack: PackResult) -> str:
     return method.label if method.bundle is None or len(pack.bundles) < 2 else f"{method.label} ({method.bundle})"
 
 
+def segment_name(segment: tuple[float, float]) -> str:
+    """Return a segment of probability in words."""
+    return f"p {_probability(segment[0])} to {_probability(segment[1])}"
+
+
+def _probability(value: float) -> str:
+    # What tells probabilities near 1 apart is how little they lack.
+    return f"{value:.3g}" if value < 0.99 else f"1 - {1 - value:.0e}"
+
+
 def stated_name(stated: StatedRates, pack: PackResult) -> str:
     """Return the label of a method whose rates a bundle states, the bundle added where the pack has several."""
     return stated.label if len(pack.bundles) < 2 else f"{stated.label} ({stated.bundle})"
