@@ -23,11 +23,22 @@ WHEEL = "tiny_onet-4.5.6-py3-none-any.whl"
 ONET_MEMBER = "tiny_onet/onet.lz4"
 
 
-def backbone(dimension: int = 256, *, seed: int = 7, mixes_batch: bool = False) -> onnx.ModelProto:
-    """An ArcFace-style backbone: (1, 3, 112, 112) to (1, dimension), its last Reshape fixed to a batch of 1."""
+def backbone(
+    dimension: int = 256,
+    *,
+    seed: int = 7,
+    mixes_batch: bool = False,
+    channels: int = 8,
+    slopes: tuple[float, float] = (0.1, 0.4),
+    offset: float = 0.0,
+) -> onnx.ModelProto:
+    """An ArcFace-style backbone: (1, 3, 112, 112) to (1, dimension), its last Reshape fixed to a batch of 1.
+
+    ``slopes`` are the bounds of its PRelu's, ``offset`` is added to what the PRelu takes.
+    """
     random = np.random.default_rng(seed)
     nodes = [
-        helper.make_node("Conv", ["input", "kernel"], ["cells"], kernel_shape=[16, 16], strides=[16, 16]),
+        helper.make_node("Conv", ["input", "kernel", "offset"], ["cells"], kernel_shape=[16, 16], strides=[16, 16]),
         helper.make_node("PRelu", ["cells", "slope"], ["active"]),
         helper.make_node("Reshape", ["active", "flat"], ["flattened"]),
         helper.make_node("MatMul", ["flattened", "projection"], ["projected"]),
@@ -37,10 +48,11 @@ def backbone(dimension: int = 256, *, seed: int = 7, mixes_batch: bool = False) 
     else:
         nodes.append(helper.make_node("Identity", ["projected"], ["embedding"]))
     weights = {
-        "kernel": random.normal(size=(8, 3, 16, 16)).astype(np.float32) / 16,
-        "slope": random.uniform(0.1, 0.4, size=(8, 1, 1)).astype(np.float32),
+        "kernel": random.normal(size=(channels, 3, 16, 16)).astype(np.float32) / 16,
+        "offset": np.full(channels, offset, np.float32),
+        "slope": random.uniform(*slopes, size=(channels, 1, 1)).astype(np.float32),
         "flat": np.array([1, -1], dtype=np.int64),
-        "projection": random.normal(size=(8 * 7 * 7, dimension)).astype(np.float32) / 20,
+        "projection": random.normal(size=(channels * 7 * 7, dimension)).astype(np.float32) / 20,
     }
     return network(nodes, weights, input_shape=(1, 3, 112, 112), outputs={"embedding": (1, dimension)})
 

@@ -110,7 +110,8 @@ def _tell(outcome: Outcome) -> None:
         return
     for role, entry in pack.receipt.files.items():
         typer.echo(
-            f"{role}: {entry.file}, batch {entry.batch}, on {entry.proof.inputs} real inputs least cosine "
+            f"{role}: {entry.file}, batch {entry.batch}, rewriting for speed: {entry.rewrite}, on "
+            f"{entry.proof.inputs} real inputs least cosine "
             f"{entry.proof.minimum_cosine:.9f} with the original, greatest relative difference "
             f"{entry.proof.maximum_relative_difference:.1e}"
         )

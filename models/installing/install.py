@@ -1,6 +1,6 @@
 """From the published files of a pack to a folder that can be served: converted, proven, with its receipt."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -11,6 +11,7 @@ import onnx
 from models.installing.graph import make_batch_dynamic, read_graph
 from models.installing.photographs import real_inputs
 from models.installing.proof import RunGraph, prove_equal
+from models.installing.rewriting.speed import rewrite_for_speed
 from service.cpus import usable_cpus
 from service.errors import GraphNotConvertible, PackInvalid
 from service.inference.session import FloatArray, OnnxSession
@@ -23,6 +24,7 @@ from service.pack import (
     Receipt,
     ReceiptFile,
     ReceiptSource,
+    Rewrite,
     Role,
     file_sha256,
     parse_manifest,
@@ -71,7 +73,8 @@ def build_pack(
     Raises:
         PackInvalid: if a file is no network of the kind the manifest says.
         GraphNotConvertible: if the backbone or the landmark network cannot take batches, or does not compute
-            the same once it does. A detector runs one image at a time and is then kept as it is.
+            the same once it does. A detector runs one image at a time and is then kept as it is. A network that
+            computes something else once it is rewritten for speed is kept without that, and the receipt says so.
         InferenceFailed: if a published network fails on its own.
     """
     manifest = parse_manifest(manifest_content, where=MANIFEST_NAME)
@@ -125,19 +128,29 @@ def _store(
     inputs: FloatArray,
 ) -> ReceiptFile:
     batch: Literal["dynamic", "one"] = "dynamic"
+    sizes = sorted({1, 3, len(inputs)})
     try:
         batched = make_batch_dynamic(graph, name=part.file)
         # A file that needs no change is kept to the byte.
         content = batched.content if batched.changes else source.read_bytes()
-        proof = _proven(content, stored, published, inputs, name=part.file)
+        proof = _proven(content, stored, published, inputs, batch_sizes=sizes, name=part.file)
         changes = batched.changes
     except GraphNotConvertible:
         if role != "detector":
             raise
-        batch, changes = "one", ["kept as published: its batch axis could not be made dynamic"]
-        stored.write_bytes(source.read_bytes())
-        kept = OnnxSession(stored, device="cpu", threads=usable_cpus())
-        proof = prove_equal(published.run, kept.run, inputs, batch_sizes=[1], name=part.file)
+        batch, sizes, changes = "one", [1], ["kept as published: its batch axis could not be made dynamic"]
+        content = source.read_bytes()
+        proof = _proven(content, stored, published, inputs, batch_sizes=sizes, name=part.file)
+    rewrite: Rewrite = "nothing to do"
+    try:
+        # Landmarks that differ in their last bit give crops with other pixels, and those other embeddings.
+        faster = rewrite_for_speed(content, to_the_bit=role != "backbone", name=part.file)
+        if faster.changes:
+            proof = _proven(faster.content, stored, published, inputs, batch_sizes=sizes, name=part.file)
+            rewrite, changes = "done", [*changes, *faster.changes]
+    except GraphNotConvertible as error:
+        stored.write_bytes(content)
+        rewrite, changes = "refused", [*changes, f"not rewritten for speed: {error.message}"]
     if part.conversion is not None:
         changes = [f"made from {part.member} by the conversion {part.conversion}", *changes]
     return ReceiptFile(
@@ -146,19 +159,27 @@ def _store(
         sha256=file_sha256(stored),
         bytes=stored.stat().st_size,
         batch=batch,
+        rewrite=rewrite,
         changes=changes,
         proof=proof,
     )
 
 
-def _proven(content: bytes, stored: Path, published: OnnxSession, inputs: FloatArray, *, name: str) -> Proof:
+def _proven(
+    content: bytes,
+    stored: Path,
+    published: OnnxSession,
+    inputs: FloatArray,
+    *,
+    batch_sizes: Sequence[int],
+    name: str,
+) -> Proof:
     stored.write_bytes(content)
     try:
         converted = OnnxSession(stored, device="cpu", threads=usable_cpus())
     except PackInvalid as error:
-        raise GraphNotConvertible(f"With a dynamic batch axis, {error.message}") from error
-    sizes = sorted({1, 3, len(inputs)})
-    return prove_equal(published.run, converted.run, inputs, batch_sizes=sizes, name=name)
+        raise GraphNotConvertible(f"Once it is converted, {error.message}") from error
+    return prove_equal(published.run, converted.run, inputs, batch_sizes=batch_sizes, name=name)
 
 
 def _check_dimension(manifest: PackManifest, backbone: OnnxSession, inputs: FloatArray) -> None:

@@ -64,7 +64,7 @@ def pull_pack(store: PackStore, manifest_content: bytes, *, given: Sequence[Path
         present, damaged = _installed(store, manifest.name)
         if present is not None:
             if present.manifest == manifest:
-                return Outcome(present, changed=False)
+                return Outcome(present, changed=False, notes=_notes_on_speed(present))
             if any(source.origin == "folder" for source in present.receipt.sources.values()):
                 raise PackConflict(
                     f"A pack of your own is installed as {manifest.name}. Run `ida-verify models pull "
@@ -86,7 +86,8 @@ def pull_pack(store: PackStore, manifest_content: bytes, *, given: Sequence[Path
                 path.write_bytes(_CONVERSIONS[part.conversion](path))
         build_pack(manifest_content, originals, built, sources=obtained.sources, step=step)
         store.publish(built, manifest.name)
-    return Outcome(load_pack(store.home, manifest.name), changed=True, notes=notes)
+    pack = load_pack(store.home, manifest.name)
+    return Outcome(pack, changed=True, notes=[*notes, *_notes_on_speed(pack)])
 
 
 def add_pack(store: PackStore, folder: Path, *, force: bool, step: Step) -> Outcome:
@@ -114,7 +115,7 @@ def add_pack(store: PackStore, folder: Path, *, force: bool, step: Step) -> Outc
     if not force:
         present, damaged = _installed(store, manifest.name)
         if present is not None and present.manifest == manifest:
-            return Outcome(present, changed=False)
+            return Outcome(present, changed=False, notes=_notes_on_speed(present))
         if present is not None or damaged or _is_another_shipped(manifest):
             raise PackConflict(
                 f"Another model pack is called {manifest.name}. Give yours another name in "
@@ -129,7 +130,8 @@ def add_pack(store: PackStore, folder: Path, *, force: bool, step: Step) -> Outc
         sources = {"folder": ReceiptSource(origin="folder", sha256=None, as_published=False)}
         build_pack((folder / MANIFEST_NAME).read_bytes(), folder, built, sources=sources, step=step)
         store.publish(built, manifest.name)
-    return Outcome(load_pack(store.home, manifest.name), changed=True)
+    pack = load_pack(store.home, manifest.name)
+    return Outcome(pack, changed=True, notes=_notes_on_speed(pack))
 
 
 def _installed(store: PackStore, name: str) -> tuple[InstalledPack | None, bool]:
@@ -140,6 +142,21 @@ def _installed(store: PackStore, name: str) -> tuple[InstalledPack | None, bool]
         return None, False
     except PackInvalid:
         return None, True
+
+
+def _notes_on_speed(pack: InstalledPack) -> list[str]:
+    entries = pack.receipt.files.values()
+    notes = [
+        f"{entry.file} is served as it was: rewritten for speed, it does not compute the same. The receipt says more."
+        for entry in entries
+        if entry.rewrite == "refused"
+    ]
+    if any(entry.rewrite is None for entry in entries):
+        notes.append(
+            "An earlier version installed this pack, without rewriting its networks for speed. It can be served; "
+            "install it again with --force to have it faster. Its ids stay the same."
+        )
+    return notes
 
 
 def _check_beside(folder: Path, part: PackFile) -> None:

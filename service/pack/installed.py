@@ -22,6 +22,7 @@ from service.pack.manifest import (
 )
 
 RECEIPT_NAME = "receipt.json"
+Rewrite = Literal["done", "nothing to do", "refused"]
 
 
 class Proof(Strict):
@@ -51,6 +52,8 @@ class ReceiptFile(Strict):
         sha256: digest of the stored file.
         bytes: size of the stored file.
         batch: whether it takes any batch size, or only batches of 1 (a detector may).
+        rewrite: whether it was rewritten for speed, or would have computed something else; None where a version
+            installed it that did not rewrite.
         changes: what was rewritten, in words.
         proof: the comparison with the source graph.
     """
@@ -60,6 +63,7 @@ class ReceiptFile(Strict):
     sha256: Sha256
     bytes: int
     batch: Literal["dynamic", "one"]
+    rewrite: Rewrite | None = None
     changes: list[str]
     proof: Proof
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import tiny_packs
 from click.testing import Result
@@ -21,7 +22,7 @@ from models.installing.store import PackStore
 from service.errors import PackConflict, PackInvalid, PackNotFound, PackSourceUnavailable
 from service.inference.backbone import Backbone
 from service.inference.session import OnnxSession
-from service.pack import load_pack
+from service.pack import load_pack, read_manifest
 from service.settings import DEFAULT_PACK, load_settings
 
 Models = Callable[..., Result]
@@ -82,6 +83,55 @@ def test_exact_rewrite_keeps_the_backbone_id(tmp_path: Path, home: Path, models:
     row = next(row for row in listed if row["name"] == "tiny")
     assert row["backbone_id"] == load_pack(home, "tiny").receipt.backbone_id
     assert (row["state"], row["dimension"], row["licence"]) == ("installed", 256, "MIT")
+
+
+def test_prelu_rewritten_for_speed_gives_the_same_embeddings_and_ids(
+    tmp_path: Path, home: Path, models: Models
+) -> None:
+    networks = {"backbone": tiny_packs.backbone(channels=32)}
+    result = models("add", tiny_packs.write_pack(tmp_path / "own", networks=networks))
+    assert "rewriting for speed: done" in result.output
+    pack = load_pack(home, "tiny")
+    assert [node.op_type for node in onnx.load(pack.files["backbone"]).graph.node].count("PRelu") == 0
+    assert any("PRelu" in change for change in pack.receipt.files["backbone"].changes)
+    assert pack.receipt.backbone_id == read_manifest(tmp_path / "own").backbone_id
+    spec = pack.manifest.backbone
+    served = Backbone(OnnxSession(pack.files["backbone"], device="cpu", threads=1), spec)
+    published = Backbone(OnnxSession(tmp_path / "own" / "backbone.onnx", device="cpu", threads=1), spec)
+    crops = np.random.default_rng(1).integers(0, 256, size=(9, 112, 112, 3), dtype=np.uint8)
+    alone = np.concatenate([published.embed(crop[None]) for crop in crops])
+    np.testing.assert_allclose(served.embed(crops), alone, atol=1e-6)
+
+
+def test_network_that_would_compute_something_else_is_kept_and_the_user_told(
+    tmp_path: Path, home: Path, models: Models
+) -> None:
+    # slope*x + (1-slope)*x loses every digit of x in float32 where the slope is this steep.
+    steep = tiny_packs.backbone(channels=32, slopes=(-2e7, -1e7), offset=100.0)
+    result = models("add", tiny_packs.write_pack(tmp_path / "own", networks={"backbone": steep}))
+    assert result.exit_code == 0, result.output
+    assert "backbone.onnx is served as it was" in result.output
+    pack = load_pack(home, "tiny")
+    entry = pack.receipt.files["backbone"]
+    assert (entry.rewrite, entry.proof.minimum_cosine > 0.999999) == ("refused", True)
+    assert [node.op_type for node in onnx.load(pack.files["backbone"]).graph.node].count("PRelu") == 1
+
+
+def test_pack_installed_before_rewriting_is_served_and_said_to_be_slower(
+    tmp_path: Path, home: Path, models: Models
+) -> None:
+    folder = tiny_packs.write_pack(tmp_path / "own")
+    models("add", folder)
+    path = load_pack(home, "tiny").folder / "receipt.json"
+    receipt = json.loads(path.read_text())
+    for entry in receipt["files"].values():
+        del entry["rewrite"]
+    path.write_text(json.dumps(receipt))
+    assert models("verify", "tiny").exit_code == 0
+    again = models("add", folder)
+    assert "--force" in again.output
+    assert "nothing was done" in again.output
+    assert "note" not in models("add", "--force", folder).output
 
 
 def test_adding_the_same_again_does_nothing(tmp_path: Path, models: Models) -> None:
@@ -325,7 +375,7 @@ def test_converted_network_is_served_in_batches_and_its_origin_stated(
     np.testing.assert_allclose(points[2], [[0.3, 0.35], [0.7, 0.35], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]], atol=1e-6)
     entry = pack.receipt.files["landmarks"]
     assert entry.source_sha256 == pack.manifest.by_role["landmarks"].sha256
-    assert entry.changes == [f"made from {tiny_packs.ONET_MEMBER} by the conversion mtcnn-onet"]
+    assert entry.changes[0] == f"made from {tiny_packs.ONET_MEMBER} by the conversion mtcnn-onet"
     assert entry.proof.batches == [1, 3, 16]  # two passes over each of eight photographs
 
 

@@ -1,0 +1,1 @@
+"""Graphs rewritten so that ONNX Runtime runs them faster, each pass computing what the graph computed before."""
