@@ -2,7 +2,7 @@
 
 import typer
 
-from models.commands import anchors, calibrate, evaluate, faces, packs, serve
+from models.commands import anchors, calibrate, evaluate, faces, packs, pfe, serve, ssr
 
 app = typer.Typer(
     help="Face verification with scores calibrated by Inter-class Discrepancy Alignment.",
@@ -18,6 +18,8 @@ app.command("calibrate")(calibrate.calibrate_bundle)
 app.command("evaluate")(evaluate.evaluate_command)
 app.add_typer(packs.app, name="models")
 app.add_typer(anchors.app, name="anchors")
+app.add_typer(ssr.app, name="ssr")
+app.add_typer(pfe.app, name="pfe")
 
 
 def main() -> None:

@@ -1,0 +1,87 @@
+"""``ida-verify pfe``: train the head that tells how sure an embedding is."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from models.commands import reporting_errors
+from models.commands.ssr_input import Given, read_sets
+from models.pfe.run import require_torch, train_uncertainty
+from models.progress import stage_bars
+from service.bundle.reader import read_bundle, read_manifest
+from service.bundle.writer import refuse_existing
+from service.cpus import usable_cpus
+from service.pipeline import load_pipeline
+from service.settings import load_settings
+
+app = typer.Typer(name="pfe", help="Train the head that tells how sure an embedding is (PFE).", no_args_is_help=True)
+
+
+@app.callback()
+def _pfe() -> None:
+    """Keep ``train`` a command of its own though it is the only one."""
+
+
+@app.command()
+def train(
+    bundle: Annotated[Path, typer.Option(file_okay=False, help="Bundle of the backbone; it is only read.")],
+    out: Annotated[Path, typer.Option(metavar="BUNDLE", help="Folder to write the new bundle to; must not exist.")],
+    data: Annotated[
+        list[str],
+        typer.Option(metavar="[NAME=]PATH", help="Labelled faces, as `calibrate` takes them. May be repeated."),
+    ],
+    images: Annotated[Path | None, typer.Option(file_okay=False, help="Where the paths in label files start.")] = None,
+    pack: Annotated[str | None, typer.Option(help="Model pack that embeds [IDA_PACK].")] = None,
+    hidden: Annotated[int, typer.Option(min=1, max=4096, help="Values between the two layers.")] = 64,
+    iterations: Annotated[int, typer.Option(min=1, help="Batches.")] = 2000,
+    batch: Annotated[int, typer.Option(min=2, help="Mated pairs in a batch.")] = 256,
+    learning_rate: Annotated[float, typer.Option(min=1e-9, help="Of Adam, at the start.")] = 1e-3,
+    weight_decay: Annotated[float, typer.Option(min=0)] = 1e-2,
+    set_aside: Annotated[float, typer.Option(min=0.01, max=0.5, help="Share of the people for early stopping.")] = 0.1,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything drawn.")] = 0,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Embed every picture again.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the head's card as JSON.")] = False,
+) -> None:
+    """Train the head on mated pairs, the backbone as it is; write a bundle with it. Calibrate that one afterwards."""
+    given = Given((), (), tuple(data), images, 0, False, seed)
+    with reporting_errors():
+        refuse_existing(out)
+        require_torch()
+        from models.pfe.training import PfeOptions  # noqa: PLC0415 - PyTorch is an extra
+
+        options = PfeOptions(
+            hidden=hidden,
+            iterations=iterations,
+            batch=batch,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            set_aside=set_aside,
+            seed=seed,
+        )
+        settings = load_settings(pack=pack)
+        pipeline = load_pipeline(settings) if given.needs_pipeline else None
+        source = read_bundle(bundle, backbone_id=(pipeline or read_manifest(bundle)).backbone_id)
+        with stage_bars() as stage:
+            sets = read_sets(given, pipeline, settings, no_cache, stage)
+            result = train_uncertainty(
+                out,
+                bundle,
+                source,
+                sets,
+                options,
+                device=settings.anchor_device,
+                threads=usable_cpus(),
+                stage=stage,
+            )
+    if as_json:
+        typer.echo(json.dumps({"bundle_id": result.bundle_id, **result.card.model_dump(mode="json")}, indent=2))
+        return
+    checks = result.trained.checks
+    typer.echo(
+        f"trained: {checks[-1].iteration} iterations, the weights of {result.trained.best} kept; mated pairs of people "
+        f"set aside {max(check.aside for check in checks):+.2f} in log-likelihood above one constant variance"
+    )
+    typer.echo(f"sigma0^2: {result.card.sigma0_squared:.3g}")
+    typer.echo(f"{out}: bundle {result.bundle_id}. Calibrate it with `ida-verify calibrate --bundle {out}`")

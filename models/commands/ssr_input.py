@@ -1,0 +1,166 @@
+"""What ``ida-verify ssr train`` is given: faces to train on, and labelled ones to measure on."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.degrade.recipe import Recipe
+from models.labels.embedding_cache import EmbeddingCache, open_cache
+from models.labels.labelled import LabelledFaces, read_labelled
+from models.progress import Stage
+from models.ssr.carried import packed, read_carried, unpacked
+from models.ssr.faces import Embedding, GatheredFaces, embed_folder, read_embeddings
+from models.ssr.options import Shares
+from service.bundle.manifest import Manifest
+from service.cpus import usable_cpus
+from service.errors import BundleMismatch, TrainingImpossible
+from service.pipeline import FacePipeline
+from service.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The options that name faces.
+
+    Attributes:
+        generated: folders of generated faces.
+        data: other folders of images, and files of embeddings.
+        labelled: sets to measure on, each ``[NAME=]PATH``.
+        images: where the paths in label files start.
+        copies: degraded copies of each generated face.
+        carry: whether the new bundle carries the generated faces' embeddings.
+        seed: of the degradations.
+    """
+
+    generated: tuple[Path, ...]
+    data: tuple[Path, ...]
+    labelled: tuple[str, ...]
+    images: Path | None
+    copies: int
+    carry: bool
+    seed: int
+
+    @property
+    def needs_pipeline(self) -> bool:
+        """Whether there are pictures to embed."""
+        paths = [*map(str, self.data), *self.labelled]
+        return bool(self.generated) or any(not path.endswith(".npz") for path in paths)
+
+    def check(self, recipe: Recipe | None, shares: Shares) -> None:
+        """Refuse options that nothing would come of.
+
+        Raises:
+            TrainingImpossible: naming the option.
+        """
+        if not self.generated and (self.carry or self.copies):
+            raise TrainingImpossible("--carry and --copies are about the faces of --generated: give it.")
+        if self.copies and recipe is None:
+            raise TrainingImpossible("--copies makes copies that --recipe degrades: name one, or leave --copies out.")
+        if not any(astuple(shares)):
+            raise TrainingImpossible("Every share of the samples is 0: there is nothing to train on.")
+
+
+def gather(
+    given: Given,
+    bundle: Path,
+    manifest: Manifest,
+    pipeline: FacePipeline | None,
+    settings: Settings,
+    recipe: Recipe | None,
+    no_cache: bool,
+    stage: Stage,
+) -> tuple[list[GatheredFaces], NDArray[np.void] | None]:
+    """Return the faces to train on, and the records that the new bundle is to carry, None for what it has.
+
+    Raises:
+        BundleMismatch: if the pictures would be embedded by another pipeline than the anchors were.
+        BundleInvalid: if what the bundle carries cannot be read.
+        TrainingImpossible, LabelsInvalid, DimensionMismatch, CacheUnusable, InferenceFailed: as the sources say.
+    """
+    if pipeline is not None and pipeline.pipeline_id != manifest.pipeline_id:
+        raise BundleMismatch(
+            f"The bundle's anchors were embedded by the pipeline {manifest.pipeline_id}, and the pack's is "
+            f"{pipeline.pipeline_id}: train with the pack that the anchors were made with."
+        )
+    with _cache(settings, pipeline, no_cache) as cache:
+        by = None
+        if pipeline is not None:
+            by = Embedding(pipeline, cache, settings.workers or usable_cpus(), settings.max_image_bytes)
+        faces, carried = _generated(given, bundle, manifest, by, recipe, stage)
+        for path in given.data:
+            if by is None or path.suffix == ".npz":
+                faces.append(read_embeddings(path, manifest.dimension))
+            else:
+                faces.append(embed_folder(path, by, manifest, tick=stage(f"embedding {path.name}")))
+    return faces, carried
+
+
+def read_sets(
+    given: Given, pipeline: FacePipeline | None, settings: Settings, no_cache: bool, stage: Stage
+) -> list[LabelledFaces]:
+    """Return the labelled sets to measure on.
+
+    Raises:
+        LabelsInvalid, CacheUnusable, InferenceFailed: as ``read_labelled`` says.
+    """
+    found = []
+    with _cache(settings, pipeline, no_cache) as cache:
+        for text in given.labelled:
+            name, mark, path = text.rpartition("=")
+            tick = stage(f"embedding {name or Path(path).stem}")
+            found.append(
+                read_labelled(
+                    Path(path),
+                    pipeline=pipeline,
+                    cache=cache,
+                    name=name if mark else None,
+                    images_root=given.images,
+                    workers=settings.workers or usable_cpus(),
+                    max_image_bytes=settings.max_image_bytes,
+                    tick=tick,
+                )
+            )
+            tick(1.0)
+    return found
+
+
+def _generated(
+    given: Given, bundle: Path, manifest: Manifest, by: Embedding | None, recipe: Recipe | None, stage: Stage
+) -> tuple[list[GatheredFaces], NDArray[np.void] | None]:
+    if by is None or not given.generated:
+        held = read_carried(bundle, manifest)
+        if held is None:
+            return [], None
+        return [GatheredFaces(held, {"carried": len(held)})], None
+    made = [
+        embed_folder(
+            folder,
+            by,
+            manifest,
+            recipe=recipe,
+            copies=given.copies,
+            seed=given.seed,
+            tick=stage(f"embedding {folder.name}"),
+        )
+        for folder in given.generated
+    ]
+    if not given.carry:
+        return made, None
+    pool = made[0].pool
+    for more in made[1:]:
+        pool = pool.with_others(more.pool)
+    records = packed(pool)
+    # Trained on as they are carried, so that the new bundle alone gives the same head.
+    return [
+        GatheredFaces(unpacked(records), {"carried": len(records), "from": [found.facts for found in made]})
+    ], records
+
+
+@contextmanager
+def _cache(settings: Settings, pipeline: FacePipeline | None, none: bool) -> Iterator[EmbeddingCache | None]:
+    with nullcontext() if none or pipeline is None else open_cache(settings, pipeline, "photo") as cache:
+        yield cache

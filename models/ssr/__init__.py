@@ -1,0 +1,1 @@
+"""Training the SSR head (support set regression): the density of a support set, told from the embedding alone."""
