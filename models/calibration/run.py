@@ -8,7 +8,7 @@ import numpy as np
 from models.calibration.curve import FittedCurve, fit_curve
 from models.calibration.faces import PartFaces, part_faces
 from models.calibration.points import ObservedRates, observe, on_scale, operating_points
-from models.calibration.selection import Fold, Grid, Selection, select
+from models.calibration.selection import Fold, Grid, Selection, pfe_strength, select
 from models.calibration.splits import part_people, people_folds
 from models.labels.exclusions import Exclusions, SetExclusions, resolve
 from models.labels.labelled import LabelledFaces
@@ -132,6 +132,10 @@ def calibrate(
         parameters = selection.parameters
         # What ida-r was chosen for holds for the method that predicts its densities.
         method = default_method if (selection.method, default_method) == ("ida-r", "ida-l") else selection.method
+        if "pfe+ida-r" in names:
+            tune = [part_faces(s, e, r[0]) for s, e, r in zip(sets, left_out, rows, strict=True)]
+            told = stage("choosing the strength of pfe+ida-r")
+            parameters = replace(parameters, pfe_strength=pfe_strength(tune, sources, parameters, options.grid, told))
     nothing = [resolve(Exclusions.none(), labelled) for labelled in sets]
     parts = {
         name: [part_faces(s, e, r[number]) for s, e, r in zip(sets, left_out, rows, strict=True)]

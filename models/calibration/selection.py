@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from models.calibration.faces import PartFaces
 from models.calibration.measured import measured_fmrs
 from models.evaluation.comparable import Comparable
 from models.pairs.comparisons import Comparisons
@@ -17,7 +18,7 @@ from service.errors import CalibrationImpossible
 from service.scoring.density import log_density
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
-from service.scoring.terms import FaceTerms
+from service.scoring.terms import FaceTerms, TermSource
 
 FloatArray = NDArray[np.float64]
 
@@ -239,3 +240,28 @@ def _differences(
             for column, fmr in enumerate(rates)
         )
     return tuple(differences)
+
+
+def pfe_strength(
+    parts: Sequence[PartFaces], source: TermSource, base: Parameters, grid: Grid, tick: Tick = silent
+) -> float:
+    """Return the strength of pfe+ida-r whose FNMR is the lowest over the measured rates, 0 where none beats pfe.
+
+    Args:
+        parts: faces of the people that tune, by set.
+        source: gives the terms.
+        base: the parameters of all else.
+        grid: the strengths that are tried.
+        tick: told the share done.
+    """
+    strengths = (0.0, *grid.strengths)
+    method = METHODS["pfe+ida-r"]
+    means = []
+    for done, strength in enumerate(strengths, 1):
+        logs = []
+        for part in parts:
+            found = part.compare(method, replace(base, pfe_strength=strength), source)
+            logs += [np.log(found.fnmr(fmr)) for fmr in measured_fmrs(found.non_mated)]
+        means.append(np.mean(logs) if logs else 0.0)
+        tick(done / len(strengths))
+    return float(strengths[int(np.argmin(means))])

@@ -87,6 +87,9 @@ def variants(system: System, methods: Sequence[str] | None) -> tuple[Variant, ..
         method = METHODS[name]
         if method.need is Need.NOTHING:
             continue
+        if "pfe_strength" in method.parameters:
+            found.append(Variant(f"{name}, a = {parameters.pfe_strength:g}", method, parameters))
+            continue
         if "strength" not in method.parameters:
             found.append(Variant(name, method, parameters))
             continue

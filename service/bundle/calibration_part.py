@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from service.bundle.manifest import CALIBRATION, SSR, Id, Manifest, Sha256
+from service.bundle.manifest import CALIBRATION, PFE, SSR, Id, Manifest, Sha256
 from service.bundle.writer import PartContent, json_content
 from service.errors import BundleInvalid
 from service.scoring.calibration import (
@@ -73,6 +73,7 @@ class _Parameters(_Strict):
     guard: float | None
     norm_power: float = Field(default=0.0, ge=0)
     typical_norm: float = Field(default=1.0, gt=0)
+    pfe_strength: float = Field(default=1.0, ge=0)
 
 
 class _Method(_Strict):
@@ -90,6 +91,7 @@ class _Document(_Strict):
     pipeline_id: Id
     anchor_set_id: Id
     head_sha256: Sha256 | None
+    pfe_sha256: Sha256 | None = None
     population: str
     methods: list[_Method] = Field(min_length=1)
 
@@ -113,7 +115,8 @@ def calibration_content(calibrations: Calibrations, manifest: Manifest) -> PartC
             "format": 1,
             "pipeline_id": calibrations.pipeline_id or manifest.pipeline_id,
             "anchor_set_id": manifest.anchor_set_id,
-            "head_sha256": _head_sha256(manifest),
+            "head_sha256": _sha256(manifest, SSR),
+            "pfe_sha256": _sha256(manifest, PFE),
             "population": calibrations.population,
             "methods": methods,
         }
@@ -122,7 +125,7 @@ def calibration_content(calibrations: Calibrations, manifest: Manifest) -> PartC
 
 
 def parse_calibrations(content: bytes, manifest: Manifest) -> Calibrations:
-    """Read calibrations; those of scores by another SSR head than the bundle's are not among them.
+    """Read calibrations; those of scores by other heads than the bundle's are not among them.
 
     Raises:
         BundleInvalid: if they are none, or those of other anchors than the manifest's.
@@ -142,11 +145,15 @@ def parse_calibrations(content: bytes, manifest: Manifest) -> Calibrations:
             f"The bundle is calibrated for methods that this version does not know: {', '.join(unknown)}. Serve it "
             "with the version that its manifest names, or calibrate it again."
         )
-    outdated = frozenset[str]()
-    if document.head_sha256 is None or document.head_sha256 != _head_sha256(manifest):
-        outdated = frozenset(
-            found.method for found in document.methods if METHODS[found.method].need is Need.PREDICTION
+    outdated = frozenset(
+        found.method
+        for found in document.methods
+        for needs, sha256, part in (
+            ({Need.PREDICTION}, document.head_sha256, SSR),
+            ({Need.VARIANCE, Need.VARIANCE_AND_SUPPORT}, document.pfe_sha256, PFE),
         )
+        if METHODS[found.method].need in needs and (sha256 is None or sha256 != _sha256(manifest, part))
+    )
     return Calibrations(
         population=document.population,
         methods=tuple(_method(found) for found in document.methods if found.method not in outdated),
@@ -155,8 +162,8 @@ def parse_calibrations(content: bytes, manifest: Manifest) -> Calibrations:
     )
 
 
-def _head_sha256(manifest: Manifest) -> str | None:
-    return manifest.parts[SSR].sha256 if SSR in manifest.parts else None
+def _sha256(manifest: Manifest, part: str) -> str | None:
+    return manifest.parts[part].sha256 if part in manifest.parts else None
 
 
 def _method(found: _Method) -> MethodCalibration:

@@ -44,6 +44,7 @@ class _ScoresFile(BaseModel):
     guard: float | None = None
     norm_power: float = Parameters().norm_power
     typical_norm: float = Parameters().typical_norm
+    pfe_strength: float = Parameters().pfe_strength
     scores: dict[str, list[float]] = Field(min_length=1)
 
     @model_validator(mode="after")

@@ -23,6 +23,8 @@ CALIBRATION_REPORT = "calibration_report"
 SSR = "ssr"
 SSR_CARD = "ssr_card"
 TRAINING = "training"
+PFE = "pfe"
+PFE_CARD = "pfe_card"
 REQUIRED_PARTS = (EMBEDDINGS, GOLDEN_PAIRS, GOLDEN_SCORES, GOLDEN_CROP)
 
 Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
@@ -67,6 +69,7 @@ class Manifest(_Strict):
         guard: anchors at least this similar to a face are left out for it; None for generated anchors.
         norm_power: exponent of a face's norm in its density, 0 in Eq. 4.
         typical_norm: the norm that counts as 1.
+        pfe_strength: strength of the density term in pfe+ida-r.
         default_method: the method of a request that names none.
         parts: the bundle's files by what they are.
         provenance: where the anchors came from and how they were made.
@@ -86,6 +89,7 @@ class Manifest(_Strict):
     guard: float | None = Field(default=None, gt=-1, le=1)
     norm_power: float = Field(default=Parameters().norm_power, ge=0, le=100, allow_inf_nan=False)
     typical_norm: float = Field(default=Parameters().typical_norm, gt=0, allow_inf_nan=False)
+    pfe_strength: float = Field(default=Parameters().pfe_strength, ge=0, le=10, allow_inf_nan=False)
     default_method: str
     parts: dict[PartName, Part]
     provenance: dict[str, JsonValue]

@@ -22,6 +22,8 @@ from service.bundle.manifest import (
     GOLDEN_SCORES,
     MANIFEST_BYTES_LIMIT,
     MANIFEST_NAME,
+    PFE,
+    PFE_CARD,
     SSR,
     SSR_CARD,
     TRAINING,
@@ -29,6 +31,7 @@ from service.bundle.manifest import (
     bundle_id_of,
     parse_manifest,
 )
+from service.bundle.pfe_part import StoredPfe, parse_pfe_card
 from service.bundle.ssr_part import StoredHead, parse_card
 from service.errors import BundleInvalid, BundleMismatch, UnknownMethod
 from service.scoring.calibration import Calibrations
@@ -49,6 +52,7 @@ class Bundle:
         golden: its golden pairs.
         calibrations: what its scores mean; None where it was not calibrated.
         head: its SSR head; None where it has none.
+        pfe: its uncertainty head; None where it has none.
     """
 
     bundle_id: str
@@ -57,6 +61,7 @@ class Bundle:
     golden: GoldenPairs
     calibrations: Calibrations | None
     head: StoredHead | None
+    pfe: StoredPfe | None = None
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -77,7 +82,7 @@ def read_bundle(folder: Path, *, backbone_id: str) -> Bundle:
 
     Raises:
         BundleMismatch: if it was made for another backbone.
-        HeadMismatch: if its SSR head was trained for another bundle.
+        HeadMismatch: if its SSR head, or its PFE head, was trained for another bundle.
         BundleInvalid: if it cannot be read, or a part is not what the manifest says.
     """
     content = _manifest_content(folder)
@@ -101,6 +106,7 @@ def read_bundle(folder: Path, *, backbone_id: str) -> Bundle:
         golden=_read_golden(folder, manifest),
         calibrations=_read_calibrations(folder, manifest),
         head=_read_head(folder, manifest),
+        pfe=_read_pfe(folder, manifest),
     )
 
 
@@ -159,6 +165,17 @@ def _read_head(folder: Path, manifest: Manifest) -> StoredHead | None:
         card = parse_card(stream.read(), manifest)
     with _checked(folder, manifest, SSR):
         return StoredHead(folder / manifest.parts[SSR].file, card)
+
+
+def _read_pfe(folder: Path, manifest: Manifest) -> StoredPfe | None:
+    if PFE not in manifest.parts:
+        return None
+    if PFE_CARD not in manifest.parts:
+        raise BundleInvalid(f"The bundle {folder} has a PFE head and no card of it. Train the head again.")
+    with _checked(folder, manifest, PFE_CARD) as stream:
+        card = parse_pfe_card(stream.read(), manifest)
+    with _checked(folder, manifest, PFE):
+        return StoredPfe(folder / manifest.parts[PFE].file, card)
 
 
 @contextmanager

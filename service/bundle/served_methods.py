@@ -28,6 +28,8 @@ def not_served(sources: TermSources, parameters: Parameters) -> dict[str, str]:
             return None
         if method.need is Need.PREDICTION:
             return "the bundle has no SSR head (`ida-verify ssr train` makes one)"
+        if Need.VARIANCE not in sources.provides and method.need in (Need.VARIANCE, Need.VARIANCE_AND_SUPPORT):
+            return "the bundle has no PFE head (`ida-verify pfe train` makes one)"
         return "the anchors are not searched (IDA_ANCHOR_SEARCH=off)"
 
     found = {name: reason(method) for name, method in METHODS.items()}

@@ -180,6 +180,13 @@ def _prove(sources: TermSources, bundle: Bundle, parameters: Parameters) -> None
     """Run what gives terms once: a device may take the anchors and still refuse this k, a head be of other shape."""
     if Need.NEAREST in sources.provides:
         sources.terms(bundle.golden.probes, Need.NEAREST, parameters)
+    if Need.VARIANCE in sources.provides:
+        try:
+            sources.terms(bundle.golden.probes, Need.VARIANCE, parameters)
+        except InferenceFailed as error:
+            raise BundleInvalid(
+                f"The bundle's PFE head does not give variances: {error.message} Train it again."
+            ) from error
     if Need.PREDICTION in sources.provides:
         try:
             sources.terms(bundle.golden.probes, Need.PREDICTION, bundle.manifest.parameters)

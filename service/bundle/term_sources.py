@@ -1,4 +1,4 @@
-"""The terms of faces from whatever part of a bundle gives them: a search in its anchors, or its SSR head."""
+"""The terms of faces from whatever part of a bundle gives them: a search in its anchors, or one of its heads."""
 
 from collections.abc import Collection
 
@@ -7,9 +7,11 @@ from numpy.typing import NDArray
 
 from service.anchors.face_terms import TermFinder
 from service.anchors.faiss_search import FaissSearch
+from service.bundle.pfe_part import PfeCard, StoredPfe
 from service.bundle.reader import Bundle
 from service.bundle.ssr_part import HeadCard, StoredHead
 from service.errors import BundleInvalid, HeadMismatch, MethodNotServed, PackInvalid
+from service.inference.pfe_head import PfeHead
 from service.inference.ssr_head import SsrHead
 from service.scoring.methods import find_method
 from service.scoring.parameters import Parameters
@@ -20,24 +22,40 @@ from service.settings import Device
 FloatArray = NDArray[np.float32]
 
 _NO_HEAD = "the bundle has no SSR head. Train one with `ida-verify ssr train`, or use a bundle that has one."
+_NO_VARIANCE = "the bundle has no PFE head. Train one with `ida-verify pfe train`, or use a bundle that has one."
 _NO_SEARCH = "the anchors are not searched. Set IDA_ANCHOR_SEARCH=on."
+_OF_VARIANCE = frozenset({Need.VARIANCE, Need.VARIANCE_AND_SUPPORT})
 _OF_HEAD = frozenset({Need.NOTHING, Need.PREDICTION})
 
 
 class TermSources:
-    """Finds the terms of faces in the anchors, in the head, or in both. Never changes; safe for several threads."""
+    """Finds the terms of faces in the anchors, in the heads, or in all. Never changes; safe for several threads."""
 
-    def __init__(self, finder: TermFinder | None = None, head: tuple[SsrHead, HeadCard] | None = None) -> None:
+    def __init__(
+        self,
+        finder: TermFinder | None = None,
+        head: tuple[SsrHead, HeadCard] | None = None,
+        pfe: tuple[PfeHead, PfeCard] | None = None,
+    ) -> None:
         """Take what there is.
 
         Args:
             finder: finds terms among the anchors; None where they are not searched.
             head: predicts densities, and its card; None where there is none.
+            pfe: predicts variances, and its card; None where there is none.
         """
         self._finder = finder
         self._head = head
+        self._pfe = pfe
         nothing = frozenset({Need.NOTHING})
-        self.provides = nothing | (finder.provides if finder else nothing) | (_OF_HEAD if head else nothing)
+        of_variance = nothing if pfe is None else _OF_VARIANCE if finder else frozenset({Need.VARIANCE})
+        self.provides = (
+            nothing | (finder.provides if finder else nothing) | (_OF_HEAD if head else nothing) | of_variance
+        )
+
+    def with_pfe(self, head: PfeHead, card: PfeCard) -> "TermSources":
+        """Return the same sources with another uncertainty head, or one at all."""
+        return TermSources(self._finder, self._head, (head, card))
 
     def terms(self, embeddings: FloatArray, need: Need, parameters: Parameters) -> FaceTerms:
         """Return the terms that a need names, and those that come with them.
@@ -57,6 +75,11 @@ class TermSources:
             return FaceTerms()
         if need is Need.PREDICTION:
             return self._predicted(embeddings, parameters)
+        if need in _OF_VARIANCE:
+            variances = self._variances(embeddings)
+            if need is Need.VARIANCE:
+                return variances
+            return variances.joined(self._searching().terms(embeddings, Need.SUPPORT, parameters))
         return self._searching().terms(embeddings, need, parameters)
 
     def support(self, embeddings: FloatArray, k: int, guard: float | None) -> SupportSimilarities:
@@ -78,6 +101,8 @@ class TermSources:
         for method in map(find_method, methods):
             if method.need not in self.provides:
                 lacking = _NO_HEAD if method.need is Need.PREDICTION else _NO_SEARCH
+                if method.need in _OF_VARIANCE and self._pfe is None:
+                    lacking = _NO_VARIANCE
                 raise MethodNotServed(f"The method {method.name} cannot be computed: {lacking}")
 
     def misfit(self, parameters: Parameters) -> str | None:
@@ -92,6 +117,16 @@ class TermSources:
         if misfit is not None:
             raise HeadMismatch(f"No density can be predicted: {misfit}.")
         return FaceTerms(log_density=head.log_density(embeddings))
+
+    def _variances(self, embeddings: FloatArray) -> FaceTerms:
+        if self._pfe is None:
+            raise MethodNotServed(f"No variance can be predicted: {_NO_VARIANCE}")
+        head, card = self._pfe
+        return FaceTerms(
+            mean=embeddings,
+            log_variance=head.log_variance(embeddings),
+            sigma0_squared=np.full(len(embeddings), card.sigma0_squared, np.float32),
+        )
 
     def _searching(self) -> TermFinder:
         if self._finder is None:
@@ -115,7 +150,11 @@ def open_sources(bundle: Bundle, *, device: Device, threads: int, search: bool =
     finder = None
     if search:
         finder = TermFinder(bundle.anchors, FaissSearch(bundle.anchors, device=device, threads=threads))
-    return TermSources(finder, None if bundle.head is None else (_loaded(bundle.head), bundle.head.card))
+    return TermSources(
+        finder,
+        None if bundle.head is None else (_loaded(bundle.head), bundle.head.card),
+        None if bundle.pfe is None else (_loaded_pfe(bundle.pfe), bundle.pfe.card),
+    )
 
 
 def _loaded(stored: StoredHead) -> SsrHead:
@@ -124,3 +163,10 @@ def _loaded(stored: StoredHead) -> SsrHead:
         return SsrHead.load(stored.path)
     except PackInvalid as error:
         raise BundleInvalid(f"The bundle's SSR head cannot be loaded: {error.message}") from error
+
+
+def _loaded_pfe(stored: StoredPfe) -> PfeHead:
+    try:
+        return PfeHead.load(stored.path)
+    except PackInvalid as error:
+        raise BundleInvalid(f"The bundle's PFE head cannot be loaded: {error.message}") from error

@@ -152,7 +152,7 @@ class Calibrations:
         population: who the calibration people were, in the words of those who chose them.
         methods: the calibrations.
         pipeline_id: the pipeline that embedded them; None for any.
-        outdated: names of the methods that were calibrated with another SSR head than the bundle has.
+        outdated: names of the methods that were calibrated with another head than the bundle has.
     """
 
     population: str
@@ -182,7 +182,7 @@ class Calibrations:
             )
         of_method = [found for found in self.methods if found.method == method]
         if method in self.outdated:
-            return f"the bundle was calibrated for the method {method} with another SSR head: calibrate it again"
+            return f"the bundle was calibrated for the method {method} with another head: calibrate it again"
         if not of_method:
             return f"the bundle was not calibrated for the method {method}"
         of_form = [found for found in of_method if forms == (found.input_form, found.input_form)]

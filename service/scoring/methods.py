@@ -1,7 +1,7 @@
 """Every scoring method, by name; this table is the one place where a method is added."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from service.errors import UnknownMethod
 from service.scoring.dao import log_dao, to_score
+from service.scoring.mls import mutual_likelihood, pfe_similarity
 from service.scoring.parameters import Parameters
 from service.scoring.similarity import cosine
 from service.scoring.terms import FaceTerms, Need
@@ -99,7 +100,7 @@ def methods_of(provided: Collection[Need]) -> tuple[str, ...]:
 def _sides(terms: FaceTerms, pairs: int) -> tuple[FaceTerms, FaceTerms]:
     def half(start: int) -> Callable[[Floats], Floats]:
         def take(term: Floats) -> Floats:
-            if term.shape != (2 * pairs,):
+            if len(term) != 2 * pairs:
                 raise ValueError(f"{pairs} pairs need the terms of {2 * pairs} faces, not of {term.shape}.")
             return term[start : start + pairs]
 
@@ -126,6 +127,19 @@ def _ida(similarity: Floats, probe: FaceTerms, reference: FaceTerms, parameters:
         tau=parameters.tau,
         strength=parameters.strength,
     )
+
+
+def _pfe(similarity: Floats, probe: FaceTerms, reference: FaceTerms, parameters: Parameters) -> Floats:  # noqa: ARG001 - every method has this signature
+    means = _known(probe.mean, "mean"), _known(reference.mean, "mean")
+    variances = _known(probe.log_variance, "variances"), _known(reference.log_variance, "variances")
+    sigma0_squared = _known(probe.sigma0_squared, "sigma0^2")
+    return pfe_similarity(mutual_likelihood(*means, *variances), means[0].shape[-1], sigma0_squared)
+
+
+def _pfe_ida(similarity: Floats, probe: FaceTerms, reference: FaceTerms, parameters: Parameters) -> Floats:
+    # The paper's Table 5: DAO with the mutual likelihood in the place of the inner product, the density as before.
+    likelihood = _pfe(similarity, probe, reference, parameters)
+    return _ida(likelihood, probe, reference, replace(parameters, strength=parameters.pfe_strength))
 
 
 def _weighted(face: FaceTerms, parameters: Parameters) -> Floats:
@@ -164,6 +178,8 @@ def _z(similarity: Floats, mean: Floats | None, spread: Floats | None) -> Floats
 
 _DAO_PARAMETERS = ("k", "tau", "strength", "guard", "norm_power", "typical_norm")
 
+_PFE_PARAMETERS = ("k", "tau", "pfe_strength", "guard", "norm_power", "typical_norm")
+
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
         method.name: method
@@ -172,6 +188,8 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             Method("ida-r", Need.SUPPORT, "log", _ida, _DAO_PARAMETERS),
             # Eq. 4 as well, its densities predicted from the embeddings alone.
             Method("ida-l", Need.PREDICTION, "log", _ida, _DAO_PARAMETERS),
+            Method("pfe", Need.VARIANCE, "linear", _pfe),
+            Method("pfe+ida-r", Need.VARIANCE_AND_SUPPORT, "log", _pfe_ida, _PFE_PARAMETERS),
             Method("csls", Need.SUPPORT, "linear", _csls, ("k", "guard")),
             Method("s-norm", Need.COHORT, "linear", _s_norm, ("guard",)),
             Method("as-norm", Need.NEAREST, "linear", _as_norm, ("cohort", "guard")),

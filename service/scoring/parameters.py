@@ -16,6 +16,7 @@ class Parameters:
         norm_power: p in F / ||f||^p: by how much the density of a face falls with the length of what the backbone gave
             for it; 0 is the paper's, whose embeddings have none.
         typical_norm: the length that counts as 1, and stands for that of a face whose length is not known.
+        pfe_strength: the strength of pfe+ida-r, whose similarity is the mutual likelihood.
         guard: anchors at least this similar to a face are taken for its own person and left out; None leaves out none.
     """
 
@@ -26,3 +27,4 @@ class Parameters:
     guard: float | None = None
     norm_power: float = 0.0
     typical_norm: float = 1.0
+    pfe_strength: float = 1.0

@@ -29,6 +29,8 @@ class Need(Enum):
     COHORT = "cohort"
     NEAREST = "nearest"
     PREDICTION = "prediction"
+    VARIANCE = "variance"
+    VARIANCE_AND_SUPPORT = "variance and support"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +45,9 @@ class FaceTerms:
         nearest_mean: (n,), mean similarity to the nearest anchors, as many as the parameter ``cohort``.
         nearest_spread: (n,), standard deviation of those, above 0.
         log_norm: (n,), log of the length of what the backbone gave, over the typical length; log LEAST_NORM or more.
+        mean: (n, d), the embeddings themselves, where their variances are known.
+        log_variance: (n, d), log sigma^2 of the embeddings' values.
+        sigma0_squared: (n,), the variance at which scores of likelihood have the scale of the cosine.
     """
 
     log_density: Floats | None = None
@@ -52,11 +57,19 @@ class FaceTerms:
     nearest_mean: Floats | None = None
     nearest_spread: Floats | None = None
     log_norm: Floats | None = None
+    mean: Floats | None = None
+    log_variance: Floats | None = None
+    sigma0_squared: Floats | None = None
 
     def map(self, change: Callable[[Floats], Floats]) -> "FaceTerms":
         """Return these terms with each array changed: rows taken, an axis added, another float type."""
         present = {field.name: getattr(self, field.name) for field in fields(self)}
         return FaceTerms(**{name: change(term) for name, term in present.items() if term is not None})
+
+    def joined(self, others: "FaceTerms") -> "FaceTerms":
+        """Return these terms, and those of others that are not among them."""
+        own = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(others, **{name: term for name, term in own.items() if term is not None})
 
     def with_norms(self, norms: Floats, parameters: Parameters) -> "FaceTerms":
         """Return these terms and those of the faces' norms.

@@ -186,7 +186,7 @@ class Verifier:
 def _terms(snapshot: Snapshot, method: Method, embeddings: FloatArray, norms: FloatArray, clock: Clock) -> FaceTerms:
     if method.need is Need.NOTHING:
         return FaceTerms()
-    with clock("predict" if method.need is Need.PREDICTION else "search"):
+    with clock("predict" if method.need in (Need.PREDICTION, Need.VARIANCE) else "search"):
         return snapshot.terms(embeddings, method.need).with_norms(norms, snapshot.parameters)
 
 

@@ -23,6 +23,9 @@ def faces():
         cohort_spread=generator.random(40) + 0.5,
         nearest_mean=generator.random(40),
         nearest_spread=generator.random(40) + 0.5,
+        mean=rows,
+        log_variance=generator.uniform(-4, -2, rows.shape),
+        sigma0_squared=np.full(40, 0.01),
     )
     return rows, terms, generator.integers(0, 9, 40)
 

@@ -22,7 +22,16 @@ def test_parameters_by_default_are_the_papers():
 
 
 def test_find_method_of_every_listed_name_gives_it():
-    assert [find_method(name).name for name in METHODS] == ["cosine", "ida-r", "ida-l", "csls", "s-norm", "as-norm"]
+    assert [find_method(name).name for name in METHODS] == [
+        "cosine",
+        "ida-r",
+        "ida-l",
+        "pfe",
+        "pfe+ida-r",
+        "csls",
+        "s-norm",
+        "as-norm",
+    ]
 
 
 def test_find_method_of_an_unknown_name_lists_the_known_ones():
@@ -149,6 +158,9 @@ def random_terms(rng_rows, faces):
         cohort_spread=np.abs(support[:, 1]) + 0.1,
         nearest_mean=support[:, 2],
         nearest_spread=np.abs(support[:, 3]) + 0.1,
+        mean=rng_rows(faces, 32),
+        log_variance=-3.0 + rng_rows(faces, 32),
+        sigma0_squared=np.full(faces, 0.01),
     )
 
 
@@ -174,7 +186,7 @@ def test_score_swapped_sides_is_equal_to_the_bit(rng_rows, name):
     method, parameters = find_method(name), Parameters(k=4)
 
     forward = method.score(probes, references, terms, parameters)
-    backward = method.score(references, probes, terms.map(lambda term: np.roll(term, 6)), parameters)
+    backward = method.score(references, probes, terms.map(lambda term: np.roll(term, 6, axis=0)), parameters)
 
     assert np.array_equal(forward.score, backward.score)
 

@@ -1,0 +1,107 @@
+"""From a bundle and labelled faces to a new bundle with an uncertainty head."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
+
+from models.labels.labelled import LabelledFaces
+from models.pfe.graph import pfe_graph
+from models.pfe.mated import mated_faces
+from models.program import created_by
+from models.progress import Stage, unstaged
+from service.bundle.derive import Change, derive_bundle
+from service.bundle.pfe_part import PfeCard, pfe_contents
+from service.bundle.reader import Bundle
+from service.bundle.term_sources import open_sources
+from service.errors import ExtraMissing
+from service.inference.pfe_head import PfeHead
+from service.settings import Device
+
+if TYPE_CHECKING:
+    from models.pfe.training import PfeOptions, TrainedPfe
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PfeResult:
+    """A head in its new bundle.
+
+    Attributes:
+        bundle_id: of the bundle.
+        card: the head's.
+        trained: how its training went.
+    """
+
+    bundle_id: str
+    card: PfeCard
+    trained: "TrainedPfe"
+
+
+def require_torch() -> None:
+    """Refuse to train where PyTorch is not installed.
+
+    Raises:
+        ExtraMissing: if it is not.
+    """
+    # Imported only where it is asked for: PyTorch is an extra, and takes seconds.
+    try:
+        import models.pfe.training  # noqa: F401, PLC0415
+    except ImportError as error:
+        raise ExtraMissing("Training needs PyTorch: install the extra [train].") from error
+
+
+def train_uncertainty(
+    out: Path,
+    folder: Path,
+    bundle: Bundle,
+    sets: Sequence[LabelledFaces],
+    options: "PfeOptions",
+    *,
+    device: Device,
+    threads: int,
+    stage: Stage = unstaged,
+) -> PfeResult:
+    """Train a head for a bundle's backbone, and write the bundle with it.
+
+    Args:
+        out: where to write; must not exist.
+        folder: the bundle that is trained for.
+        bundle: the same, read.
+        sets: labelled faces, whose mated pairs teach the head.
+        options: how.
+        device: where anchors are searched for the golden pairs.
+        threads: CPU threads.
+        stage: told what runs and how far it is.
+
+    Raises:
+        ExtraMissing: if PyTorch is not installed.
+        TrainingImpossible: if too few people have two faces, or the loss is not finite.
+        BundleExists, BundleNotWritten, InferenceFailed, SearchFailed: as ``derive_bundle`` says.
+    """
+    require_torch()
+    from models.pfe.training import train_pfe  # noqa: PLC0415
+
+    faces = mated_faces(sets)
+    trained = train_pfe(faces, options, threads=threads, tick=stage("training"))
+    graph = pfe_graph(trained.weights)
+    report: dict[str, JsonValue] = {
+        "created_by": created_by(),
+        "data": [{"name": labelled.name, "faces": int(labelled.detected.sum())} for labelled in sets],
+        "people": len(faces),
+        "options": asdict(options),
+        "best_iteration": trained.best,
+        "likelihood_aside": [asdict(check) for check in trained.checks],
+    }
+    card = PfeCard.of(graph, bundle.manifest, sigma0_squared=trained.sigma0_squared, report=report)
+    with TemporaryDirectory() as scratch:
+        path = Path(scratch) / "head.onnx"
+        path.write_bytes(graph)
+        sources = open_sources(bundle, device=device, threads=threads).with_pfe(PfeHead.load(path), card)
+        change = Change(
+            bundle.manifest.parameters, bundle.manifest.default_method, pfe_contents(graph, card), created_by()
+        )
+        bundle_id = derive_bundle(out, folder, bundle, sources, change)
+    return PfeResult(bundle_id, card, trained)

@@ -1,0 +1,104 @@
+"""``ida-verify pfe train`` on a small bundle: a head that learned which faces are unsure, and what it refuses."""
+
+import json
+import math
+
+import numpy as np
+import onnxruntime
+import pytest
+from typer.testing import CliRunner
+
+from models.cli import app
+from service.bundle.create import BundleFacts, create_bundle
+from service.bundle.reader import read_bundle
+from service.scoring.mls import mutual_likelihood
+from service.scoring.parameters import Parameters
+
+BACKBONE_ID, DIMENSION, PEOPLE = "00112233445566aa", 16, 60
+
+
+def unit(rows):
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    facts = BundleFacts(
+        backbone_id=BACKBONE_ID,
+        pipeline_id="ffeeddccbbaa0099",
+        parameters=Parameters(k=5),
+        default_method="ida-r",
+        provenance={},
+        created_by="a test",
+    )
+    rows = unit(np.random.default_rng(0).standard_normal((80, DIMENSION)))
+    create_bundle(tmp_path / "bundle", rows, facts, lambda crops: rows[: len(crops)])
+    return tmp_path / "bundle"
+
+
+@pytest.fixture
+def people(tmp_path):
+    """Faces of which those with a large first value are far from their person's others."""
+    generator = np.random.default_rng(1)
+    centres = np.repeat(generator.standard_normal((PEOPLE, DIMENSION)), 6, axis=0)
+    unsure = np.tile([0, 1], 3 * PEOPLE)[:, None]
+    rows = centres + np.where(unsure, 1.2, 0.1) * generator.standard_normal(centres.shape)
+    rows[:, :1] = np.where(unsure, 3.0, 0.0)
+    np.savez(tmp_path / "people.npz", embeddings=unit(rows), identities=np.repeat(np.arange(PEOPLE), 6))
+    return tmp_path / "people.npz", unit(rows), unsure[:, 0].astype(bool)
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["pfe", "train", *map(str, arguments)])
+
+
+@pytest.mark.train
+def test_trained_head_tells_unsure_faces_from_sure_ones(tmp_path, bundle, people):
+    pytest.importorskip("torch", reason="PyTorch is not installed (the extra train)")
+    file, rows, unsure = people
+
+    result = run("--bundle", bundle, "--out", tmp_path / "out", "--data", file, "--iterations", 400, "--json")
+
+    assert result.exit_code == 0, result.output
+    found = read_bundle(tmp_path / "out", backbone_id=BACKBONE_ID)
+    assert found.pfe is not None
+    session = onnxruntime.InferenceSession(str(found.pfe.path), providers=["CPUExecutionProvider"])
+    said = session.run(None, {"embedding": rows})[0]
+    assert said[unsure].mean() > said[~unsure].mean() + 0.5
+    report = json.loads(result.stdout)["report"]
+    assert max(check["aside"] for check in report["likelihood_aside"]) > 0
+    # Mated pairs are likelier with the head than under the one variance.
+    pairs = np.arange(0, len(rows), 6)
+    constant = np.full((1, DIMENSION), math.log(found.pfe.card.sigma0_squared))
+    likelier = mutual_likelihood(rows[pairs], rows[pairs + 2], said[pairs], said[pairs + 2])
+    assert likelier.mean() > mutual_likelihood(rows[pairs], rows[pairs + 2], constant, constant).mean()
+
+
+@pytest.mark.train
+def test_training_likelihood_equals_the_services_own(people):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed (the extra train)")
+    from models.pfe import training
+
+    _, rows, _ = people
+    log_variances = np.random.default_rng(4).uniform(-6, -2, rows.shape).astype(np.float32)
+    arrays = (rows[:50], rows[50:100], log_variances[:50], log_variances[50:100])
+
+    by_torch = training.mutual_likelihood(*map(torch.from_numpy, arrays)).numpy()
+
+    assert by_torch == pytest.approx(mutual_likelihood(*arrays), rel=1e-5)
+
+
+@pytest.mark.train
+def test_same_seed_gives_the_same_head(tmp_path, bundle, people):
+    pytest.importorskip("torch", reason="PyTorch is not installed (the extra train)")
+    for name in ("one", "other"):
+        assert run("--bundle", bundle, "--out", tmp_path / name, "--data", people[0], "--iterations", 40).exit_code == 0
+
+    assert (tmp_path / "one" / "manifest.json").read_bytes() == (tmp_path / "other" / "manifest.json").read_bytes()
+
+
+def test_training_into_a_folder_that_is_there_is_refused(tmp_path, bundle, people):
+    result = run("--bundle", bundle, "--out", bundle, "--data", people[0])
+
+    assert result.exit_code == 1
+    assert "is there already" in result.output
