@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from models.cli import app
+from models.pfe.graph import PfeWeights, pfe_graph
 from service.bundle.create import BundleFacts, create_bundle
 from service.bundle.reader import read_bundle
 from service.scoring.mls import mutual_likelihood
@@ -86,6 +87,24 @@ def test_training_likelihood_equals_the_services_own(people):
     by_torch = training.mutual_likelihood(*map(torch.from_numpy, arrays)).numpy()
 
     assert by_torch == pytest.approx(mutual_likelihood(*arrays), rel=1e-5)
+
+
+@pytest.mark.train
+def test_exported_head_equals_pytorch(people):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed (the extra train)")
+    _, rows, _ = people
+    generator = np.random.default_rng(6)
+    shapes = (32, DIMENSION), (32,), (DIMENSION, 32), (DIMENSION,)
+    weights = PfeWeights(*(generator.standard_normal(shape).astype(np.float32) for shape in shapes))
+
+    session = onnxruntime.InferenceSession(pfe_graph(weights), providers=["CPUExecutionProvider"])
+    exported = session.run(None, {"embedding": rows})[0]
+    first, first_bias, second, second_bias = (
+        torch.from_numpy(array) for array in (weights.first, weights.first_bias, weights.second, weights.second_bias)
+    )
+    by_torch = torch.relu(torch.from_numpy(rows) @ first.T + first_bias) @ second.T + second_bias
+
+    assert exported == pytest.approx(by_torch.numpy(), rel=1e-5, abs=1e-5)
 
 
 @pytest.mark.train
