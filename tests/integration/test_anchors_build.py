@@ -124,6 +124,7 @@ def test_build_records_where_the_anchors_came_from_without_a_path_of_this_machin
         "cohort": 300,
         "norm_power": 0.0,
         "typical_norm": 1.0,
+        "pfe_strength": 1.0,
         "guard": None,
         "dtype": "float16",
         "seed": 4,
