@@ -56,6 +56,20 @@ def test_likelihood_of_a_block_too_large_for_one_array_equals_that_of_its_pairs(
     assert block[rows, columns] == pytest.approx(alone, rel=1e-10)
 
 
+def test_likelihoods_of_a_long_list_of_pairs_equal_those_of_its_parts_and_stay_float32():
+    generator = np.random.default_rng(7)
+    means, other_means = generator.standard_normal((2, 70_000, 3)).astype(np.float32)
+    log_variances = generator.uniform(-3, 0, (70_000, 3)).astype(np.float32)
+    of_all = generator.uniform(-3, 0, 3).astype(np.float32)
+
+    listed = mutual_likelihood(means, other_means, log_variances, of_all)
+
+    assert (listed.shape, listed.dtype) == ((70_000,), np.float32)
+    for row in (0, 32_767, 32_768, 69_999):
+        alone = mutual_likelihood(means[row], other_means[row], log_variances[row], of_all)
+        assert listed[row] == pytest.approx(float(alone), rel=1e-5, abs=1e-5)
+
+
 def test_similarity_of_a_constant_variance_is_the_cosine(faces):
     means, _ = faces
     constant = np.full(means.shape, math.log(0.003))
