@@ -31,7 +31,7 @@ class Schedule:
     milestones: tuple[int, ...] = ()
     momentum: float = 0.9
     weight_decay: float = 0.0
-    iterations: int = 6000
+    iterations: int = 1500
     batch: int = 512
 
 
@@ -100,7 +100,7 @@ class TrainOptions:
     """
 
     target: Target = "log-f"
-    hidden: int = 2048
+    hidden: int = 1024
     schedule: Schedule = field(default_factory=Schedule)
     shares: Shares = field(default_factory=Shares)
     set_aside: float = 0.05
