@@ -10,8 +10,9 @@ from onnx import TensorProto, helper, numpy_helper
 from service.anchors.face_terms import TermFinder
 from service.anchors.faiss_search import FaissSearch
 from service.bundle.derive import Change, derive_bundle
+from service.bundle.head_part import head_contents
 from service.bundle.reader import read_bundle, read_manifest
-from service.bundle.ssr_part import HeadCard, head_contents
+from service.bundle.ssr_part import HeadCard
 from service.bundle.term_sources import TermSources
 from service.inference.ssr_head import SsrHead
 

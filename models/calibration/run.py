@@ -117,6 +117,10 @@ def calibrate(
     input_form = _input_form(sets)
     left_out = [resolve(exclusions, labelled) for labelled in sets]
     rows = [part_people(labelled, options.shares, options.seed) for labelled in sets]
+
+    def faces_of(number: int, exclusions_of_sets: Sequence[SetExclusions]) -> list[PartFaces]:
+        return [part_faces(s, e, r[number]) for s, e, r in zip(sets, exclusions_of_sets, rows, strict=True)]
+
     selection = None
     parameters, method = base, default_method
     if options.grid is not None:
@@ -132,24 +136,17 @@ def calibrate(
         parameters = selection.parameters
         # What ida-r was chosen for holds for the method that predicts its densities.
         method = default_method if (selection.method, default_method) == ("ida-r", "ida-l") else selection.method
-        if "pfe+ida-r" in names:
-            tune = [part_faces(s, e, r[0]) for s, e, r in zip(sets, left_out, rows, strict=True)]
-            told = stage("choosing the strength of pfe+ida-r")
-            parameters = replace(parameters, pfe_strength=pfe_strength(tune, sources, parameters, options.grid, told))
-    nothing = [resolve(Exclusions.none(), labelled) for labelled in sets]
-    parts = {
-        name: [part_faces(s, e, r[number]) for s, e, r in zip(sets, left_out, rows, strict=True)]
-        for number, name in ((1, "calibrate"), (2, "report"))
-    }
+    tune = faces_of(0, left_out)
+    if options.grid is not None and "pfe+ida-r" in names:
+        told = stage("choosing the strength of pfe+ida-r")
+        parameters = replace(parameters, pfe_strength=pfe_strength(tune, sources, parameters, options.grid, told))
+    parts = {"calibrate": faces_of(1, left_out), "report": faces_of(2, left_out)}
     measured = [_measure(METHODS[name], parameters, input_form, sources, parts, options, stage) for name in names]
     without = []
     if exclusions.entries:
-        whole = {
-            name: [part_faces(s, e, r[number]) for s, e, r in zip(sets, nothing, rows, strict=True)]
-            for number, name in ((1, "calibrate"), (2, "report"))
-        }
+        nothing = [resolve(Exclusions.none(), labelled) for labelled in sets]
+        whole = {"calibrate": faces_of(1, nothing), "report": faces_of(2, nothing)}
         without = [_measure(METHODS[name], parameters, input_form, sources, whole, options, stage) for name in names]
-    tune = [part_faces(s, e, r[0]) for s, e, r in zip(sets, left_out, rows, strict=True)]
     return Calibrated(method, parameters, input_form, selection, {"tune": tune, **parts}, measured, without)
 
 

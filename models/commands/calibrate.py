@@ -1,8 +1,6 @@
 """``ida-verify calibrate``: choose the parameters of a bundle's scores and measure what the scores mean."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,17 +14,16 @@ from models.calibration.run import Calibrated, Options, calibrate
 from models.calibration.selection import Grid
 from models.calibration.write import calibrated_bundle
 from models.commands import reporting_errors
-from models.labels.embedding_cache import EmbeddingCache, open_cache
+from models.commands.labelled_input import read_sets
 from models.labels.exclusions import Exclusions, read_exclusions
-from models.labels.labelled import LabelledFaces, read_labelled
-from models.progress import Stage, stage_bars
+from models.progress import stage_bars
 from service.bundle.reader import Bundle, read_bundle, read_manifest
 from service.bundle.term_sources import open_sources
 from service.bundle.writer import refuse_existing
 from service.cpus import usable_cpus
 from service.errors import HeadMismatch
-from service.pipeline import FacePipeline, load_pipeline
-from service.settings import Settings, load_settings
+from service.pipeline import load_pipeline
+from service.settings import load_settings
 
 _DEFAULTS, _GRID = Options(), Grid()
 
@@ -114,8 +111,15 @@ def calibrate_bundle(
         )
         sources.require(method or ())
         with stage_bars() as stage:
-            with _cache(settings, pipeline, input_form, no_cache) as cache:
-                sets = [_read(text, pipeline, settings, cache, input_form, images, stage) for text in data]
+            sets = read_sets(
+                data,
+                pipeline,
+                settings,
+                images=images,
+                no_cache=no_cache,
+                stage=stage,
+                input_form=input_form,
+            )
             found = calibrate(sets, sources, manifest.parameters, manifest.default_method, left_out, options, stage)
         report, bundle_id = calibrated_bundle(
             out,
@@ -145,40 +149,6 @@ def _grid(source: Bundle, grid: Grid, ks: list[int] | None, taus: list[float] | 
             "others. Leave them out, or leave the head out with --without-head and train another afterwards."
         )
     return replace(grid, ks=(card.k,), taus=(card.tau,))
-
-
-@contextmanager
-def _cache(
-    settings: Settings, pipeline: FacePipeline | None, input_form: str, none: bool
-) -> Iterator[EmbeddingCache | None]:
-    with nullcontext() if none or pipeline is None else open_cache(settings, pipeline, input_form) as cache:
-        yield cache
-
-
-def _read(
-    text: str,
-    pipeline: FacePipeline | None,
-    settings: Settings,
-    cache: EmbeddingCache | None,
-    input_form: Literal["photo", "crop"],
-    images: Path | None,
-    stage: Stage,
-) -> LabelledFaces:
-    name, mark, path = text.rpartition("=")
-    tick = stage(f"embedding {name or Path(path).stem}")
-    labelled = read_labelled(
-        Path(path),
-        pipeline=pipeline,
-        cache=cache,
-        name=name if mark else None,
-        input_form=input_form,
-        images_root=images,
-        workers=settings.workers or usable_cpus(),
-        max_image_bytes=settings.max_image_bytes,
-        tick=tick,
-    )
-    tick(1.0)
-    return labelled
 
 
 def _print(found: Calibrated, out: Path, bundle_id: str) -> None:

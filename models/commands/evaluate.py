@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from models.commands import reporting_errors
+from models.commands import check_writable, reporting_errors
 from models.evaluation.ablations import parse
 from models.evaluation.html import to_html
 from models.evaluation.measure import Options
@@ -83,7 +83,7 @@ def evaluate_command(
     """
     with reporting_errors():
         for path in (json_file, html_file):
-            _check_writable(path)
+            check_writable(path)
         settings = load_settings()
         methods = tuple(find_method(name).name for name in method) if method else None
         alone = set(methods or ()) == {COSINE} and not ablation
@@ -113,12 +113,6 @@ def evaluate_command(
         for path, content in ((json_file, to_json), (html_file, to_html)):
             if path is not None:
                 _write(path, content(report))
-
-
-def _check_writable(path: Path | None) -> None:
-    """Refuse at once what would fail only after everything was measured."""
-    if path is not None and (path.is_dir() or not path.resolve().parent.is_dir()):
-        raise ReportNotWritten(f"{path} cannot be written: it is a folder, or lies in one that is not there.")
 
 
 def _write(path: Path, content: bytes) -> None:

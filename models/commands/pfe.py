@@ -7,14 +7,18 @@ from typing import Annotated
 import typer
 
 from models.commands import reporting_errors
-from models.commands.ssr_input import Given, read_sets
-from models.pfe.run import require_torch, train_uncertainty
+from models.commands.labelled_input import read_sets
+from models.needing_torch import training_module
+from models.pfe.options import PfeOptions
+from models.pfe.run import TRAINING_MODULE, train_uncertainty
 from models.progress import stage_bars
 from service.bundle.reader import read_bundle, read_manifest
 from service.bundle.writer import refuse_existing
 from service.cpus import usable_cpus
 from service.pipeline import load_pipeline
 from service.settings import load_settings
+
+_DEFAULTS = PfeOptions()
 
 app = typer.Typer(name="pfe", help="Train the head that tells how sure an embedding is (PFE).", no_args_is_help=True)
 
@@ -34,23 +38,22 @@ def train(
     ],
     images: Annotated[Path | None, typer.Option(file_okay=False, help="Where the paths in label files start.")] = None,
     pack: Annotated[str | None, typer.Option(help="Model pack that embeds [IDA_PACK].")] = None,
-    hidden: Annotated[int, typer.Option(min=1, max=4096, help="Values between the two layers.")] = 64,
-    iterations: Annotated[int, typer.Option(min=1, help="Batches.")] = 2000,
-    batch: Annotated[int, typer.Option(min=2, help="Mated pairs in a batch.")] = 256,
-    learning_rate: Annotated[float, typer.Option(min=1e-9, help="Of Adam, at the start.")] = 1e-3,
-    weight_decay: Annotated[float, typer.Option(min=0)] = 1e-2,
-    set_aside: Annotated[float, typer.Option(min=0.01, max=0.5, help="Share of the people for early stopping.")] = 0.1,
-    seed: Annotated[int, typer.Option(min=0, help="Of everything drawn.")] = 0,
+    hidden: Annotated[int, typer.Option(min=1, max=4096, help="Values between the two layers.")] = _DEFAULTS.hidden,
+    iterations: Annotated[int, typer.Option(min=1, help="Batches.")] = _DEFAULTS.iterations,
+    batch: Annotated[int, typer.Option(min=2, help="Mated pairs in a batch.")] = _DEFAULTS.batch,
+    learning_rate: Annotated[float, typer.Option(min=1e-9, help="Of Adam, at the start.")] = _DEFAULTS.learning_rate,
+    weight_decay: Annotated[float, typer.Option(min=0)] = _DEFAULTS.weight_decay,
+    set_aside: Annotated[
+        float, typer.Option(min=0.01, max=0.5, help="Share of the people for early stopping.")
+    ] = _DEFAULTS.set_aside,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything drawn.")] = _DEFAULTS.seed,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Embed every picture again.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the head's card as JSON.")] = False,
 ) -> None:
     """Train the head on mated pairs, the backbone as it is; write a bundle with it. Calibrate that one afterwards."""
-    given = Given((), (), tuple(data), images, 0, False, seed)
     with reporting_errors():
         refuse_existing(out)
-        require_torch()
-        from models.pfe.training import PfeOptions  # noqa: PLC0415 - PyTorch is an extra
-
+        training_module(TRAINING_MODULE)
         options = PfeOptions(
             hidden=hidden,
             iterations=iterations,
@@ -61,10 +64,10 @@ def train(
             seed=seed,
         )
         settings = load_settings(pack=pack)
-        pipeline = load_pipeline(settings) if given.needs_pipeline else None
+        pipeline = None if all(text.endswith(".npz") for text in data) else load_pipeline(settings)
         source = read_bundle(bundle, backbone_id=(pipeline or read_manifest(bundle)).backbone_id)
         with stage_bars() as stage:
-            sets = read_sets(given, pipeline, settings, no_cache, stage)
+            sets = read_sets(data, pipeline, settings, images=images, no_cache=no_cache, stage=stage)
             result = train_uncertainty(
                 out,
                 bundle,

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from models.commands import reporting_errors
-from models.commands.ssr_input import Given, gather, read_sets
+from models.commands import check_writable, reporting_errors
+from models.commands.labelled_input import read_sets
+from models.commands.ssr_input import Given, gather
 from models.degrade.recipe import DEFAULT_RECIPE, find_recipe
 from models.labels.exclusions import Exclusions, read_exclusions
 from models.progress import stage_bars
@@ -25,7 +26,6 @@ from service.anchors.faiss_search import FaissSearch
 from service.bundle.reader import read_bundle, read_manifest
 from service.bundle.writer import refuse_existing
 from service.cpus import usable_cpus
-from service.errors import ReportNotWritten
 from service.pipeline import load_pipeline
 from service.settings import load_settings
 
@@ -161,7 +161,7 @@ def train(
     given = Given(tuple(generated or ()), tuple(data or ()), tuple(validate or ()), images, copies, carry, seed)
     with reporting_errors():
         refuse_existing(out)
-        _check_writable(curves)
+        check_writable(curves)
         train_function()
         shares, degradations = Shares(spread, mixture, shift, noise, face), find_recipe(recipe)
         given.check(degradations, shares)
@@ -186,7 +186,7 @@ def train(
         )
         with stage_bars() as stage:
             faces, carried = gather(given, bundle, source.manifest, pipeline, settings, degradations, no_cache, stage)
-            labelled = read_sets(given, pipeline, settings, no_cache, stage)
+            labelled = read_sets(given.labelled, pipeline, settings, images=images, no_cache=no_cache, stage=stage)
             head = train_head(
                 out,
                 bundle,
@@ -216,12 +216,6 @@ def _device(asked: Literal["auto", "cpu", "cuda"]) -> Literal["cpu", "cuda"]:
     import torch  # noqa: PLC0415
 
     return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def _check_writable(path: Path | None) -> None:
-    """Refuse at once what would fail only after the training."""
-    if path is not None and (path.is_dir() or not path.resolve().parent.is_dir()):
-        raise ReportNotWritten(f"{path} cannot be written: it is a folder, or lies in one that is not there.")
 
 
 def _print(head: TrainedHead, out: Path, carried: NDArray[np.void] | None) -> None:

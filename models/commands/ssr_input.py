@@ -1,16 +1,13 @@
-"""What ``ida-verify ssr train`` is given: faces to train on, and labelled ones to measure on."""
+"""What ``ida-verify ssr train`` is given to train on."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.commands.labelled_input import caching
 from models.degrade.recipe import Recipe
-from models.labels.embedding_cache import EmbeddingCache, open_cache
-from models.labels.labelled import LabelledFaces, read_labelled
 from models.progress import Stage
 from models.ssr.carried import packed, read_carried, unpacked
 from models.ssr.faces import Embedding, GatheredFaces, embed_folder, read_embeddings
@@ -86,7 +83,7 @@ def gather(
             f"The bundle's anchors were embedded by the pipeline {manifest.pipeline_id}, and the pack's is "
             f"{pipeline.pipeline_id}: train with the pack that the anchors were made with."
         )
-    with _cache(settings, pipeline, no_cache) as cache:
+    with caching(settings, pipeline, "photo", none=no_cache) as cache:
         by = None
         if pipeline is not None:
             by = Embedding(pipeline, cache, settings.workers or usable_cpus(), settings.max_image_bytes)
@@ -97,35 +94,6 @@ def gather(
             else:
                 faces.append(embed_folder(path, by, manifest, tick=stage(f"embedding {path.name}")))
     return faces, carried
-
-
-def read_sets(
-    given: Given, pipeline: FacePipeline | None, settings: Settings, no_cache: bool, stage: Stage
-) -> list[LabelledFaces]:
-    """Return the labelled sets to measure on.
-
-    Raises:
-        LabelsInvalid, CacheUnusable, InferenceFailed: as ``read_labelled`` says.
-    """
-    found = []
-    with _cache(settings, pipeline, no_cache) as cache:
-        for text in given.labelled:
-            name, mark, path = text.rpartition("=")
-            tick = stage(f"embedding {name or Path(path).stem}")
-            found.append(
-                read_labelled(
-                    Path(path),
-                    pipeline=pipeline,
-                    cache=cache,
-                    name=name if mark else None,
-                    images_root=given.images,
-                    workers=settings.workers or usable_cpus(),
-                    max_image_bytes=settings.max_image_bytes,
-                    tick=tick,
-                )
-            )
-            tick(1.0)
-    return found
 
 
 def _generated(
@@ -158,9 +126,3 @@ def _generated(
     return [
         GatheredFaces(unpacked(records), {"carried": len(records), "from": [found.facts for found in made]})
     ], records
-
-
-@contextmanager
-def _cache(settings: Settings, pipeline: FacePipeline | None, none: bool) -> Iterator[EmbeddingCache | None]:
-    with nullcontext() if none or pipeline is None else open_cache(settings, pipeline, "photo") as cache:
-        yield cache

@@ -1,6 +1,6 @@
 """From a bundle and labelled faces to a new bundle with an uncertainty head."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,20 +9,26 @@ from typing import TYPE_CHECKING
 from pydantic import JsonValue
 
 from models.labels.labelled import LabelledFaces
+from models.needing_torch import training_module
 from models.pfe.graph import pfe_graph
 from models.pfe.mated import mated_faces
+from models.pfe.options import PfeOptions
 from models.program import created_by
 from models.progress import Stage, unstaged
 from service.bundle.derive import Change, derive_bundle
-from service.bundle.pfe_part import PfeCard, pfe_contents
+from service.bundle.head_part import head_contents
+from service.bundle.pfe_part import PfeCard
 from service.bundle.reader import Bundle
 from service.bundle.term_sources import open_sources
-from service.errors import ExtraMissing
 from service.inference.pfe_head import PfeHead
 from service.settings import Device
 
 if TYPE_CHECKING:
-    from models.pfe.training import PfeOptions, TrainedPfe
+    from models.pfe.training import TrainedPfe
+
+Train = Callable[..., "TrainedPfe"]
+
+TRAINING_MODULE = "models.pfe.training"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,25 +46,12 @@ class PfeResult:
     trained: "TrainedPfe"
 
 
-def require_torch() -> None:
-    """Refuse to train where PyTorch is not installed.
-
-    Raises:
-        ExtraMissing: if it is not.
-    """
-    # Imported only where it is asked for: PyTorch is an extra, and takes seconds.
-    try:
-        import models.pfe.training  # noqa: F401, PLC0415
-    except ImportError as error:
-        raise ExtraMissing("Training needs PyTorch: install the extra [train].") from error
-
-
 def train_uncertainty(
     out: Path,
     folder: Path,
     bundle: Bundle,
     sets: Sequence[LabelledFaces],
-    options: "PfeOptions",
+    options: PfeOptions,
     *,
     device: Device,
     threads: int,
@@ -81,11 +74,9 @@ def train_uncertainty(
         TrainingImpossible: if too few people have two faces, or the loss is not finite.
         BundleExists, BundleNotWritten, InferenceFailed, SearchFailed: as ``derive_bundle`` says.
     """
-    require_torch()
-    from models.pfe.training import train_pfe  # noqa: PLC0415
-
+    train: Train = training_module(TRAINING_MODULE).train_pfe
     faces = mated_faces(sets)
-    trained = train_pfe(faces, options, threads=threads, tick=stage("training"))
+    trained = train(faces, options, threads=threads, tick=stage("training"))
     graph = pfe_graph(trained.weights)
     report: dict[str, JsonValue] = {
         "created_by": created_by(),
@@ -101,7 +92,7 @@ def train_uncertainty(
         path.write_bytes(graph)
         sources = open_sources(bundle, device=device, threads=threads).with_pfe(PfeHead.load(path), card)
         change = Change(
-            bundle.manifest.parameters, bundle.manifest.default_method, pfe_contents(graph, card), created_by()
+            bundle.manifest.parameters, bundle.manifest.default_method, head_contents(graph, card), created_by()
         )
         bundle_id = derive_bundle(out, folder, bundle, sources, change)
     return PfeResult(bundle_id, card, trained)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from models.pfe.graph import PfeWeights
 from models.pfe.mated import MatedFaces, constant_variance
+from models.pfe.options import PfeOptions
 from models.progress import Tick, silent
 from service.errors import TrainingImpossible
 
@@ -15,33 +16,6 @@ FloatArray = NDArray[np.float32]
 
 _PAIRS_ASIDE = 8192
 _PAIRS_SEED, _ASIDE_SEED = 1, 2
-
-
-@dataclass(frozen=True, slots=True)
-class PfeOptions:
-    """How an uncertainty head is trained.
-
-    Attributes:
-        hidden: values between the two layers.
-        iterations: batches.
-        batch: mated pairs in a batch.
-        learning_rate: of Adam, falling to nothing along a cosine.
-        weight_decay: decoupled L2 penalty.
-        set_aside: share of the people for early stopping.
-        checks: how often they are looked at.
-        patience: looks without an improvement that end the training.
-        seed: of everything drawn.
-    """
-
-    hidden: int = 64
-    iterations: int = 2000
-    batch: int = 256
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-2
-    set_aside: float = 0.1
-    checks: int = 40
-    patience: int = 10
-    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from models.labels.exclusions import Exclusions
 from models.labels.labelled import LabelledFaces
+from models.needing_torch import training_module
 from models.program import created_by
 from models.progress import Stage, Tick, unstaged
 from models.ssr.agreement import Agreement, agreement
@@ -24,11 +25,11 @@ from models.ssr.provenance import anchor_sources
 from models.ssr.validation import Validated, validate
 from service.anchors.face_terms import TermFinder
 from service.bundle.derive import Change, derive_bundle
+from service.bundle.head_part import head_contents
 from service.bundle.manifest import TRAINING, Manifest
 from service.bundle.reader import Bundle
-from service.bundle.ssr_part import HeadCard, head_contents
+from service.bundle.ssr_part import HeadCard
 from service.bundle.term_sources import TermSources
-from service.errors import ExtraMissing
 from service.inference.ssr_head import SsrHead
 from service.scoring.parameters import Parameters
 from service.settings import Device
@@ -67,11 +68,7 @@ def train_function() -> Train:
     Raises:
         ExtraMissing: if it is not installed.
     """
-    # Imported only where it is asked for: PyTorch is an extra, and takes seconds.
-    try:
-        from models.ssr.training import train  # noqa: PLC0415
-    except ImportError as error:
-        raise ExtraMissing("Training needs PyTorch: install the extra [train].") from error
+    train: Train = training_module("models.ssr.training").train
     return train
 
 

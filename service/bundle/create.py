@@ -7,6 +7,7 @@ import numpy as np
 from pydantic import JsonValue
 
 from service.anchors.anchor_set import AnchorSet, StoredArray
+from service.anchors.face_terms import TermFinder
 from service.anchors.faiss_search import FaissSearch
 from service.bundle.golden import Embed, make_golden
 from service.bundle.golden_pairs import golden_contents
@@ -15,7 +16,6 @@ from service.bundle.writer import array_content, refuse_existing, write_bundle
 from service.errors import MethodNotServed, TooFewAnchors
 from service.scoring.methods import find_method
 from service.scoring.parameters import Parameters
-from service.scoring.terms import Need
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +55,13 @@ def create_bundle(folder: Path, embeddings: StoredArray, facts: BundleFacts, emb
         BundleNotWritten: if the disk does not take it.
         TooFewAnchors: if there are fewer than k anchors, or fewer than the two of a golden pair.
         UnknownMethod: if the default method does not exist.
-        MethodNotServed: if it needs an SSR head, which a new bundle has not.
+        MethodNotServed: if it needs a head, which a new bundle has not.
         InferenceFailed, SearchFailed: if the golden pairs cannot be made.
     """
     refuse_existing(folder)
-    if find_method(facts.default_method).need is Need.PREDICTION:
+    if find_method(facts.default_method).need not in TermFinder.provides:
         raise MethodNotServed(
-            f"A new bundle has no SSR head, which {facts.default_method} needs: choose another default method, and "
+            f"A new bundle has no head, which {facts.default_method} needs: choose another default method, and "
             "train a head for the bundle afterwards."
         )
     needed = max(facts.parameters.k, 2)

@@ -139,6 +139,7 @@ def parse_manifest(content: bytes, where: PurePath) -> Manifest:
     missing = [name for name in REQUIRED_PARTS if name not in manifest.parts]
     if missing:
         raise BundleInvalid(f"{where} lists no part called {', '.join(missing)}.")
-    if (SSR in manifest.parts) != (SSR_CARD in manifest.parts):
-        raise BundleInvalid(f"{where} lists only one of the parts {SSR} and {SSR_CARD}, which belong together.")
+    for head, card in ((SSR, SSR_CARD), (PFE, PFE_CARD)):
+        if (head in manifest.parts) != (card in manifest.parts):
+            raise BundleInvalid(f"{where} lists only one of the parts {head} and {card}, which belong together.")
     return manifest

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from service.anchors.anchor_set import AnchorSet
 from service.bundle.calibration_part import parse_calibrations
 from service.bundle.golden_pairs import GoldenPairs, parse_scores
+from service.bundle.head_part import CardT, StoredHead, parse_card
 from service.bundle.manifest import (
     CALIBRATION,
     EMBEDDINGS,
@@ -22,17 +23,13 @@ from service.bundle.manifest import (
     GOLDEN_SCORES,
     MANIFEST_BYTES_LIMIT,
     MANIFEST_NAME,
-    PFE,
-    PFE_CARD,
-    SSR,
-    SSR_CARD,
     TRAINING,
     Manifest,
     bundle_id_of,
     parse_manifest,
 )
-from service.bundle.pfe_part import StoredPfe, parse_pfe_card
-from service.bundle.ssr_part import StoredHead, parse_card
+from service.bundle.pfe_part import PfeCard
+from service.bundle.ssr_part import HeadCard
 from service.errors import BundleInvalid, BundleMismatch, UnknownMethod
 from service.scoring.calibration import Calibrations
 from service.scoring.methods import find_method
@@ -60,8 +57,8 @@ class Bundle:
     anchors: AnchorSet
     golden: GoldenPairs
     calibrations: Calibrations | None
-    head: StoredHead | None
-    pfe: StoredPfe | None = None
+    head: StoredHead[HeadCard] | None
+    pfe: StoredHead[PfeCard] | None = None
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -99,14 +96,17 @@ def read_bundle(folder: Path, *, backbone_id: str) -> Bundle:
         raise BundleInvalid(
             f"The anchors of {folder} have the id {anchors.anchor_set_id}, its manifest says {manifest.anchor_set_id}."
         )
+    if TRAINING in manifest.parts:
+        with _checked(folder, manifest, TRAINING):
+            pass
     return Bundle(
         bundle_id=bundle_id_of(content),
         manifest=manifest,
         anchors=anchors,
         golden=_read_golden(folder, manifest),
         calibrations=_read_calibrations(folder, manifest),
-        head=_read_head(folder, manifest),
-        pfe=_read_pfe(folder, manifest),
+        head=_read_head(folder, manifest, HeadCard),
+        pfe=_read_head(folder, manifest, PfeCard),
     )
 
 
@@ -155,27 +155,13 @@ def _read_calibrations(folder: Path, manifest: Manifest) -> Calibrations | None:
         return parse_calibrations(stream.read(), manifest)
 
 
-def _read_head(folder: Path, manifest: Manifest) -> StoredHead | None:
-    if TRAINING in manifest.parts:
-        with _checked(folder, manifest, TRAINING):
-            pass
-    if SSR not in manifest.parts:
+def _read_head(folder: Path, manifest: Manifest, kind: type[CardT]) -> StoredHead[CardT] | None:
+    if kind.part not in manifest.parts:
         return None
-    with _checked(folder, manifest, SSR_CARD) as stream:
-        card = parse_card(stream.read(), manifest)
-    with _checked(folder, manifest, SSR):
-        return StoredHead(folder / manifest.parts[SSR].file, card)
-
-
-def _read_pfe(folder: Path, manifest: Manifest) -> StoredPfe | None:
-    if PFE not in manifest.parts:
-        return None
-    if PFE_CARD not in manifest.parts:
-        raise BundleInvalid(f"The bundle {folder} has a PFE head and no card of it. Train the head again.")
-    with _checked(folder, manifest, PFE_CARD) as stream:
-        card = parse_pfe_card(stream.read(), manifest)
-    with _checked(folder, manifest, PFE):
-        return StoredPfe(folder / manifest.parts[PFE].file, card)
+    with _checked(folder, manifest, kind.card_part) as stream:
+        card = parse_card(kind, stream.read(), manifest)
+    with _checked(folder, manifest, kind.part):
+        return StoredHead(folder / manifest.parts[kind.part].file, card)
 
 
 @contextmanager

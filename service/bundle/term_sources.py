@@ -1,16 +1,19 @@
 """The terms of faces from whatever part of a bundle gives them: a search in its anchors, or one of its heads."""
 
 from collections.abc import Collection
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.anchors.face_terms import TermFinder
 from service.anchors.faiss_search import FaissSearch
-from service.bundle.pfe_part import PfeCard, StoredPfe
+from service.bundle.head_part import CardT, StoredHead
+from service.bundle.pfe_part import PfeCard
 from service.bundle.reader import Bundle
-from service.bundle.ssr_part import HeadCard, StoredHead
+from service.bundle.ssr_part import HeadCard
 from service.errors import BundleInvalid, HeadMismatch, MethodNotServed, PackInvalid
+from service.inference.head import Head
 from service.inference.pfe_head import PfeHead
 from service.inference.ssr_head import SsrHead
 from service.scoring.methods import find_method
@@ -20,6 +23,7 @@ from service.scoring.terms import FaceTerms, Need
 from service.settings import Device
 
 FloatArray = NDArray[np.float32]
+HeadT = TypeVar("HeadT", bound=Head)
 
 _NO_HEAD = "the bundle has no SSR head. Train one with `ida-verify ssr train`, or use a bundle that has one."
 _NO_VARIANCE = "the bundle has no PFE head. Train one with `ida-verify pfe train`, or use a bundle that has one."
@@ -152,21 +156,13 @@ def open_sources(bundle: Bundle, *, device: Device, threads: int, search: bool =
         finder = TermFinder(bundle.anchors, FaissSearch(bundle.anchors, device=device, threads=threads))
     return TermSources(
         finder,
-        None if bundle.head is None else (_loaded(bundle.head), bundle.head.card),
-        None if bundle.pfe is None else (_loaded_pfe(bundle.pfe), bundle.pfe.card),
+        None if bundle.head is None else _loaded(SsrHead, bundle.head),
+        None if bundle.pfe is None else _loaded(PfeHead, bundle.pfe),
     )
 
 
-def _loaded(stored: StoredHead) -> SsrHead:
+def _loaded(kind: type[HeadT], stored: StoredHead[CardT]) -> tuple[HeadT, CardT]:
     try:
-        # One thread: waking others takes longer than they would save.
-        return SsrHead.load(stored.path)
+        return kind.load(stored.path), stored.card
     except PackInvalid as error:
-        raise BundleInvalid(f"The bundle's SSR head cannot be loaded: {error.message}") from error
-
-
-def _loaded_pfe(stored: StoredPfe) -> PfeHead:
-    try:
-        return PfeHead.load(stored.path)
-    except PackInvalid as error:
-        raise BundleInvalid(f"The bundle's PFE head cannot be loaded: {error.message}") from error
+        raise BundleInvalid(f"The bundle's {stored.card.called} cannot be loaded: {error.message}") from error

@@ -1,33 +1,15 @@
 """The SSR head (support set regression): the density of an embedding's support set, told from the embedding alone."""
 
-from pathlib import Path
-from typing import Self
-
 import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import InferenceFailed
-from service.inference.session import FloatArray, OnnxSession
+from service.inference.head import Head
+from service.inference.session import FloatArray
 
 
-class SsrHead:
+class SsrHead(Head):
     """The network from embedding to density. Safe to call from several threads."""
-
-    def __init__(self, session: OnnxSession) -> None:
-        self._session = session
-
-    @classmethod
-    def load(cls, path: Path, *, threads: int = 1) -> Self:
-        """Load a head, on the CPU: two small layers take less time than their way to another device.
-
-        Args:
-            path: the ONNX file.
-            threads: threads of one run, 1 or more.
-
-        Raises:
-            PackInvalid: if the file is no network that ONNX Runtime can load.
-        """
-        return cls(OnnxSession(path, device="cpu", threads=threads))
 
     def log_density(self, embeddings: FloatArray) -> NDArray[np.float64]:
         """Return log F of the embeddings' support sets, as the head tells them (Eq. 6).

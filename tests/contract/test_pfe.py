@@ -8,7 +8,8 @@ from fakes import DIMENSION, serving
 
 from models.pfe.graph import PfeWeights, pfe_graph
 from service.bundle.derive import Change, derive_bundle
-from service.bundle.pfe_part import PfeCard, pfe_contents
+from service.bundle.head_part import head_contents
+from service.bundle.pfe_part import PfeCard
 from service.bundle.reader import read_bundle, read_manifest
 from service.bundle.term_sources import open_sources
 from service.errors import HeadMismatch
@@ -35,7 +36,7 @@ def with_pfe(folder, source, spread, **changes):
     file = folder.with_suffix(".onnx")
     file.write_bytes(graph)
     sources = open_sources(bundle, device="cpu", threads=1).with_pfe(PfeHead.load(file), card)
-    change = Change(manifest.parameters, manifest.default_method, pfe_contents(graph, card), "a test")
+    change = Change(manifest.parameters, manifest.default_method, head_contents(graph, card), "a test")
     derive_bundle(folder, source, bundle, sources, change)
     return folder
 

@@ -13,10 +13,11 @@ from service.bundle.calibration_part import calibration_content
 from service.bundle.create import create_bundle
 from service.bundle.derive import Change, derive_bundle
 from service.bundle.golden import check_golden
+from service.bundle.head_part import head_contents
 from service.bundle.manifest import CALIBRATION
 from service.bundle.reader import read_bundle, read_manifest
 from service.bundle.snapshot import load_snapshot
-from service.bundle.ssr_part import HeadCard, head_contents
+from service.bundle.ssr_part import HeadCard
 from service.bundle.term_sources import open_sources
 from service.bundle.writer import array_content
 from service.errors import BundleInvalid, HeadMismatch, MethodNotServed
