@@ -6,8 +6,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from service.anchors.engines import open_search
 from service.anchors.face_terms import TermFinder
-from service.anchors.faiss_search import FaissSearch
 from service.bundle.head_part import CardT, StoredHead
 from service.bundle.pfe_part import PfeCard
 from service.bundle.reader import Bundle
@@ -153,7 +153,7 @@ def open_sources(bundle: Bundle, *, device: Device, threads: int, search: bool =
     """
     finder = None
     if search:
-        finder = TermFinder(bundle.anchors, FaissSearch(bundle.anchors, device=device, threads=threads))
+        finder = TermFinder(bundle.anchors, open_search(bundle.anchors, device=device, threads=threads))
     return TermSources(
         finder,
         None if bundle.head is None else _loaded(SsrHead, bundle.head),

@@ -10,18 +10,16 @@ random ones are taken without it. Batches of 32 are run at once and, as the back
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from hardware import hardware
 
 _ROUNDS = 12
 _SECONDS_A_ROUND = 0.25
@@ -138,20 +136,6 @@ def line_of(row: dict) -> str:
         f"{row['median_ms_a_row']:7.3f} cpu {row['least_cpu_ms_a_row']:7.3f} ms a row, least cosine "
         f"{row['least_cosine']:.9f}"
     )
-
-
-def hardware() -> dict[str, object]:
-    """Return what the figures were measured on."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
-    flags = next((line.split(":")[1].split() for line in lines if line.startswith("flags")), [])
-    return {
-        "cpu": model,
-        "cpus": os.cpu_count(),
-        "instructions": [flag for flag in flags if flag.startswith(("avx", "fma", "amx"))],
-        "load_average": os.getloadavg(),
-        "onnxruntime": version("onnxruntime"),
-    }
 
 
 def main() -> None:

@@ -1,101 +1,16 @@
-"""The faiss search against a search written in NumPy, and its device."""
+"""The faiss search: its threads, and its device."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import faiss
-import numpy as np
 import pytest
+from search_oracle import assert_is_support_set
 
 from service.anchors.anchor_set import AnchorSet
 from service.anchors.faiss_search import FaissSearch, engine_version
-from service.errors import DeviceUnavailable, DimensionMismatch, InvalidEmbedding, SearchFailed, TooFewAnchors
-
-
-def oracle(anchors, queries, k):
-    """Return the k greatest similarities of each query, found by sorting all of them in float64."""
-    similarities = queries.astype(np.float64) @ anchors.astype(np.float64).T
-    return -np.sort(-similarities, axis=1)[:, :k]
-
-
-def assert_is_support_set(found, anchors, queries, k):
-    """Fail unless each row holds k different anchors that are as similar as the best k, ties in any order."""
-    assert found.similarities.shape == found.rows.shape == (len(queries), k)
-    assert found.similarities == pytest.approx(oracle(anchors, queries, k), abs=2e-6)
-    assert np.all(np.diff(found.similarities, axis=1) <= 0)
-    assert all(len(set(row)) == k for row in found.rows.tolist())
-    named = np.einsum("mkd,md->mk", anchors[found.rows], queries)
-    assert found.similarities == pytest.approx(named, abs=2e-6)
-
-
-@pytest.mark.parametrize("queries", [1, 2, 19, 20, 70])
-@pytest.mark.parametrize("k", [1, 10, 300])
-def test_search_agrees_with_numpy(anchor_set, unit_rows, queries, k):
-    probes = unit_rows(queries, 32)
-
-    assert_is_support_set(FaissSearch(anchor_set).search(probes, k), anchor_set.embeddings, probes, k)
-
-
-def test_search_with_equal_anchors_finds_any_of_them(unit_rows):
-    distinct = unit_rows(5, 16)
-    anchors = AnchorSet.from_stored(np.repeat(distinct, 4, axis=0), "backbone")
-
-    found = FaissSearch(anchors).search(distinct, 6)
-
-    assert_is_support_set(found, anchors.embeddings, distinct, 6)
-    assert found.similarities[:, :4] == pytest.approx(1.0, abs=1e-6)
-
-
-def test_search_gives_float32_similarities_within_the_cosines_range(anchor_set):
-    found = FaissSearch(anchor_set).search(anchor_set.embeddings, 3)
-
-    assert found.similarities.dtype == np.float32
-    assert found.rows.dtype == np.int64
-    assert found.similarities.max() <= 1.0
-    assert np.array_equal(found.rows[:, 0], np.arange(300))
-
-
-def test_search_of_no_faces_is_empty(anchor_set):
-    assert FaissSearch(anchor_set).search(np.empty((0, 32), np.float32), 4).rows.shape == (0, 4)
-
-
-def test_search_takes_rows_that_are_not_contiguous(anchor_set, unit_rows):
-    probes = unit_rows(8, 64)[:, ::2]
-
-    assert_is_support_set(FaissSearch(anchor_set).search(probes, 5), anchor_set.embeddings, probes, 5)
-
-
-@pytest.mark.parametrize("shape", [(2, 31), (2, 33), (32,)])
-def test_search_of_another_dimension_is_refused(anchor_set, shape):
-    with pytest.raises(DimensionMismatch, match=r"\(m, 32\)"):
-        FaissSearch(anchor_set).search(np.ones(shape, np.float32), 3)
-
-
-@pytest.mark.parametrize("k", [0, -1, 301])
-def test_search_for_a_support_set_the_anchors_cannot_give_is_refused(anchor_set, unit_rows, k):
-    with pytest.raises(TooFewAnchors, match="from 1 to 300"):
-        FaissSearch(anchor_set).search(unit_rows(1, 32), k)
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_search_of_a_value_that_is_not_finite_is_refused(anchor_set, unit_rows, value):
-    probes = unit_rows(2, 32)
-    probes[1, 3] = value
-
-    with pytest.raises(InvalidEmbedding):
-        FaissSearch(anchor_set).search(probes, 3)
-
-
-def test_search_from_many_threads_gives_what_one_thread_gives(anchor_set, unit_rows):
-    search = FaissSearch(anchor_set)
-    probes = unit_rows(64, 32)
-    alone = search.search(probes, 5)
-
-    with ThreadPoolExecutor(8) as pool:
-        together = list(pool.map(lambda row: search.search(probes[row : row + 1], 5), range(64)))
-
-    assert np.concatenate([found.similarities for found in together]) == pytest.approx(alone.similarities, abs=2e-6)
+from service.errors import DeviceUnavailable, SearchFailed
 
 
 def test_search_bounds_the_threads_of_the_thread_that_searches(anchor_set, unit_rows):
@@ -107,10 +22,6 @@ def test_search_bounds_the_threads_of_the_thread_that_searches(anchor_set, unit_
 
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(threads_after_search).result() == 1
-
-
-def test_search_says_where_its_anchors_lie(anchor_set):
-    assert FaissSearch(anchor_set).device == "cpu"
 
 
 def test_engine_version_is_that_of_faiss():
