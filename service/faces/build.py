@@ -53,4 +53,5 @@ def build_extractor(
         min_face_pixels=min_face_pixels,
         max_image_bytes=max_image_bytes,
         max_image_pixels=max_image_pixels,
+        detector_size=(manifest.detector.preprocessing.width, manifest.detector.preprocessing.height),
     )

@@ -8,9 +8,11 @@ import numpy as np
 
 from service.errors import FaceTooSmall, PackInvalid
 from service.faces.align import align
-from service.faces.decode import decode
+from service.faces.decode import open_image
 from service.faces.detectors import Detector
+from service.faces.image_file import ImageFile
 from service.faces.landmarks import Landmarker
+from service.faces.reduction import scaled, to_align, to_find_faces
 from service.faces.select import select_face
 from service.faces.types import CROP_SIZE, AlignedFace, Box, DetectedFace, FloatArray, ImageArray
 from service.settings import FacePolicy
@@ -43,6 +45,7 @@ class FaceExtractor:
         min_face_pixels: int,
         max_image_bytes: int,
         max_image_pixels: int,
+        detector_size: tuple[int, int] = (640, 640),
     ) -> None:
         """Put an extractor together.
 
@@ -52,12 +55,15 @@ class FaceExtractor:
             min_face_pixels: least length of the shorter side of the chosen face's box.
             max_image_bytes: largest file, in bytes.
             max_image_pixels: largest image, in pixels.
+            detector_size: width and height of what the detector is fed; large photographs are decoded reduced, to no
+                less than this.
         """
         self._detector = detector
         self._landmarker = landmarker
         self._min_face_pixels = min_face_pixels
         self._max_bytes = max_image_bytes
         self._max_pixels = max_image_pixels
+        self._detector_size = detector_size
 
     def extract(self, data: bytes, policy: FacePolicy, clock: StageTimer = untimed) -> AlignedFace:
         """Return the aligned face of a photograph.
@@ -75,26 +81,32 @@ class FaceExtractor:
             InferenceFailed, PackInvalid: if a network fails, or gives what its adapter does not decode.
         """
         with clock("decode"):
-            image = decode(data, max_bytes=self._max_bytes, max_pixels=self._max_pixels)
-        height, width = image.pixels.shape[:2]
+            file = self._open(data)
+            found_at = to_find_faces(file, self._detector_size)
+            image = file.pixels(found_at)
         with clock("detect"):
-            faces = self._detector.detect(image.pixels)
-        chosen = select_face(faces, policy, (width, height))
-        self._check_size(chosen)
+            faces = self._detector.detect(image)
+        chosen = select_face(faces, policy, (image.shape[1], image.shape[0]))
+        self._check_size(scaled(chosen, found_at))
+        taken_at = to_align(chosen, found_at)
+        if taken_at != found_at:
+            with clock("decode"):
+                image = file.pixels(taken_at)
+        chosen = scaled(chosen, found_at / taken_at)
         with clock("align"):
-            landmarks = self.locate(image.pixels, chosen)
-            crop = align(image.pixels, landmarks)
+            landmarks = self.locate(image, chosen)
+            crop = align(image, landmarks)
         return AlignedFace(
             crop=crop,
-            face=replace(chosen, landmarks=landmarks),
+            face=scaled(replace(chosen, landmarks=landmarks), taken_at),
             faces_found=len(faces),
-            image_size=(width, height),
-            exif_rotated=image.exif_rotated,
+            image_size=(file.width, file.height),
+            exif_rotated=file.exif_rotated,
         )
 
     def decode(self, data: bytes) -> ImageArray:
         """Return the upright pixels of a photograph; raises for its file as ``extract`` does."""
-        return decode(data, max_bytes=self._max_bytes, max_pixels=self._max_pixels).pixels
+        return self._open(data).pixels()
 
     def find(self, image: ImageArray, policy: FacePolicy) -> DetectedFace:
         """Return the face of a photograph's pixels that the policy chooses; raises for faces as ``extract`` does."""
@@ -126,6 +138,9 @@ class FaceExtractor:
         self._detector.detect(blank)
         if self._landmarker is not None:
             self._landmarker.locate(blank, Box(0, 0, CROP_SIZE, CROP_SIZE))
+
+    def _open(self, data: bytes) -> ImageFile:
+        return open_image(data, max_bytes=self._max_bytes, max_pixels=self._max_pixels)
 
     def _check_size(self, face: DetectedFace) -> None:
         shorter = min(face.box.width, face.box.height)

@@ -2,13 +2,14 @@ import io
 import struct
 import warnings
 import zlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from service.errors import ImageTooLarge, ImageUndecodable, InvalidCrop, UnsupportedImageType
-from service.faces.decode import decode, decode_crop
+from service.faces.decode import decode_crop, open_image
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -20,7 +21,8 @@ def encoded(image, kind, **options):
 
 
 def read(data, max_bytes=1 << 20, max_pixels=1 << 20):
-    return decode(data, max_bytes=max_bytes, max_pixels=max_pixels)
+    file = open_image(data, max_bytes=max_bytes, max_pixels=max_pixels)
+    return SimpleNamespace(pixels=file.pixels(), exif_rotated=file.exif_rotated)
 
 
 def png(width, height, depth, colour_type, rows):
