@@ -162,6 +162,18 @@ class DeviceUnavailable(StartupError):
     code = "device_unavailable"
 
 
+class StoreInvalid(StartupError):
+    """The settings name a store that cannot be one."""
+
+    code = "store_invalid"
+
+
+class StoreUnavailable(StartupError):
+    """The store of bundles and activations cannot be reached, or refuses."""
+
+    code = "store_unavailable"
+
+
 class ToolError(IdaError):
     """A command of the tools cannot do what it was asked; the running service never raises it."""
 
@@ -284,6 +296,88 @@ class TrainingImpossible(ToolError):
     """A head cannot be trained on what was given, or not as was asked."""
 
     code = "training_impossible"
+
+
+class AdminError(IdaError):
+    """An administrator's request cannot be met; what is served stays as it is."""
+
+
+class StaleGeneration(AdminError):
+    """The generation that was expected is not the newest any more."""
+
+    code = "stale_generation"
+
+
+class BundleUnknown(AdminError):
+    """The store has no bundle of this id."""
+
+    code = "unknown_anchor_set"
+
+
+class AnchorSetInUse(AdminError):
+    """The bundle is active, or within its retention."""
+
+    code = "anchor_set_in_use"
+
+
+class NothingToRollBack(AdminError):
+    """No bundle was active before this one."""
+
+    code = "nothing_to_roll_back"
+
+
+class UploadInvalid(AdminError):
+    """What was uploaded is no archive of a bundle."""
+
+    code = "upload_invalid"
+
+
+class UploadTooLarge(AdminError):
+    """What was uploaded is larger than the limit, packed or unpacked."""
+
+    code = "upload_too_large"
+
+
+class BundleIdMismatch(AdminError):
+    """What was uploaded is another bundle than the id says."""
+
+    code = "bundle_id_mismatch"
+
+
+class GoldenCheckFailed(AdminError):
+    """The bundle's golden pairs do not score here as they did when it was made."""
+
+    code = "golden_check_failed"
+
+
+class ActivationInvalid(AdminError):
+    """A record of the store cannot be read."""
+
+    code = "activation_invalid"
+
+
+class StorageFull(AdminError):
+    """The disk has no room."""
+
+    code = "storage_full"
+
+
+class LocalCopyUnusable(AdminError):
+    """The folder of local copies cannot be written or read."""
+
+    code = "local_copy_unusable"
+
+
+class ActivationIncomplete(ToolError):
+    """Not every replica serves the generation that was activated."""
+
+    code = "activation_incomplete"
+
+
+class AdminUnreachable(ToolError):
+    """The service's administration cannot be reached, or refuses the token."""
+
+    code = "admin_unreachable"
 
 
 class InferenceFailed(IdaError):

@@ -4,10 +4,10 @@ This is the only module that reads the environment.
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import platformdirs
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.errors import SettingsInvalid
@@ -32,6 +32,51 @@ class Settings(BaseSettings):
     )
     pack: str = Field(default=DEFAULT_PACK, description="Name of the model pack to serve.")
     bundle: Path = Field(default=DEFAULT_BUNDLE, description="Folder of the anchor bundle to serve.")
+    store: str = Field(
+        default="",
+        description="Where bundles and activations are kept: a folder, or a URL such as s3://bucket/prefix; "
+        "the folder store in IDA_HOME by default.",
+    )
+    cache: Path | None = Field(
+        default=None, description="Folder of local copies of the bundles served last; cache in IDA_HOME by default."
+    )
+    watch_interval: float = Field(
+        default=5, ge=0.05, le=3600, description="Seconds between two looks at the store for a newer activation."
+    )
+    watch_jitter: float = Field(
+        default=0.2, ge=0, le=1, description="Share of the interval by which a look may come earlier or later."
+    )
+    replica: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9._:-]{0,128}$",
+        description="This replica's name in the store; its host's name and port by default.",
+    )
+    admin_token: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="Token of the admin API, of 16 characters or more; without one it is off.",
+    )
+    admin_token_file: Path | None = Field(
+        default=None, description="File of tokens of the admin API: name:token on each line, or one bare token."
+    )
+    admin_port: int | None = Field(
+        default=None, ge=0, le=65535, description="A port for the admin API alone; it shares the main one by default."
+    )
+    max_bundle_bytes: int = Field(
+        default=2 * 1024**3, ge=1024, description="Largest bundle that may be uploaded, packed or unpacked, in bytes."
+    )
+    retention_count: int = Field(
+        default=5, ge=1, description="How many of the bundles that were active last cannot be deleted."
+    )
+    retention_seconds: int = Field(
+        default=3600, ge=0, description="For how long a bundle cannot be deleted after it was pushed or active."
+    )
+    drain_seconds: float = Field(
+        default=0,
+        ge=0,
+        le=600,
+        description="Seconds for which a service that was told to stop still answers, and /readyz says that it drains.",
+    )
     host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")
     device: Device = Field(
@@ -86,10 +131,21 @@ class Settings(BaseSettings):
         default="info", description="Least level that is logged: debug, info, warning or error."
     )
 
-    @field_validator("home", "bundle")
+    @field_validator("home", "bundle", "cache", "admin_token_file")
     @classmethod
-    def _expand_user(cls, value: Path) -> Path:
-        return value.expanduser()
+    def _expand_user(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser()
+
+    @model_validator(mode="after")
+    def _one_source_of_tokens(self) -> Self:
+        if self.admin_token is not None and self.admin_token_file is not None:
+            raise ValueError("IDA_ADMIN_TOKEN and IDA_ADMIN_TOKEN_FILE are both set, give one of them")
+        return self
+
+    @property
+    def cache_folder(self) -> Path:
+        """Where local copies of bundles lie."""
+        return self.home / "cache" if self.cache is None else self.cache
 
 
 def load_settings(**overrides: object) -> Settings:
@@ -102,6 +158,7 @@ def load_settings(**overrides: object) -> Settings:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
         reasons = "; ".join(
-            f"IDA_{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}" for item in error.errors()
+            ": ".join([f"IDA_{'_'.join(map(str, item['loc'])).upper()}"] * bool(item["loc"]) + [item["msg"]])
+            for item in error.errors()
         )
         raise SettingsInvalid(f"{reasons}. Correct or unset these environment variables.") from error

@@ -1,0 +1,1 @@
+"""What is active: following the store, activating, and what the administration may do."""

@@ -1,0 +1,1 @@
+"""The store that replicas share: bundles, activations and the replicas' reports; the only room that imports obstore."""

@@ -1,0 +1,286 @@
+"""The store: immutable bundles, the record of every activation, and what each replica last said of itself.
+
+store.json                    the store's id, made by the first write
+bundles/<bundle_id>/<file>    a bundle's parts, its manifest last: one without a manifest is not there
+activations/<n>.json          n = 1, 2, ...: created, never updated; the highest is active
+replicas/<name>.json          overwritten by each replica
+"""
+
+import hashlib
+import json
+import logging
+import secrets
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+
+from pydantic import ValidationError
+
+from service.bundle.manifest import MANIFEST_NAME, Manifest, Part, bundle_id_of, parse_manifest
+from service.bundle.reader import read_manifest
+from service.errors import (
+    ActivationInvalid,
+    BundleInvalid,
+    BundleUnknown,
+    StaleGeneration,
+    StoreInvalid,
+    StoreUnavailable,
+)
+from service.store.layout import IDENTITY, activation_of, check_part, generation_of, manifest_of, new_folder, report_of
+from service.store.objects import ObjectExists, Objects, open_objects
+from service.store.records import BUNDLE_ID, Activation, ReplicaReport
+
+logger = logging.getLogger(__name__)
+
+_FORMAT = 1
+
+
+class BundleStore:
+    """Bundles and activations that replicas share. Safe to use from several threads and processes.
+
+    Every method raises ``StoreUnavailable`` where the store cannot be reached or refuses.
+    """
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+        self.url = objects.url
+
+    def store_id(self) -> str | None:
+        """Return the store's id; None while nothing was ever written to it.
+
+        Raises:
+            StoreInvalid: if what lies there is no store, or one of another format.
+        """
+        content = self._objects.get(IDENTITY)
+        if content is None:
+            return None
+        try:
+            identity = json.loads(content)
+            if identity["format"] == _FORMAT:
+                return str(identity["store_id"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreInvalid(
+                f"{IDENTITY} of the store {self.url} cannot be read: this is no store of bundles."
+            ) from error
+        raise StoreInvalid(f"The store {self.url} has the format {identity['format']}, this version reads {_FORMAT}.")
+
+    def bundle_ids(self) -> tuple[str, ...]:
+        """Return the ids of all bundles whose manifest is there."""
+        found = [name for name in self._objects.groups("bundles") if BUNDLE_ID.fullmatch(name)]
+        return tuple(sorted(name for name in found if self._objects.modified(manifest_of(name)) is not None))
+
+    def manifest(self, bundle_id: str) -> Manifest:
+        """Return what a bundle says of itself.
+
+        Raises:
+            BundleUnknown: if the store has no such bundle.
+            BundleInvalid: if its manifest is not the one that the id stands for.
+        """
+        return parse_manifest(self._manifest_content(bundle_id), PurePosixPath(manifest_of(bundle_id)))
+
+    def pushed_at(self, bundle_id: str) -> datetime:
+        """Return when a bundle's manifest was written.
+
+        Raises:
+            BundleUnknown: if the store has no such bundle.
+        """
+        found = self._objects.modified(manifest_of(bundle_id)) if BUNDLE_ID.fullmatch(bundle_id) else None
+        if found is None:
+            raise self._unknown(bundle_id)
+        return found
+
+    def push(self, folder: Path) -> bool:
+        """Copy a bundle into the store, its manifest last; return False where it is there already.
+
+        What a push that was cut short left behind is written over. Safe beside another push of the same bundle.
+
+        Raises:
+            BundleInvalid: if the folder holds no bundle, or a part is not what its manifest says.
+            StorageFull: if the store has no room.
+        """
+        manifest = read_manifest(folder)
+        content = (folder / MANIFEST_NAME).read_bytes()
+        bundle_id = bundle_id_of(content)
+        if self._objects.modified(manifest_of(bundle_id)) is not None:
+            return False
+        self._claim()
+        for part in manifest.parts.values():
+            check_part(folder / part.file, part)
+            self._objects.put(f"bundles/{bundle_id}/{part.file}", folder / part.file)
+        try:
+            self._objects.create(manifest_of(bundle_id), content)
+        except ObjectExists:
+            return False
+        return True
+
+    def fetch(self, bundle_id: str, destination: Path) -> None:
+        """Copy a bundle to a new folder, checking every part; nothing is left of a copy that fails.
+
+        Raises:
+            BundleUnknown: if the store has no such bundle.
+            BundleInvalid: if a part is missing, or not what the manifest says.
+            StorageFull: if the disk has no room.
+            OSError: if the folder cannot be written for another reason.
+        """
+        content = self._manifest_content(bundle_id)
+        manifest = parse_manifest(content, PurePosixPath(manifest_of(bundle_id)))
+        with new_folder(destination):
+            for part in manifest.parts.values():
+                self._fetch_part(bundle_id, part, destination / part.file)
+            (destination / MANIFEST_NAME).write_bytes(content)
+
+    def delete(self, bundle_id: str) -> None:
+        """Remove a bundle, its manifest first.
+
+        Raises:
+            BundleUnknown: if the store has no such bundle.
+        """
+        self.pushed_at(bundle_id)
+        self._objects.delete(manifest_of(bundle_id))
+        for name in self._objects.names(f"bundles/{bundle_id}"):
+            self._objects.delete(name)
+        self._objects.prune(f"bundles/{bundle_id}")
+
+    def newest_generation(self) -> int:
+        """Return the highest generation that was activated; 0 where there is none."""
+        return max(self._generations(), default=0)
+
+    def activation(self, generation: int) -> Activation | None:
+        """Return the record of a generation; None where it is not there.
+
+        Raises:
+            ActivationInvalid: if the record cannot be read.
+        """
+        content = self._objects.get(activation_of(generation))
+        if content is None:
+            return None
+        try:
+            record = Activation.model_validate_json(content)
+        except ValidationError as error:
+            raise ActivationInvalid(
+                f"The record of generation {generation} in the store {self.url} cannot be read: activate a bundle anew."
+            ) from error
+        if record.generation != generation:
+            raise ActivationInvalid(
+                f"The record of generation {generation} in the store {self.url} says {record.generation}: activate "
+                "another bundle."
+            )
+        return record
+
+    def activations(self, limit: int | None = None) -> tuple[Activation, ...]:
+        """Return the newest activations, newest first; what cannot be read is left out and logged."""
+        found = []
+        for generation in sorted(self._generations(), reverse=True)[:limit]:
+            try:
+                record = self.activation(generation)
+            except ActivationInvalid as error:
+                logger.warning("%s", error.message)
+                continue
+            if record is not None:
+                found.append(record)
+        return tuple(found)
+
+    def append(self, activation: Activation) -> None:
+        """Make a bundle the active one: write the record of a generation that is not there yet.
+
+        Raises:
+            StaleGeneration: if another record of this generation is there.
+            StorageFull: if the store has no room.
+        """
+        self._claim()
+        name = activation_of(activation.generation)
+        try:
+            self._objects.create(name, activation.model_dump_json(indent=2).encode())
+        except ObjectExists as error:
+            # A request that was sent again after its answer got lost finds what it wrote itself.
+            if not self._is_written(activation):
+                raise StaleGeneration(
+                    f"Generation {activation.generation} was activated by another administrator meanwhile. Look at "
+                    "what is active now, and ask again."
+                ) from error
+        except StoreUnavailable:
+            # The record may have been written although its answer never came.
+            if not self._is_written(activation):
+                raise
+
+    def report(self, report: ReplicaReport) -> None:
+        """Write what a replica says of itself, over what it said before."""
+        self._objects.put(report_of(report.replica), report.model_dump_json(indent=2).encode())
+
+    def reports(self) -> tuple[ReplicaReport, ...]:
+        """Return what every replica last said of itself, by name; what cannot be read is left out and logged."""
+        found = []
+        for name in sorted(self._objects.names("replicas")):
+            content = self._objects.get(name)
+            try:
+                found += [] if content is None else [ReplicaReport.model_validate_json(content)]
+            except ValidationError:
+                logger.warning("%s of the store %s is no report of a replica", name, self.url)
+        return tuple(found)
+
+    def forget(self, replica: str) -> None:
+        """Remove what a replica said of itself."""
+        self._objects.delete(report_of(replica))
+
+    def _claim(self) -> None:
+        """Give the store its id, if it has none."""
+        if self.store_id() is None:
+            identity = {"format": _FORMAT, "store_id": secrets.token_hex(16)}
+            try:
+                self._objects.create(IDENTITY, json.dumps(identity).encode())
+            except ObjectExists:
+                return
+
+    def _is_written(self, activation: Activation) -> bool:
+        try:
+            found = self.activation(activation.generation)
+        except ActivationInvalid:
+            return False
+        return found is not None and found.nonce == activation.nonce
+
+    def _generations(self) -> list[int]:
+        found = [generation_of(name) for name in self._objects.names("activations")]
+        return [generation for generation in found if generation is not None]
+
+    def _manifest_content(self, bundle_id: str) -> bytes:
+        content = self._objects.get(manifest_of(bundle_id)) if BUNDLE_ID.fullmatch(bundle_id) else None
+        if content is None:
+            raise self._unknown(bundle_id)
+        if bundle_id_of(content) != bundle_id:
+            raise BundleInvalid(
+                f"The manifest of the bundle {bundle_id} in the store {self.url} is not the one that its id stands "
+                "for. Delete the bundle, and push it again."
+            )
+        return content
+
+    def _fetch_part(self, bundle_id: str, part: Part, path: Path) -> None:
+        digest, size = hashlib.sha256(), 0
+
+        def check(piece: bytes) -> None:
+            nonlocal size
+            size += len(piece)
+            digest.update(piece)
+            if size > part.bytes:
+                raise wrong
+
+        wrong = BundleInvalid(
+            f"{part.file} of the bundle {bundle_id} in the store {self.url} is missing, or not what its manifest says. "
+            "Delete the bundle, and push it again."
+        )
+        if not self._objects.save(f"bundles/{bundle_id}/{part.file}", path, check):
+            raise wrong
+        if size != part.bytes or digest.hexdigest() != part.sha256:
+            raise wrong
+
+    def _unknown(self, bundle_id: str) -> BundleUnknown:
+        return BundleUnknown(
+            f"The store {self.url} has no bundle {bundle_id}. Push it first, or look at which there are."
+        )
+
+
+def open_store(location: str) -> BundleStore:
+    """Return the store at a folder or a URL; nothing is read or made yet.
+
+    Raises:
+        StoreInvalid: if it is neither, or its settings cannot be used.
+    """
+    return BundleStore(open_objects(location))

@@ -1,0 +1,117 @@
+"""Copies of bundles on this machine's disk: what is loaded, and what a start with the store away falls back on."""
+
+import logging
+import shutil
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from service.errors import LocalCopyUnusable
+from service.store.bundle_store import BundleStore
+from service.store.records import BundleId
+
+logger = logging.getLogger(__name__)
+
+_LAST_GOOD = "last-good.json"
+
+
+class LastGood(BaseModel):
+    """Which bundle was served last.
+
+    Attributes:
+        bundle_id: the bundle.
+        generation: the activation it was served as.
+        store_id: the store that said so.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    bundle_id: BundleId
+    generation: int
+    store_id: str | None
+
+
+class LocalCopies:
+    """A folder of bundles copied from a store. Safe to use from several threads and processes.
+
+    A copy is made beside its place and moved there whole, so one that is there is complete; what it holds is checked
+    again by whoever reads the bundle.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def folder_of(self, bundle_id: str, store: BundleStore) -> Path:
+        """Return the folder of a bundle's copy, made now if it is not there.
+
+        Raises:
+            StoreUnavailable, BundleUnknown, BundleInvalid, StorageFull: as ``BundleStore.fetch`` says.
+            LocalCopyUnusable: if the folder of copies cannot be written.
+        """
+        copy = self.held(bundle_id)
+        if copy is not None:
+            return copy
+        with self._writing(bundle_id):
+            copy = self.held(bundle_id)  # another process may have made it meanwhile
+            if copy is not None:
+                return copy
+            place, beside = self._folder / bundle_id, self._folder / f"{bundle_id}.new"
+            shutil.rmtree(beside, ignore_errors=True)  # of a copy that was cut short by the end of its process
+            store.fetch(bundle_id, beside)
+            beside.rename(place)
+            return place
+
+    def held(self, bundle_id: str) -> Path | None:
+        """Return the folder of a bundle's copy; None where there is none."""
+        place = self._folder / bundle_id
+        return place if place.is_dir() else None
+
+    def drop(self, bundle_id: str) -> None:
+        """Remove a bundle's copy, so that the next use fetches it again."""
+        shutil.rmtree(self._folder / bundle_id, ignore_errors=True)
+
+    def remember(self, last: LastGood) -> None:
+        """Note what is served, for a start with the store away.
+
+        Raises:
+            LocalCopyUnusable: if the folder of copies cannot be written.
+        """
+        with self._writing("last-good"):
+            beside = self._folder / f"{_LAST_GOOD}.new"
+            beside.write_text(last.model_dump_json(), encoding="utf-8")
+            beside.replace(self._folder / _LAST_GOOD)
+
+    def remembered(self) -> LastGood | None:
+        """Return what was served last and is still held; None where nothing is."""
+        try:
+            last = LastGood.model_validate_json((self._folder / _LAST_GOOD).read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValidationError):
+            logger.warning("%s cannot be read, and is left alone", self._folder / _LAST_GOOD)
+            return None
+        return last if self.held(last.bundle_id) is not None else None
+
+    def prune(self, keep: Collection[str]) -> None:
+        """Remove all copies but those of these bundles and the remembered one."""
+        last = self.remembered()
+        kept = {*keep, *([] if last is None else [last.bundle_id])}
+        if self._folder.is_dir():
+            for copy in self._folder.iterdir():
+                if copy.is_dir() and copy.name.partition(".")[0] not in kept:
+                    shutil.rmtree(copy, ignore_errors=True)
+
+    @contextmanager
+    def _writing(self, name: str) -> Iterator[None]:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(self._folder / f".{name}.lock"):
+                yield
+        except OSError as error:
+            raise LocalCopyUnusable(
+                f"{self._folder} cannot hold copies of bundles ({error.strerror or error}). Make room in it, or set "
+                "IDA_CACHE to a folder that can be written."
+            ) from error

@@ -1,0 +1,81 @@
+"""What the store keeps besides bundles: which bundle was active when, and what each replica serves."""
+
+import re
+import secrets
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+BUNDLE_ID = re.compile(r"[0-9a-f]{16}")
+BundleId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
+ReplicaName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
+Action = Literal["activate", "rollback"]
+
+
+def now() -> datetime:
+    """Return the time in UTC, to the millisecond."""
+    moment = datetime.now(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Activation(_Record):
+    """One change of what is active; written once, never updated.
+
+    Attributes:
+        generation: counts the activations of a store from 1.
+        bundle_id: the bundle that became active.
+        who: name of the token that asked for it.
+        at: when.
+        previous: the bundle that was active before; None where none was.
+        action: whether it was chosen or gone back to.
+        nonce: tells this record from another writer's of the same generation.
+    """
+
+    generation: int = Field(ge=1)
+    bundle_id: BundleId
+    who: str
+    at: AwareDatetime = Field(default_factory=now)
+    previous: BundleId | None
+    action: Action = "activate"
+    nonce: str = Field(default_factory=lambda: secrets.token_hex(8))
+
+
+class ReplicaReport(_Record):
+    """What one replica says of itself, for those who wait until all have followed.
+
+    Attributes:
+        replica: its name.
+        at: when it said so.
+        started: when it started.
+        version: of the software.
+        backbone_id: the backbone it serves.
+        bundle_id: the bundle it serves.
+        generation: the activation it serves; 0 where nothing was ever activated.
+        lagging: whether a newer activation is known to it.
+        store_id: the store that it follows.
+        watch_interval: seconds between two looks at the store.
+        failed_generation: the activation that it could not follow; None where there is none.
+        failed_bundle_id: that activation's bundle.
+        error_code: why not, by the failure's code.
+        error: why not, in words.
+    """
+
+    replica: ReplicaName
+    at: AwareDatetime = Field(default_factory=now)
+    started: AwareDatetime
+    version: str
+    backbone_id: str
+    bundle_id: BundleId
+    generation: int = Field(ge=0)
+    lagging: bool
+    store_id: str | None
+    watch_interval: float = Field(gt=0)
+    failed_generation: int | None = None
+    failed_bundle_id: str | None = None
+    error_code: str | None = None
+    error: str | None = None
