@@ -3,22 +3,31 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib.metadata import version
 
 import anyio.to_thread
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, ProcessCollector
 
+from service.activation.anchor_sets import AnchorSets
+from service.activation.follower import Follower
+from service.activation.listing import Listing
+from service.activation.loading import BundleLoader
+from service.activation.start import Started, start
+from service.activation.switch import Switch, describe
 from service.api import faces, status
 from service.api.middleware import BodyLimit, RequestScope
 from service.api.problems import install_error_handlers
 from service.api.state import Readiness, State
 from service.api.workers import Workers
 from service.bundle.registry import Registry
-from service.bundle.snapshot import load_snapshot
 from service.cpus import usable_cpus
 from service.pipeline import FacePipeline, load_pipeline
 from service.settings import Settings
+from service.store.bundle_store import BundleStore, open_store
+from service.store.local_copies import LocalCopies
+from service.store.records import ReplicaReport, now
 from service.telemetry import Metrics
 from service.verifier import AgreementMonitor, Verifier
 
@@ -29,69 +38,59 @@ _BODY_MARGIN = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What takes time to load: the models, warmed, and the anchors."""
+    """What takes time to load: the models, warmed, and what is served first.
+
+    Attributes:
+        pipeline: the models.
+        store: of bundles and activations.
+        copies: of bundles, on this machine.
+        started: what is served first.
+    """
 
     pipeline: FacePipeline
-    registry: Registry
+    store: BundleStore
+    copies: LocalCopies
+    started: Started
 
 
 def load(settings: Settings) -> Loaded:
-    """Load and warm the models, then load the anchors.
+    """Load and warm the models, then load the newest anchors that can be served.
 
     Raises:
         StartupError: one of its kinds, saying what to do.
+        IdaError: if the anchors do not pass their checks.
     """
     pipeline = load_pipeline(settings)
     pipeline.warm_up()
-    snapshot = load_snapshot(
-        settings.bundle,
-        backbone_id=pipeline.backbone_id,
-        device=settings.anchor_device,
-        generation=1,
-        k=settings.k,
-        tau=settings.tau,
-        strength=settings.strength,
-        threads=pipeline.threads,
-        search=settings.anchor_search == "on",
-    )
-    return Loaded(pipeline, Registry(snapshot))
+    store, copies = open_store(settings.store_location), LocalCopies(settings.cache_folder)
+    started = start(BundleLoader(settings, pipeline), store, copies, settings.bundle)
+    return Loaded(pipeline, store, copies, started)
 
 
 def create_app(settings: Settings, load_service: Callable[[Settings], Loaded] = load) -> FastAPI:
     """Return the application; it loads what it serves when its lifespan starts.
 
+    ``app.state.readiness`` is the application's ``Readiness``, for whoever stops the server.
+
     Args:
         settings: the service's settings.
         load_service: loads the models and the anchors; tests pass one that gives small ones.
     """
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    metrics = Metrics(registry)
+    collectors = CollectorRegistry()
+    ProcessCollector(registry=collectors)
+    metrics = Metrics(collectors)
+    readiness = Readiness(metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
-        readiness = Readiness(metrics)
         loaded = await anyio.to_thread.run_sync(load_service, settings)
-        _describe(metrics, loaded)
-        agreement = AgreementMonitor(settings.agreement_share, metrics)
+        state, closing = _assemble(settings, loaded, metrics, readiness)
+        state["follower"].start()
         readiness.set(True)
-        yield State(
-            settings=settings,
-            metrics=metrics,
-            pipeline=loaded.pipeline,
-            registry=loaded.registry,
-            verifier=Verifier(
-                pipeline=loaded.pipeline,
-                registry=loaded.registry,
-                metrics=metrics,
-                default_policy=settings.face_policy,
-                agreement=agreement,
-            ),
-            workers=Workers(settings.workers or usable_cpus()),
-            readiness=readiness,
-        )
+        yield state
         readiness.set(False)
-        await anyio.to_thread.run_sync(agreement.close)
+        for close in closing:
+            await anyio.to_thread.run_sync(close)
 
     app = FastAPI(
         title="ida-verify",
@@ -101,6 +100,7 @@ def create_app(settings: Settings, load_service: Callable[[Settings], Loaded] = 
         # A redirected upload is an empty answer to who does not follow it; "not found" says what is wrong.
         redirect_slashes=False,
     )
+    app.state.readiness = readiness
     app.include_router(faces.router)
     app.include_router(status.router)
     install_error_handlers(app, metrics)
@@ -110,13 +110,67 @@ def create_app(settings: Settings, load_service: Callable[[Settings], Loaded] = 
     return app
 
 
-def _describe(metrics: Metrics, loaded: Loaded) -> None:
-    snapshot = loaded.registry.current()
-    metrics.build_info.labels(**status.versions(), provider=loaded.pipeline.provider).set(1)
-    metrics.anchor_set_info.labels(
-        bundle_id=snapshot.bundle_id,
-        anchor_set_id=snapshot.manifest.anchor_set_id,
-        backbone_id=loaded.pipeline.backbone_id,
-    ).set(1)
-    metrics.anchor_set_generation.set(snapshot.generation)
-    metrics.anchor_set_size.set(snapshot.manifest.count)
+def _assemble(
+    settings: Settings, loaded: Loaded, metrics: Metrics, readiness: Readiness
+) -> tuple[State, list[Callable[[], None]]]:
+    """Return what the endpoints use, and what is called one after the other when the service ends."""
+    pipeline, store, started = loaded.pipeline, loaded.store, loaded.started
+    metrics.build_info.labels(**status.versions(), provider=pipeline.provider).set(1)
+    describe(metrics, started.loaded)
+    snapshot = started.loaded.snapshot
+    registry = Registry(snapshot)
+    loader = BundleLoader(settings, pipeline)
+    switch = Switch(
+        registry=registry, loader=loader, store=store, copies=loaded.copies, built_in=settings.bundle, metrics=metrics
+    )
+    switch.remember(snapshot, started.store_id)
+    follower = Follower(
+        registry=registry,
+        switch=switch,
+        store=store,
+        metrics=metrics,
+        report=ReplicaReport(
+            replica=settings.replica_name,
+            started=now(),
+            version=version("ida-verify"),
+            backbone_id=pipeline.backbone_id,
+            bundle_id=snapshot.bundle_id,
+            generation=snapshot.generation,
+            lagging=snapshot.generation < started.newest_generation,
+            store_id=started.store_id,
+            watch_interval=settings.watch_interval,
+        ),
+        jitter=settings.watch_jitter,
+        newest=started.newest_generation,
+        store_id=started.store_id,
+    )
+    retention = settings.retention_count, timedelta(seconds=settings.retention_seconds)
+    anchor_sets = AnchorSets(
+        store=store,
+        switch=switch,
+        follower=follower,
+        loader=loader,
+        listing=Listing(store, registry, (switch.built_in_id, settings.bundle), retention=retention),
+        metrics=metrics,
+        max_bundle_bytes=settings.max_bundle_bytes,
+    )
+    agreement = AgreementMonitor(settings.agreement_share, metrics)
+    verifier = Verifier(
+        pipeline=pipeline,
+        registry=registry,
+        metrics=metrics,
+        default_policy=settings.face_policy,
+        agreement=agreement,
+    )
+    state = State(
+        settings=settings,
+        metrics=metrics,
+        pipeline=pipeline,
+        registry=registry,
+        verifier=verifier,
+        workers=Workers(settings.workers or usable_cpus(), metrics),
+        readiness=readiness,
+        follower=follower,
+        anchor_sets=anchor_sets,
+    )
+    return state, [follower.close, switch.close, agreement.close]

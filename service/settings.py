@@ -3,6 +3,7 @@
 This is the only module that reads the environment.
 """
 
+import socket
 from pathlib import Path
 from typing import Literal, Self
 
@@ -141,6 +142,16 @@ class Settings(BaseSettings):
         if self.admin_token is not None and self.admin_token_file is not None:
             raise ValueError("IDA_ADMIN_TOKEN and IDA_ADMIN_TOKEN_FILE are both set, give one of them")
         return self
+
+    @property
+    def store_location(self) -> str:
+        """Folder or URL of the store."""
+        return self.store or str(self.home / "store")
+
+    @property
+    def replica_name(self) -> str:
+        """This replica's name in the store."""
+        return self.replica or f"{socket.gethostname()}:{self.port}"
 
     @property
     def cache_folder(self) -> Path:

@@ -4,20 +4,23 @@ The pictures say what the fake detector finds: a picture whose first pixel's red
 """
 
 import io
+from dataclasses import replace
 
 import numpy as np
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from service.activation.loading import BundleLoader
+from service.activation.start import start
 from service.app import Loaded, create_app
-from service.bundle.registry import Registry
-from service.bundle.snapshot import load_snapshot
 from service.faces.extract import FaceExtractor
 from service.faces.types import Box, DetectedFace
 from service.inference.backbone import Backbone
 from service.pack import PackManifest
 from service.pipeline import FacePipeline
 from service.settings import Settings
+from service.store.bundle_store import open_store
+from service.store.local_copies import LocalCopies
 
 DIMENSION = 32
 _DIGEST = "0" * 64
@@ -109,16 +112,9 @@ def serving(settings, bundle, session, change=lambda snapshot: snapshot):
 
     def load(settings):
         pipeline = fake_pipeline(settings, session)
-        snapshot = load_snapshot(
-            bundle,
-            backbone_id=pipeline.backbone_id,
-            device="cpu",
-            generation=1,
-            k=settings.k,
-            tau=settings.tau,
-            strength=settings.strength,
-            search=settings.anchor_search == "on",
-        )
-        return Loaded(pipeline, Registry(change(snapshot)))
+        store, copies = open_store(settings.store_location), LocalCopies(settings.cache_folder)
+        started = start(BundleLoader(settings, pipeline), store, copies, bundle)
+        loaded = replace(started.loaded, snapshot=change(started.loaded.snapshot))
+        return Loaded(pipeline, store, copies, replace(started, loaded=loaded))
 
-    return TestClient(create_app(settings, load), raise_server_exceptions=False)
+    return TestClient(create_app(settings.model_copy(update={"bundle": bundle}), load), raise_server_exceptions=False)

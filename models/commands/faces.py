@@ -13,6 +13,7 @@ from models.commands import reporting_errors
 from service.api.faces import embed_answer, verify_answer
 from service.api.schemas import VerifyAnswer
 from service.app import Loaded, load
+from service.bundle.registry import Registry
 from service.settings import FacePolicy, Settings, load_settings
 from service.telemetry import Metrics
 from service.verifier import Photo, Verifier
@@ -64,7 +65,7 @@ def _load() -> tuple[Loaded, Verifier]:
     loaded = load(settings)
     verifier = Verifier(
         pipeline=loaded.pipeline,
-        registry=loaded.registry,
+        registry=Registry(loaded.started.loaded.snapshot),
         metrics=Metrics(CollectorRegistry()),
         default_policy=settings.face_policy,
     )

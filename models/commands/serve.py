@@ -10,7 +10,7 @@ from rich.table import Table
 
 from models.commands import EXIT_FAILURE, reporting_errors
 from service.app import Loaded, create_app, load
-from service.bundle.golden import GoldenReport, check_golden
+from service.bundle.golden import GoldenReport
 from service.settings import Settings, load_settings
 from service.telemetry import configure_logging
 
@@ -60,7 +60,7 @@ def check(
     with reporting_errors():
         settings = load_settings()
         loaded = load(settings)
-        report = check_golden(loaded.registry.current(), loaded.pipeline.embed)
+        report = loaded.started.loaded.golden
     if as_json:
         typer.echo(json.dumps({"passed": report.passed, **_served(settings, loaded), **report.as_dict()}, indent=2))
     else:
@@ -69,7 +69,7 @@ def check(
 
 
 def _served(settings: Settings, loaded: Loaded) -> dict[str, object]:
-    snapshot, pipeline = loaded.registry.current(), loaded.pipeline
+    snapshot, pipeline = loaded.started.loaded.snapshot, loaded.pipeline
     return {
         "pack": pipeline.manifest.name,
         "backbone_id": pipeline.backbone_id,

@@ -4,6 +4,8 @@ from typing import Annotated, TypedDict
 
 from fastapi import Depends, Request
 
+from service.activation.anchor_sets import AnchorSets
+from service.activation.follower import Follower
 from service.api.workers import Workers
 from service.bundle.registry import Registry
 from service.pipeline import FacePipeline
@@ -22,20 +24,30 @@ class State(TypedDict):
     verifier: Verifier
     workers: Workers
     readiness: "Readiness"
+    follower: Follower
+    anchor_sets: AnchorSets
 
 
 class Readiness:
-    """Whether the service is ready to answer."""
+    """Whether the service is ready to answer, and whether it was told to stop."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self.is_ready = False
+        self.is_draining = False
         metrics.ready.set(0)
+        metrics.draining.set(0)
 
     def set(self, is_ready: bool) -> None:
         """Say whether the service is ready."""
         self.is_ready = is_ready
         self._metrics.ready.set(is_ready)
+
+    def drain(self) -> None:
+        """Say that the service was told to stop: it still answers, and is not ready for more."""
+        self.is_draining = True
+        self._metrics.draining.set(1)
+        self.set(False)
 
 
 def _state(request: Request) -> State:

@@ -32,9 +32,27 @@ async def healthz() -> dict[str, str]:
 @router.head("/readyz", include_in_schema=False)
 @router.head("/v2/health/ready", include_in_schema=False)
 async def readyz(state: ServiceState) -> JSONResponse:
-    """Answer 200 once the models are loaded and warmed by a real run and the anchors are loaded, 503 otherwise."""
-    is_ready = state["readiness"].is_ready
-    return JSONResponse({"status": "ready" if is_ready else "not ready"}, 200 if is_ready else 503)
+    """Answer 200 once the models are loaded and warmed by a real run and the anchors are loaded, 503 otherwise.
+
+    A replica that cannot follow, or whose store is away, goes on with what it has and stays ready; the details say so.
+    """
+    readiness, following = state["readiness"], state["follower"].state
+    status = "ready" if readiness.is_ready else "draining" if readiness.is_draining else "not ready"
+    failure = following.failure
+    details = {
+        "status": status,
+        "bundle_id": state["registry"].current().bundle_id,
+        "generation": state["registry"].current().generation,
+        "newest_generation": following.newest_generation,
+        "lagging": state["follower"].is_lagging,
+        "store": {
+            "reachable": following.is_reachable,
+            "since": following.since.isoformat(),
+            "error": following.store_error,
+        },
+        "last_error": failure and {"generation": failure.generation, "code": failure.code, "message": failure.message},
+    }
+    return JSONResponse(details, 200 if readiness.is_ready else 503)
 
 
 @router.get("/info", summary="What is served")

@@ -48,6 +48,11 @@ class GoldenReport:
         within = all(drift <= SCORE_TOLERANCE for drift in self.score_drift.values())
         return within and self.crop_similarity >= LEAST_CROP_SIMILARITY
 
+    @property
+    def worst_drift(self) -> float:
+        """The largest drift of any method."""
+        return max(self.score_drift.values(), default=0.0)
+
     def as_dict(self) -> dict[str, object]:
         """Return the report for JSON."""
         return {

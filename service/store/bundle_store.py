@@ -128,6 +128,12 @@ class BundleStore:
                 self._fetch_part(bundle_id, part, destination / part.file)
             (destination / MANIFEST_NAME).write_bytes(content)
 
+    def part(self, bundle_id: str, part: Part) -> bytes | None:
+        """Return the bytes of a small part of a bundle; None where it is missing or not what the manifest says."""
+        content = self._objects.get(f"bundles/{bundle_id}/{part.file}")
+        is_right = content is not None and hashlib.sha256(content).hexdigest() == part.sha256
+        return content if is_right else None
+
     def delete(self, bundle_id: str) -> None:
         """Remove a bundle, its manifest first.
 

@@ -4,6 +4,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 # Geometric, factor 1.6, from 1 ms to about 12 s: a quantile is off by at most a third of itself.
 _LATENCY_BUCKETS = tuple(round(0.001 * 1.6**step, 6) for step in range(21))
+_SWAP_BUCKETS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 _BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64)
 _BYTES_BUCKETS = tuple(float(4**step) for step in range(5, 14))
 _COSINE_BUCKETS = tuple(round(-0.2 + 0.05 * step, 2) for step in range(25))
@@ -87,6 +88,48 @@ class Metrics:
             "ida_anchor_set_generation", "Generation of the anchor set that is served.", registry=registry
         )
         self.anchor_set_size = Gauge("ida_anchor_set_size", "Anchors in the set that is served.", registry=registry)
+        self.newest_generation = Gauge(
+            "ida_active_generation", "Newest generation that this replica saw in the store.", registry=registry
+        )
+        self.lagging = Gauge(
+            "ida_lagging", "1 while a newer generation is known than the one that is served.", registry=registry
+        )
+        self.watch_lag = Gauge(
+            "ida_watch_lag_seconds",
+            "Seconds for which the newest generation seen has not been the one that is served; 0 where it is.",
+            registry=registry,
+        )
+        self.store_reachable = Gauge("ida_store_reachable", "1 while the store can be read.", registry=registry)
+        self.store_seen = Gauge(
+            "ida_store_last_seen_timestamp_seconds", "When the store was last read, in Unix time.", registry=registry
+        )
+        self.store_info = Gauge("ida_store_info", "1 for the store that is followed.", ["store_id"], registry=registry)
+        self.swaps = Counter(
+            "ida_swaps",
+            "Changes of what is served, by result: swapped, failed (it could not be loaded) or refused (dry runs too).",
+            ["result"],
+            registry=registry,
+        )
+        self.swap_seconds = Histogram(
+            "ida_swap_seconds",
+            "Seconds from the decision to load a bundle to its first use.",
+            buckets=_SWAP_BUCKETS,
+            registry=registry,
+        )
+        self.load_failures = Counter(
+            "ida_bundle_load_failures",
+            "Bundles that could not be loaded, by the failure's code.",
+            ["reason"],
+            registry=registry,
+        )
+        self.golden_drift = Gauge(
+            "ida_golden_drift",
+            "Largest change of a golden pair's score from what the bundle's maker saw, over the largest score.",
+            registry=registry,
+        )
+        self.draining = Gauge("ida_draining", "1 while the service answers its last requests.", registry=registry)
+        self.workers = Gauge("ida_workers", "Requests that compute at the same time at most.", registry=registry)
+        self.waiting = Gauge("ida_requests_waiting", "Requests that wait for a worker.", registry=registry)
         self.build_info = Gauge(
             "ida_build_info",
             "1 for the software that serves.",

@@ -25,7 +25,7 @@ def test_health_endpoints_answer_head_requests_of_load_balancers(client):
 def test_info_tells_what_is_served(client):
     info = client.get("/info").json()
     assert info["anchor_set"]["k"] == 10
-    assert info["anchor_set"]["generation"] == 1
+    assert info["anchor_set"]["generation"] == 0
     assert info["model"]["dimension"] == 32
     assert info["methods"] == ["as-norm", "cosine", "csls", "ida-r", "s-norm"]
     assert info["limits"]["max_image_pixels"] == 40_000_000
@@ -50,7 +50,7 @@ def test_metrics_count_requests_failures_and_scores(client):
     assert seen['ida_crowding_count{method="ida-r"}'] == 2
     assert seen['ida_stage_seconds_count{stage="embed"}'] == 1
     assert seen["ida_batch_size_sum"] == 2
-    assert seen["ida_anchor_set_generation"] == 1
+    assert seen["ida_anchor_set_generation"] == 0
     assert seen["ida_ready"] == 1
     assert any(name.startswith("ida_build_info{") for name in seen)
 

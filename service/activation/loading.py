@@ -1,0 +1,82 @@
+"""From a bundle's folder to a snapshot that may serve: loaded with the service's settings, its golden pairs scored."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from service.bundle.golden import LEAST_CROP_SIMILARITY, SCORE_TOLERANCE, GoldenReport, check_golden
+from service.bundle.snapshot import Snapshot, load_snapshot
+from service.errors import GoldenCheckFailed
+from service.pipeline import FacePipeline
+from service.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A snapshot that passed its checks.
+
+    Attributes:
+        snapshot: what may serve.
+        golden: how far its scores are from what the bundle's maker saw.
+        seconds: how long each step took, by name.
+    """
+
+    snapshot: Snapshot
+    golden: GoldenReport
+    seconds: dict[str, float]
+
+
+class BundleLoader:
+    """Loads and checks bundles for one pipeline and one set of settings. Safe to use from several threads."""
+
+    def __init__(self, settings: Settings, pipeline: FacePipeline) -> None:
+        self._settings = settings
+        self._pipeline = pipeline
+
+    @property
+    def backbone_id(self) -> str:
+        """The backbone that a bundle must have been made for."""
+        return self._pipeline.backbone_id
+
+    def load(self, folder: Path, generation: int) -> Loaded:
+        """Load a bundle, build its index, and score its golden pairs.
+
+        Raises:
+            BundleInvalid, BundleMismatch, HeadMismatch, DeviceUnavailable, SettingsInvalid, SearchFailed: as
+                ``load_snapshot`` says.
+            GoldenCheckFailed: if the golden pairs or the synthetic crop score otherwise than when it was made.
+            InferenceFailed: if a network fails.
+        """
+        began = time.perf_counter()
+        settings = self._settings
+        snapshot = load_snapshot(
+            folder,
+            backbone_id=self._pipeline.backbone_id,
+            device=settings.anchor_device,
+            generation=generation,
+            k=settings.k,
+            tau=settings.tau,
+            strength=settings.strength,
+            threads=self._pipeline.threads,
+            search=settings.anchor_search == "on",
+        )
+        loaded = time.perf_counter() - began
+        checked = self.recheck(snapshot)
+        return Loaded(snapshot, checked.golden, {"load": loaded, **checked.seconds})
+
+    def recheck(self, snapshot: Snapshot) -> Loaded:
+        """Score the golden pairs of a snapshot that is loaded already.
+
+        Raises:
+            GoldenCheckFailed, InferenceFailed, SearchFailed: as ``load`` says.
+        """
+        began = time.perf_counter()
+        golden = check_golden(snapshot, self._pipeline.embed)
+        if not golden.passed:
+            raise GoldenCheckFailed(
+                f"The bundle {snapshot.bundle_id} scores its golden pairs otherwise than when it was made (drift "
+                f"{golden.worst_drift:.3g}, at most {SCORE_TOLERANCE}; synthetic crop "
+                f"{golden.crop_similarity:.6f}, at least {LEAST_CROP_SIMILARITY}): the backbone, the search or the "
+                "bundle is not what it was. Run `ida-verify check`, and build the bundle again."
+            )
+        return Loaded(snapshot, golden, {"check": time.perf_counter() - began})

@@ -1,0 +1,111 @@
+"""What a replica serves when it starts: the newest activation that passes its checks, or what it served last."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from service.activation.loading import BundleLoader, Loaded
+from service.bundle.manifest import MANIFEST_NAME, bundle_id_of
+from service.errors import IdaError, StoreUnavailable
+from service.store.bundle_store import BundleStore
+from service.store.local_copies import LocalCopies
+from service.store.records import Activation
+
+logger = logging.getLogger(__name__)
+
+# Different bundles that are tried; who keeps no more than five need not try more.
+_MOST_BUNDLES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What a start found.
+
+    Attributes:
+        loaded: what is served.
+        newest_generation: the newest generation of the store, as far as it is known.
+        store_id: the store that it came from; None while that has none.
+    """
+
+    loaded: Loaded
+    newest_generation: int
+    store_id: str | None
+
+
+def start(loader: BundleLoader, store: BundleStore, copies: LocalCopies, built_in: Path) -> Started:
+    """Load what a replica begins with.
+
+    That is the newest activation of the store that loads and passes its checks; where none does, or nothing was ever
+    activated, the bundle of the settings; and where the store is away, what was served here last.
+
+    Args:
+        loader: loads bundles.
+        store: the store.
+        copies: of bundles, on this machine.
+        built_in: the bundle of the settings.
+
+    Raises:
+        StoreUnavailable: if the store is away and nothing was served here before.
+        IdaError: of another kind, if the bundle of the settings is needed and cannot be loaded.
+    """
+    try:
+        newest = store.newest_generation()
+        history = store.activations() if newest else ()
+        found = _newest(history, newest, _loads(loader, store, copies, built_in))
+        store_id = store.store_id()
+    except StoreUnavailable as error:
+        return _remembered(loader, copies, error)
+    return Started(found or loader.load(built_in, generation=0), newest, store_id)
+
+
+def _newest(history: tuple[Activation, ...], newest: int, load: Callable[[Activation], Loaded]) -> Loaded | None:
+    tried: dict[str, str] = {}
+    for record in history:
+        if record.bundle_id in tried:
+            continue
+        if len(tried) == _MOST_BUNDLES:
+            break
+        try:
+            loaded = load(record)
+        except StoreUnavailable:
+            raise
+        except IdaError as error:
+            tried[record.bundle_id] = error.message
+            logger.error("generation %s cannot be served: %s", record.generation, error.message)
+            continue
+        if record.generation < newest:
+            logger.error("serving generation %s, the newest that can be; %s is active", record.generation, newest)
+        return loaded
+    if history:
+        logger.error(
+            "no activated bundle can be served, the bundle of the settings is; generation %s is active", newest
+        )
+    return None
+
+
+def _loads(
+    loader: BundleLoader, store: BundleStore, copies: LocalCopies, built_in: Path
+) -> Callable[[Activation], Loaded]:
+    def load(record: Activation) -> Loaded:
+        if record.bundle_id == bundle_id_of((built_in / MANIFEST_NAME).read_bytes()):
+            return loader.load(built_in, record.generation)
+        try:
+            return loader.load(copies.folder_of(record.bundle_id, store), record.generation)
+        except IdaError:
+            copies.drop(record.bundle_id)
+            raise
+
+    return load
+
+
+def _remembered(loader: BundleLoader, copies: LocalCopies, away: StoreUnavailable) -> Started:
+    last = copies.remembered()
+    folder = None if last is None else copies.held(last.bundle_id)
+    if last is None or folder is None:
+        raise StoreUnavailable(
+            f"{away.message} No bundle was served here before, so there is none to fall back on: start again when the "
+            "store can be reached."
+        ) from away
+    logger.error("the store is away, serving generation %s as before: %s", last.generation, away.message)
+    return Started(loader.load(folder, last.generation), last.generation, last.store_id)
