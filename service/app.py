@@ -1,13 +1,13 @@
 """The composition root: the one place that builds the service's objects, and closes them."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import version
 
 import anyio.to_thread
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from service.activation.anchor_sets import AnchorSets
@@ -16,10 +16,11 @@ from service.activation.listing import Listing
 from service.activation.loading import BundleLoader
 from service.activation.start import Started, start
 from service.activation.switch import Switch, describe
-from service.api import faces, status
+from service.api import admin, faces, status
 from service.api.middleware import BodyLimit, RequestScope
 from service.api.problems import install_error_handlers
 from service.api.state import Readiness, State
+from service.api.tokens import Tokens, load_tokens
 from service.api.workers import Workers
 from service.bundle.registry import Registry
 from service.cpus import usable_cpus
@@ -70,28 +71,55 @@ def load(settings: Settings) -> Loaded:
 def create_app(settings: Settings, load_service: Callable[[Settings], Loaded] = load) -> FastAPI:
     """Return the application; it loads what it serves when its lifespan starts.
 
-    ``app.state.readiness`` is the application's ``Readiness``, for whoever stops the server.
+    ``app.state.readiness`` is the application's ``Readiness``, for whoever stops the server. ``app.state.admin`` is the
+    application of the admin API where it has a port of its own, to be started after this one; else None.
 
     Args:
         settings: the service's settings.
         load_service: loads the models and the anchors; tests pass one that gives small ones.
+
+    Raises:
+        SettingsInvalid: if the administrators' tokens cannot be read.
     """
     collectors = CollectorRegistry()
     ProcessCollector(registry=collectors)
     metrics = Metrics(collectors)
     readiness = Readiness(metrics)
+    tokens = load_tokens(settings)
+    shared: list[State] = []
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
         loaded = await anyio.to_thread.run_sync(load_service, settings)
-        state, closing = _assemble(settings, loaded, metrics, readiness)
+        state, closing = _assemble(settings, loaded, metrics, readiness, tokens)
         state["follower"].start()
+        shared.append(state)
         readiness.set(True)
         yield state
         readiness.set(False)
         for close in closing:
             await anyio.to_thread.run_sync(close)
 
+    @asynccontextmanager
+    async def of_the_same_service(_: FastAPI) -> AsyncIterator[State]:
+        yield shared[0]
+
+    app = _application(lifespan, [faces.router, status.router], settings, metrics)
+    app.state.readiness = readiness
+    app.state.admin = None
+    if tokens is not None and settings.admin_port is None:
+        app.include_router(admin.router)
+    elif tokens is not None:
+        app.state.admin = _application(of_the_same_service, [admin.router, status.probes], settings, metrics)
+    return app
+
+
+def _application(
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[State]],
+    routers: list[APIRouter],
+    settings: Settings,
+    metrics: Metrics,
+) -> FastAPI:
     app = FastAPI(
         title="ida-verify",
         version=version("ida-verify"),
@@ -100,9 +128,8 @@ def create_app(settings: Settings, load_service: Callable[[Settings], Loaded] = 
         # A redirected upload is an empty answer to who does not follow it; "not found" says what is wrong.
         redirect_slashes=False,
     )
-    app.state.readiness = readiness
-    app.include_router(faces.router)
-    app.include_router(status.router)
+    for router in routers:
+        app.include_router(router)
     install_error_handlers(app, metrics)
     max_body = int(2 * settings.max_image_bytes * _BASE64_GROWTH) + _BODY_MARGIN
     app.add_middleware(BodyLimit, max_bytes=max_body, metrics=metrics)
@@ -111,7 +138,7 @@ def create_app(settings: Settings, load_service: Callable[[Settings], Loaded] = 
 
 
 def _assemble(
-    settings: Settings, loaded: Loaded, metrics: Metrics, readiness: Readiness
+    settings: Settings, loaded: Loaded, metrics: Metrics, readiness: Readiness, tokens: Tokens | None
 ) -> tuple[State, list[Callable[[], None]]]:
     """Return what the endpoints use, and what is called one after the other when the service ends."""
     pipeline, store, started = loaded.pipeline, loaded.store, loaded.started
@@ -172,5 +199,6 @@ def _assemble(
         readiness=readiness,
         follower=follower,
         anchor_sets=anchor_sets,
+        tokens=tokens,
     )
     return state, [follower.close, switch.close, agreement.close]

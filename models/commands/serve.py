@@ -1,21 +1,19 @@
 """``ida-verify serve`` and ``ida-verify check``."""
 
+import asyncio
 import json
 from typing import Annotated
 
 import typer
-import uvicorn
 from rich.console import Console
 from rich.table import Table
 
 from models.commands import EXIT_FAILURE, reporting_errors
+from models.commands.servers import NotListening, run_servers
 from service.app import Loaded, create_app, load
 from service.bundle.golden import GoldenReport
 from service.settings import Settings, load_settings
 from service.telemetry import configure_logging
-
-# Orchestrators kill 30 seconds after they asked; a client that stalls in its upload would hold the server until then.
-_SHUTDOWN_SECONDS = 25
 
 
 def serve(
@@ -31,20 +29,13 @@ def serve(
         configure_logging(settings.log_level)
         # Loaded before the port opens: what cannot be loaded is one clear line, not a traceback in the server's log.
         loaded = load(settings)
-    app = create_app(settings, lambda _: loaded)
+        app = create_app(settings, lambda _: loaded)
     try:
-        uvicorn.run(
-            app,
-            host=settings.host,
-            port=settings.port,
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
-        )
-    except SystemExit as error:  # by which uvicorn says that it did not start, with a code of its own
+        asyncio.run(run_servers(app, settings))
+    except NotListening as error:
         typer.echo(
-            f"error: cannot listen on {settings.host} port {settings.port}; the log above says why. Stop what listens "
-            "there, or choose another --host or --port.",
+            f"error: cannot listen on {settings.host} port {error.port}; the log above says why. Stop what listens "
+            "there, or choose another port (--port, IDA_ADMIN_PORT) or --host.",
             err=True,
         )
         raise typer.Exit(EXIT_FAILURE) from error

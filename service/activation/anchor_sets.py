@@ -64,6 +64,10 @@ class AnchorSets:
         """Return every bundle that can be activated: those of the store, and that of the settings."""
         return self._listing.entries()
 
+    def newest(self) -> int:
+        """Return the newest generation; 0 while nothing was ever activated."""
+        return self._store.newest_generation()
+
     def has(self, bundle_id: str) -> bool:
         """Tell whether the store has a bundle."""
         return bundle_id in self._store.bundle_ids()

@@ -73,16 +73,20 @@ class RequestScope:
 
 
 class BodyLimit:
-    """Refuses a body above a limit, by its announced length and as it arrives, when an endpoint reads it."""
+    """Refuses a body above a limit, by its announced length and as it arrives, when an endpoint reads it.
 
-    def __init__(self, app: ASGIApp, max_bytes: int, metrics: Metrics) -> None:
+    Paths under ``unlimited`` are left alone: what reads their bodies has a limit of its own.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int, metrics: Metrics, unlimited: str = "/admin/") -> None:
         self._app = app
         self._max_bytes = max_bytes
         self._metrics = metrics
+        self._unlimited = unlimited
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"].startswith(self._unlimited):
             await self._app(scope, receive, send)
             return
         announced = dict(scope["headers"]).get(b"content-length", b"")

@@ -3,6 +3,8 @@
 from http import HTTPStatus
 from typing import Any
 
+from pydantic import BaseModel
+
 from service.api.problems import PROBLEM_JSON
 from service.api.schemas import EmbedRequest, Problem, VerifyRequest
 from service.scoring.methods import METHODS
@@ -135,6 +137,30 @@ def _problems(image: str, codes: dict[int, dict[str, str]]) -> dict[int | str, d
         for status, named in codes.items()
     }
 
+
+def json_body(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
+    """Return the part of an operation that describes a JSON document which the endpoint reads itself."""
+    return {
+        "requestBody": {"required": required, "content": {"application/json": {"schema": model.model_json_schema()}}}
+    }
+
+
+ADMIN_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {
+        "description": ", ".join(f"`{code}`" for code in codes),
+        "content": {PROBLEM_JSON: {"schema": Problem.model_json_schema()}},
+    }
+    for status, codes in {
+        401: ["unauthorized"],
+        404: ["unknown_anchor_set"],
+        409: ["anchor_set_in_use", "nothing_to_roll_back"],
+        412: ["stale_generation"],
+        413: ["upload_too_large"],
+        422: ["upload_invalid", "bundle_id_mismatch", "bundle_invalid", "bundle_mismatch", "golden_check_failed"],
+        503: ["store_unavailable", "local_copy_unusable"],
+        507: ["storage_full"],
+    }.items()
+}
 
 _COMMON: dict[int, dict[str, str]] = {
     400: {

@@ -34,6 +34,12 @@ class UnsupportedMediaType(errors.InputError):
     code = "unsupported_media_type"
 
 
+class Unauthorized(errors.InputError):
+    """The request has no token that the admin API knows."""
+
+    code = "unauthorized"
+
+
 class RequestTooLarge(errors.InputError):
     """The request's body is larger than two images of the largest size can make it."""
 
@@ -60,7 +66,29 @@ STATUS: dict[type[errors.IdaError], int] = {
     errors.DimensionMismatch: 422,
     errors.InferenceFailed: 500,
     errors.SearchFailed: 500,
+    Unauthorized: 401,
+    errors.BundleUnknown: 404,
+    errors.AnchorSetInUse: 409,
+    errors.NothingToRollBack: 409,
+    errors.StaleGeneration: 412,
+    errors.UploadTooLarge: 413,
+    errors.UploadInvalid: 422,
+    errors.BundleIdMismatch: 422,
+    errors.BundleInvalid: 422,
+    errors.BundleMismatch: 422,
+    errors.HeadMismatch: 422,
+    errors.TooFewAnchors: 422,
+    errors.GoldenCheckFailed: 422,
+    # What the settings of this replica do not allow of a bundle.
+    errors.SettingsInvalid: 422,
+    errors.ActivationInvalid: 503,
+    errors.StoreUnavailable: 503,
+    errors.StoreInvalid: 503,
+    errors.DeviceUnavailable: 503,
+    errors.LocalCopyUnusable: 503,
+    errors.StorageFull: 507,
 }
+_HEADERS = {401: {"WWW-Authenticate": 'Bearer realm="ida-verify admin"'}}
 
 # A detail may quote a caller's own text, such as a field's name, which may be as long as a photograph.
 _LONGEST_DETAIL = 1000
@@ -90,10 +118,10 @@ def install_error_handlers(app: FastAPI, metrics: Metrics) -> None:
         assert isinstance(error, errors.IdaError)  # noqa: S101  (the handler is registered for it alone)
         status = STATUS.get(type(error), 500)
         metrics.failures.labels(error.code).inc()
-        if status >= 500:
+        if status == 500:
             logger.error("request failed", exc_info=error)
             return problem_response(status, "internal_error", INTERNAL_DETAIL)
-        return problem_response(status, error.code, error.message, error.image)
+        return problem_response(status, error.code, error.message, error.image, _HEADERS.get(status))
 
     async def routing(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)  # noqa: S101

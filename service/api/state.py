@@ -6,6 +6,7 @@ from fastapi import Depends, Request
 
 from service.activation.anchor_sets import AnchorSets
 from service.activation.follower import Follower
+from service.api.tokens import Tokens
 from service.api.workers import Workers
 from service.bundle.registry import Registry
 from service.pipeline import FacePipeline
@@ -26,6 +27,7 @@ class State(TypedDict):
     readiness: "Readiness"
     follower: Follower
     anchor_sets: AnchorSets
+    tokens: Tokens | None
 
 
 class Readiness:

@@ -16,8 +16,10 @@ from service.inference import session
 from service.scoring.calibration import Calibrations, relevant
 
 router = APIRouter(tags=["status"])
+probes = APIRouter(tags=["status"])
 
 
+@probes.get("/healthz", summary="Whether the process is alive")
 @router.get("/healthz", summary="Whether the process is alive")
 @router.get("/v2/health/live", include_in_schema=False)
 @router.head("/healthz", include_in_schema=False)

@@ -1,0 +1,104 @@
+"""The HTTP servers of one service: the main one, and the admin API's where it has a port of its own."""
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from service.api.state import Readiness
+from service.settings import Settings
+
+# Orchestrators kill 30 seconds after they asked; a client that stalls in its upload would hold the server until then.
+_SHUTDOWN_SECONDS = 25
+
+
+class NotListening(Exception):
+    """A server could not open its port; uvicorn logged why."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(port)
+        self.port = port
+
+
+async def run_servers(app: FastAPI, settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, then drain, finish what runs, and return.
+
+    Args:
+        app: as ``create_app`` made it.
+        settings: address, ports and how long to drain.
+
+    Raises:
+        NotListening: if a port cannot be opened.
+    """
+    main = _MainServer(_config(app, settings, settings.port), app.state.readiness, settings.drain_seconds)
+    if app.state.admin is None:
+        await _serve(main)
+        return
+    assert settings.admin_port is not None  # noqa: S101  (else there is no application of its own)
+    second = _SecondServer(_config(app.state.admin, settings, settings.admin_port))
+    async with asyncio.TaskGroup() as group:
+        serving = group.create_task(_serve(main))
+        while not (main.started or serving.done()):
+            await asyncio.sleep(0.01)
+        if serving.done():
+            return
+        administering = group.create_task(_serve(second))
+        await asyncio.wait([serving, administering], return_when=asyncio.FIRST_COMPLETED)
+        main.should_exit = second.should_exit = True
+
+
+def _config(app: FastAPI, settings: Settings, port: int) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+    )
+
+
+async def _serve(server: uvicorn.Server) -> None:
+    try:
+        await server.serve()
+    except SystemExit as error:  # by which uvicorn says that it did not start
+        raise NotListening(server.config.port) from error
+
+
+class _MainServer(uvicorn.Server):
+    """Drains before it stops: for a while it answers, and says that it is not ready for more."""
+
+    def __init__(self, config: uvicorn.Config, readiness: Readiness, drain_seconds: float) -> None:
+        super().__init__(config)
+        self._readiness = readiness
+        self._drain_seconds = drain_seconds
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture them, and end without raising them again: the other server has still to stop."""
+        with super().capture_signals():
+            yield
+            self._captured_signals.clear()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Start to drain at the first SIGTERM; anything after it, or Ctrl-C, stops at once."""
+        if sig != signal.SIGTERM or self._drain_seconds == 0 or self._readiness.is_draining:
+            self._readiness.drain()
+            super().handle_exit(sig, frame)
+            return
+        self._readiness.drain()
+        loop = asyncio.get_running_loop()
+        loop.call_later(self._drain_seconds, super().handle_exit, sig, frame)
+
+
+class _SecondServer(uvicorn.Server):
+    """Stops when it is told to by the main one; signals are the main one's."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield

@@ -1,0 +1,139 @@
+"""What the admin API takes and answers, as pydantic models."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ActivateRequest(BaseModel):
+    """Which anchor set is to be active."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={"example": {"id": "843a85e64fec8313", "expected_generation": 7, "dry_run": False}},
+    )
+
+    id: str = Field(pattern=r"^[0-9a-f]{16}$", description="The bundle_id.")
+    expected_generation: int | None = Field(
+        default=None,
+        ge=0,
+        description="The newest generation that you know: 412 where there is a newer one. Absent: whatever it is.",
+    )
+    dry_run: bool = Field(default=False, description="Load and check it, and change nothing.")
+
+
+class RollbackRequest(BaseModel):
+    """Go back to what was active before; every field may be absent."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra={"example": {"expected_generation": 8}})
+
+    expected_generation: int | None = Field(default=None, ge=0, description="As for the activation.")
+    dry_run: bool = Field(default=False, description="As for the activation.")
+
+
+class AnchorSetAnswer(BaseModel):
+    """One anchor set that can be activated."""
+
+    id: str = Field(description="bundle_id: digest of the manifest, which holds the digest of every part.")
+    state: Literal["active", "available", "built_in"] = Field(
+        description="active in the store, available there, or built_in: that of the settings, not in the store."
+    )
+    served_here: bool = Field(description="Whether the replica that answers serves it now.")
+    retained: bool = Field(description="Whether DELETE refuses it now.")
+    pushed_at: datetime | None
+    last_generation: int | None = Field(description="The newest generation that it was active as.")
+    anchor_set_id: str | None
+    backbone_id: str | None
+    count: int | None = Field(description="Number of anchors.")
+    dimension: int | None
+    default_method: str | None
+    parameters: dict[str, Any] | None
+    parts: dict[str, int] | None = Field(description="Bytes of each part.")
+    operating_points: dict[str, dict[str, float]] | None = Field(
+        description="Thresholds by method and operating point; null where the bundle was not calibrated."
+    )
+    provenance: dict[str, Any] | None
+    error: str | None = Field(description="Why it cannot be looked at; null where it can.")
+
+
+class AnchorSetsAnswer(BaseModel):
+    """All anchor sets that can be activated."""
+
+    generation: int = Field(description="The newest generation.")
+    active: str | None = Field(description="bundle_id of the active one; null while none was ever activated.")
+    anchor_sets: list[AnchorSetAnswer]
+
+
+class UploadAnswer(BaseModel):
+    """What became of an upload."""
+
+    id: str
+    created: bool = Field(description="false where the same bundle was there already.")
+
+
+class CheckAnswer(BaseModel):
+    """One thing that was checked, and held."""
+
+    name: str
+    detail: str
+
+
+class ActivationAnswer(BaseModel):
+    """What an activation changed, or would change."""
+
+    previous: str | None
+    current: str = Field(description="The active bundle_id; of a dry run, the one that was checked.")
+    generation: int = Field(description="The newest generation now.")
+    changed: bool = Field(description="false where it was active already, and of a dry run.")
+    dry_run: bool
+    checks: list[CheckAnswer]
+    golden_drift: dict[str, float] = Field(
+        description="By method, the largest change of a golden pair's score over the largest score."
+    )
+    crop_similarity: float = Field(description="Cosine of the synthetic crop's embedding here and when it was made.")
+    seconds: dict[str, float] = Field(description="How long each step took, by name, and in total.")
+
+
+class RecordAnswer(BaseModel):
+    """One activation."""
+
+    generation: int
+    bundle_id: str
+    who: str
+    at: datetime
+    previous: str | None
+    action: Literal["activate", "rollback"]
+
+
+class HistoryAnswer(BaseModel):
+    """Activations, the newest first."""
+
+    activations: list[RecordAnswer]
+
+
+class ReplicaAnswer(BaseModel):
+    """What one replica last said of itself."""
+
+    replica: str
+    alive: bool = Field(description="Whether it said so lately enough.")
+    seen_seconds_ago: float
+    started: datetime
+    version: str
+    backbone_id: str
+    bundle_id: str
+    generation: int
+    lagging: bool
+    store_id: str | None
+    failed_generation: int | None = Field(description="The activation that it could not follow.")
+    failed_bundle_id: str | None
+    error_code: str | None
+    error: str | None
+
+
+class ReplicasAnswer(BaseModel):
+    """All replicas that share the store."""
+
+    generation: int = Field(description="The newest generation.")
+    replicas: list[ReplicaAnswer]
