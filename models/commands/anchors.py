@@ -9,7 +9,7 @@ import typer
 from models.anchors.build import BuildOptions, Built, build_bundle, build_from_embeddings, check_build
 from models.anchors.crops import reasons
 from models.anchors.steps import AnchorSteps, Shared
-from models.commands import anchor_generation, anchor_inspection, reporting_errors
+from models.commands import anchor_generation, anchor_inspection, anchors_remote, reporting_errors
 from models.commands.anchor_bars import anchor_bars
 from models.commands.anchor_generation import Batch, Classes, Label, Latent, Psi
 from models.commands.anchor_input import SourceOptions, given_embeddings, image_source
@@ -23,9 +23,17 @@ from service.pipeline import FacePipeline, load_pipeline
 from service.scoring.parameters import Parameters
 from service.settings import Settings, load_settings
 
-app = typer.Typer(name="anchors", help="Generate faces, build anchor bundles, look at them.", no_args_is_help=True)
+app = typer.Typer(
+    name="anchors",
+    help="Generate faces, build anchor bundles, look at them, and activate them in a running service.",
+    no_args_is_help=True,
+)
 app.command("generate")(anchor_generation.generate)
 app.command("inspect")(anchor_inspection.inspect)
+app.command("push")(anchors_remote.push)
+app.command("activate")(anchors_remote.activate)
+app.command("rollback")(anchors_remote.rollback)
+app.command("status")(anchors_remote.status)
 
 _PAPER = Parameters()
 _SOURCE = "Source (give one)"

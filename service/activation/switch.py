@@ -94,7 +94,7 @@ class Switch:
             self._copies.remember(
                 LastGood(bundle_id=snapshot.bundle_id, generation=snapshot.generation, store_id=store_id)
             )
-            self._copies.prune({snapshot.bundle_id, self._registry.current().bundle_id})
+            self._copies.prune({snapshot.bundle_id})
         except LocalCopyUnusable as error:
             logger.warning("%s A start with the store away would not find what is served now.", error.message)
 

@@ -1,9 +1,12 @@
 """Copies of bundles on this machine's disk: what is loaded, and what a start with the store away falls back on."""
 
 import logging
+import math
+import os
 import shutil
+import time
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock
@@ -11,11 +14,19 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from service.errors import LocalCopyUnusable
 from service.store.bundle_store import BundleStore
-from service.store.records import BundleId
+from service.store.records import BUNDLE_ID, BundleId
 
 logger = logging.getLogger(__name__)
 
 _LAST_GOOD = "last-good.json"
+_STAYS_SECONDS = 600
+
+
+def _used_at(copy: Path) -> float:
+    try:
+        return copy.stat().st_mtime
+    except FileNotFoundError:  # another process removed it
+        return math.inf
 
 
 class LastGood(BaseModel):
@@ -53,6 +64,7 @@ class LocalCopies:
         """
         copy = self.held(bundle_id)
         if copy is not None:
+            self._touch(copy)
             return copy
         with self._writing(bundle_id):
             copy = self.held(bundle_id)  # another process may have made it meanwhile
@@ -96,13 +108,23 @@ class LocalCopies:
         return last if self.held(last.bundle_id) is not None else None
 
     def prune(self, keep: Collection[str]) -> None:
-        """Remove all copies but those of these bundles and the remembered one."""
+        """Remove all copies but those of these bundles, the remembered one, and those used a short while ago.
+
+        Another process may be loading what this one does not serve.
+        """
         last = self.remembered()
         kept = {*keep, *([] if last is None else [last.bundle_id])}
-        if self._folder.is_dir():
-            for copy in self._folder.iterdir():
-                if copy.is_dir() and copy.name.partition(".")[0] not in kept:
-                    shutil.rmtree(copy, ignore_errors=True)
+        if not self._folder.is_dir():
+            return
+        for copy in self._folder.iterdir():
+            is_bundle = BUNDLE_ID.fullmatch(copy.name.partition(".")[0]) is not None
+            if is_bundle and copy.name not in kept and time.time() - _used_at(copy) > _STAYS_SECONDS:
+                shutil.rmtree(copy, ignore_errors=True)
+
+    def _touch(self, copy: Path) -> None:
+        # A folder that cannot be written can still be read.
+        with suppress(OSError):
+            os.utime(copy)
 
     @contextmanager
     def _writing(self, name: str) -> Iterator[None]:

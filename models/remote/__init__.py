@@ -1,0 +1,1 @@
+"""The administration of a running service, from the command line."""

@@ -1,0 +1,114 @@
+"""A client of the admin API: its answers as documents, its failures in words."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+import httpx2
+
+from service.errors import AdminUnreachable, StaleGeneration
+
+# Loading a million anchors takes minutes, and the answer comes when they are loaded.
+_TIMEOUT = httpx2.Timeout(30, read=900, write=120)
+_PIECE = 1 << 20
+
+
+class AdminClient:
+    """Speaks with the admin API of one replica, or of whichever a proxy chooses. For one thread.
+
+    Every method raises ``AdminUnreachable`` where the service cannot be reached or refuses.
+    """
+
+    def __init__(self, url: str, token: str, transport: httpx2.BaseTransport | None = None) -> None:
+        """Take an address; nothing is sent yet.
+
+        Args:
+            url: of the service, or of the port that the admin API has of its own.
+            token: one that the service knows.
+            transport: how requests travel; tests pass one that needs no network.
+        """
+        self.url = url.rstrip("/")
+        headers = {"Authorization": f"Bearer {token}"}
+        self._http = httpx2.Client(base_url=f"{self.url}/admin", headers=headers, timeout=_TIMEOUT, transport=transport)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def anchor_sets(self) -> dict[str, Any]:
+        """Return GET /admin/anchor-sets."""
+        return self._ask("GET", "/anchor-sets")
+
+    def activations(self, limit: int) -> list[dict[str, Any]]:
+        """Return the newest activations, newest first."""
+        found: list[dict[str, Any]] = self._ask("GET", f"/activations?limit={limit}")["activations"]
+        return found
+
+    def replicas(self) -> dict[str, Any]:
+        """Return GET /admin/replicas."""
+        return self._ask("GET", "/replicas")
+
+    def push(self, archive: Path, bundle_id: str, progress: Callable[[int], object] = lambda _: None) -> bool:
+        """Upload a bundle's archive, telling ``progress`` of each piece's size; return False where it was there."""
+        with archive.open("rb") as file:
+            answer = self._ask(
+                "PUT",
+                f"/anchor-sets/{bundle_id}",
+                content=_pieces(file, progress),
+                headers={"Content-Type": "application/x-tar", "Content-Length": str(archive.stat().st_size)},
+            )
+        return bool(answer["created"])
+
+    def activate(self, bundle_id: str, *, expected_generation: int | None, dry_run: bool) -> dict[str, Any]:
+        """Make a bundle the active one.
+
+        Raises:
+            StaleGeneration: if the newest generation is another than expected.
+        """
+        document = {"id": bundle_id, "expected_generation": expected_generation, "dry_run": dry_run}
+        return self._ask("PUT", "/anchor-sets/active", json=document)
+
+    def rollback(self, *, expected_generation: int | None, dry_run: bool) -> dict[str, Any]:
+        """Activate the bundle that was active before; raises as ``activate`` does."""
+        document = {"expected_generation": expected_generation, "dry_run": dry_run}
+        return self._ask("POST", "/anchor-sets/rollback", json=document)
+
+    def _ask(self, verb: str, path: str, **options: Any) -> dict[str, Any]:
+        try:
+            answer = self._http.request(verb, path, **options)
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise AdminUnreachable(
+                f"{self.url} cannot be reached ({error or type(error).__name__}). Check --url: it is the service's own "
+                "address, or that of its IDA_ADMIN_PORT."
+            ) from error
+        try:
+            document = answer.json() if answer.content else {}
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            raise AdminUnreachable(f"{self.url} does not answer as the admin API does: check --url.")
+        if answer.is_success:
+            return document
+        raise _failure(answer.status_code, document, self.url)
+
+
+def _failure(status: int, document: dict[str, Any], url: str) -> AdminUnreachable | StaleGeneration:
+    detail = str(document.get("detail", f"status {status}"))
+    if status == 401:
+        return AdminUnreachable(f"{url} does not know the token. Check --token-file, or IDA_ADMIN_TOKEN.")
+    if status == 404 and document.get("code") == "not_found":
+        return AdminUnreachable(
+            f"{url} has no admin API: it is off without IDA_ADMIN_TOKEN or IDA_ADMIN_TOKEN_FILE, or on the port "
+            "IDA_ADMIN_PORT."
+        )
+    if status == 412:
+        return StaleGeneration(detail)
+    return AdminUnreachable(detail)
+
+
+def _pieces(file: BinaryIO, progress: Callable[[int], object]) -> Iterator[bytes]:
+    while piece := file.read(_PIECE):
+        yield piece
+        progress(len(piece))
