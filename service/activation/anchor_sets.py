@@ -62,6 +62,7 @@ class AnchorSets:
 
     def entries(self) -> list[AnchorSetEntry]:
         """Return every bundle that can be activated: those of the store, and that of the settings."""
+        self._store.store_id()
         return self._listing.entries()
 
     def newest(self) -> int:
@@ -134,6 +135,7 @@ class AnchorSets:
         Raises:
             NothingToRollBack: if none was, or nothing is.
         """
+        self._store.store_id()
         newest = self._store.newest_generation()
         active = self._active(newest)
         if active is None or active.previous is None:
@@ -151,6 +153,7 @@ class AnchorSets:
             AnchorSetInUse: if it is active, or within its retention.
         """
         with self._turn:
+            self._store.store_id()
             pushed_at = self._store.pushed_at(bundle_id)
             reason = self._listing.why_retained(bundle_id, pushed_at)
             if reason is not None:
@@ -174,6 +177,7 @@ class AnchorSets:
         self, bundle_id: str, expected: int | None, dry_run: bool, who: str, action: Action
     ) -> ActivationResult:
         began = time.perf_counter()
+        store_id = self._store.store_id()
         newest = self._store.newest_generation()
         if expected is not None and expected != newest:
             raise StaleGeneration(
@@ -193,7 +197,7 @@ class AnchorSets:
             self._store.push(self._switch.built_in)
         record = Activation(generation=newest + 1, bundle_id=bundle_id, who=who, previous=previous, action=action)
         self._store.append(record)
-        self._switch.put(loaded, began, self._store.store_id())
+        self._switch.put(loaded, began, store_id or self._store.store_id())
         self._follower.saw(record.generation)
         self._follower.wake()
         logger.info(

@@ -148,7 +148,7 @@ class Follower:
         """Look at the store once, and follow it; never raises what the store or a bundle may do."""
         with self._turn:
             try:
-                store_id = self._identity()
+                store_id = self._store.store_id()
                 newest, record, unreadable = self._newest(self._state.newest_generation)
             except (StoreUnavailable, StoreInvalid) as error:
                 self._away(error.message)
@@ -160,15 +160,6 @@ class Follower:
         elif self._is_due(newest):
             self._follow(newest, record, unreadable)
         self._write_report()
-
-    def _identity(self) -> str | None:
-        found, known = self._store.store_id(), self._state.store_id
-        if known is not None and found != known:
-            raise StoreUnavailable(
-                f"The store {self._store.url} is not the one that was followed: its id was {known} and is "
-                f"{found or 'gone'}. Mount or restore the store, or restart this replica to follow another."
-            )
-        return found
 
     def _newest(self, known: int) -> tuple[int, Activation | None, ActivationInvalid | None]:
         """Return the newest generation, and its record or what is wrong with it where it is not served yet."""

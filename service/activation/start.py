@@ -9,7 +9,7 @@ from service.activation.loading import BundleLoader, Loaded
 from service.bundle.manifest import MANIFEST_NAME, bundle_id_of
 from service.errors import IdaError, StoreUnavailable
 from service.store.bundle_store import BundleStore
-from service.store.local_copies import LocalCopies
+from service.store.local_copies import LastGood, LocalCopies
 from service.store.records import Activation
 
 logger = logging.getLogger(__name__)
@@ -49,13 +49,16 @@ def start(loader: BundleLoader, store: BundleStore, copies: LocalCopies, built_i
         StoreUnavailable: if the store is away and nothing was served here before.
         IdaError: of another kind, if the bundle of the settings is needed and cannot be loaded.
     """
+    last = copies.remembered()
+    if last is not None and last.store == store.url:
+        store.expect(last.store_id)
     try:
+        store_id = store.store_id()
         newest = store.newest_generation()
         history = store.activations() if newest else ()
         found = _newest(history, newest, _loads(loader, store, copies, built_in))
-        store_id = store.store_id()
     except StoreUnavailable as error:
-        return _remembered(loader, copies, error)
+        return _remembered(loader, copies, last, error)
     return Started(found or loader.load(built_in, generation=0), newest, store_id)
 
 
@@ -99,8 +102,7 @@ def _loads(
     return load
 
 
-def _remembered(loader: BundleLoader, copies: LocalCopies, away: StoreUnavailable) -> Started:
-    last = copies.remembered()
+def _remembered(loader: BundleLoader, copies: LocalCopies, last: LastGood | None, away: StoreUnavailable) -> Started:
     folder = None if last is None else copies.held(last.bundle_id)
     if last is None or folder is None:
         raise StoreUnavailable(

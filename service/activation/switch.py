@@ -92,7 +92,12 @@ class Switch:
             return
         try:
             self._copies.remember(
-                LastGood(bundle_id=snapshot.bundle_id, generation=snapshot.generation, store_id=store_id)
+                LastGood(
+                    bundle_id=snapshot.bundle_id,
+                    generation=snapshot.generation,
+                    store_id=store_id,
+                    store=self._store.url,
+                )
             )
             self._copies.prune({snapshot.bundle_id})
         except LocalCopyUnusable as error:

@@ -65,6 +65,10 @@ async def _write(request: Request, path: Path, max_bytes: int) -> None:
                     waiting.clear()
             await file.write(bytes(waiting))
     except OSError as error:
+        # A client that is still sending would see a broken connection in the place of the reason.
+        async for piece in request.stream():
+            taken += len(piece)
+            _check(taken, max_bytes)
         raise _failure(error, path.parent) from error
 
 

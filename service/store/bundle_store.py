@@ -42,14 +42,30 @@ class BundleStore:
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
+        self._known: str | None = None
         self.url = objects.url
+
+    def expect(self, store_id: str | None) -> None:
+        """Take for granted which store this is, from an earlier time."""
+        self._known = store_id
 
     def store_id(self) -> str | None:
         """Return the store's id; None while nothing was ever written to it.
 
         Raises:
             StoreInvalid: if what lies there is no store, or one of another format.
+            StoreUnavailable: also if it had another id before: an unmounted folder looks like an empty store.
         """
+        found = self._identity()
+        if self._known is not None and found != self._known:
+            raise StoreUnavailable(
+                f"The store {self.url} is not the one that was there: its id was {self._known} and is "
+                f"{found or 'gone'}. Mount or restore it, or restart the replicas to follow another."
+            )
+        self._known = found
+        return found
+
+    def _identity(self) -> str | None:
         content = self._objects.get(IDENTITY)
         if content is None:
             return None

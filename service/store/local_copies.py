@@ -36,6 +36,7 @@ class LastGood(BaseModel):
         bundle_id: the bundle.
         generation: the activation it was served as.
         store_id: the store that said so.
+        store: what that store is known by.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -43,6 +44,7 @@ class LastGood(BaseModel):
     bundle_id: BundleId
     generation: int
     store_id: str | None
+    store: str
 
 
 class LocalCopies:
