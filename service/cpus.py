@@ -1,8 +1,11 @@
-"""How many CPUs this process may use, the container's quota included."""
+"""How many CPUs this process may use, the container's quota included, and who may use them."""
 
 import math
 import os
 from pathlib import Path
+
+import cv2
+import threadpoolctl
 
 _CGROUP_V2_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
@@ -20,3 +23,12 @@ def usable_cpus(quota_file: Path = _CGROUP_V2_QUOTA) -> int:
     except (OSError, ValueError):  # no cgroup v2, or no quota ("max")
         return affinity
     return max(1, min(affinity, limit))
+
+
+def keep_libraries_to_one_thread() -> None:
+    """Have OpenCV and BLAS compute in the thread that calls them, for the whole process.
+
+    A service runs as many requests at a time as it has CPUs; pools of their own would only take these from each other.
+    """
+    cv2.setNumThreads(1)
+    threadpoolctl.threadpool_limits(1, user_api="blas")

@@ -112,15 +112,19 @@ class FacePipeline:
         self._backbone.embed(np.full((2, 112, 112, 3), 127, np.uint8))
 
 
-def load_pipeline(settings: Settings) -> FacePipeline:
+def load_pipeline(settings: Settings, *, threads: int = 0) -> FacePipeline:
     """Load the model pack that the settings name.
+
+    Args:
+        settings: the service's settings.
+        threads: of one run where the settings leave it open; 0 takes all CPUs, as suits a tool that runs alone.
 
     Raises:
         PackNotFound, PackInvalid: if the pack is not in the data folder, or not what its manifest says.
         DeviceUnavailable: if the device that was asked for is not there.
     """
     pack = load_pack(settings.home, settings.pack)
-    threads = settings.threads or usable_cpus()
+    threads = settings.threads or threads or usable_cpus()
     sessions = {role: OnnxSession(path, device=settings.device, threads=threads) for role, path in pack.files.items()}
     extractor = build_extractor(
         pack.manifest,

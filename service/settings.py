@@ -100,7 +100,7 @@ class Settings(BaseSettings):
         default=0,
         ge=0,
         le=1024,
-        description="Threads of one backbone run; 0 takes the number of CPUs this process may use.",
+        description="Threads of one run of a network; 0: in the service, the CPUs there are over the workers.",
     )
     workers: int = Field(
         default=0,

@@ -91,14 +91,14 @@ class Int8Search:
 
 
 def _rounded(anchors: FloatArray) -> tuple[NDArray[np.int8], FloatArray, float]:
-    """Return the anchors as integers (n, d), the scale of each, and the greatest norm of what rounding took."""
+    """Return the anchors as integers (d, n), the scale of each, and the greatest norm of what rounding took."""
     scales = (np.maximum(np.max(np.abs(anchors), axis=1), np.finfo(np.float32).tiny) / _LIMIT).astype(np.float32)
-    rounded = np.empty(anchors.shape, np.int8)
+    rounded = np.empty(anchors.shape[::-1], np.int8)
     error = 0.0
     # In parts: NumPy holds the interpreter only between them, and no temporary is as large as the set.
     for start in range(0, len(anchors), _ROUNDING_ROWS):
         part = slice(start, start + _ROUNDING_ROWS)
         integers = np.rint(anchors[part] / scales[part, None])
-        rounded[part] = integers
+        rounded[:, part] = integers.T
         error = max(error, float(np.linalg.norm(anchors[part] - integers * scales[part, None], axis=1).max()))
     return rounded, scales, error

@@ -1,5 +1,7 @@
 """The greatest inner products of 8-bit rows: one ONNX graph that multiplies, scales and selects."""
 
+from typing import Any
+
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
@@ -21,11 +23,11 @@ class IntegerProduct:
     Safe to call from several threads at once, as ONNX Runtime sessions are.
     """
 
-    def __init__(self, rows: NDArray[np.int8], scales: NDArray[np.float32], *, threads: int) -> None:
+    def __init__(self, columns: NDArray[np.int8], scales: NDArray[np.float32], *, threads: int) -> None:
         """Build the graph; ONNX Runtime keeps a copy of the rows in the order in which its kernel reads them.
 
         Args:
-            rows: (n, d) int8 in [-127, 127].
+            columns: (d, n) int8 in [-127, 127], C order: the n rows, transposed.
             scales: (n,) float32, what each row is multiplied by.
             threads: CPU threads of one run, 1 or more.
 
@@ -41,9 +43,14 @@ class IntegerProduct:
         options.enable_cpu_mem_arena = False
         options.log_severity_level = 3
         try:
-            self._session = ort.InferenceSession(_graph(rows, scales), options, providers=["CPUExecutionProvider"])
+            # Handed over as they lie in memory: a model with the rows inside would be copied twice, with the
+            # interpreter held, and every request would wait.
+            values = [ort.OrtValue.ortvalue_from_numpy(columns), ort.OrtValue.ortvalue_from_numpy(scales)]
+            options.add_external_initializers(["rows", "scales"], values)
+            model = _graph(columns.shape)
+            self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's exceptions share no base class but Exception
-            raise SearchFailed(f"ONNX Runtime cannot index {len(rows)} anchors: {error}") from error
+            raise SearchFailed(f"ONNX Runtime cannot index {columns.shape[1]} anchors: {error}") from error
 
     def greatest(self, queries: NDArray[np.uint8], count: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Return the ``count`` greatest products of each query and the rows that give them.
@@ -65,11 +72,11 @@ class IntegerProduct:
         return products, rows
 
 
-def _graph(rows: NDArray[np.int8], scales: NDArray[np.float32]) -> bytes:
+def _graph(shape: tuple[int, ...]) -> bytes:
     # Here, because it takes a tenth of a second that a service with few anchors need not wait.
     from onnx import TensorProto, helper, numpy_helper  # noqa: PLC0415
 
-    dimension = rows.shape[1]
+    dimension, count = shape
     nodes = [
         helper.make_node("MatMulInteger", ["queries", "rows", "zero"], ["integers"]),
         helper.make_node("Cast", ["integers"], ["floats"], to=TensorProto.FLOAT),
@@ -88,11 +95,20 @@ def _graph(rows: NDArray[np.int8], scales: NDArray[np.float32]) -> bytes:
             helper.make_tensor_value_info("indices", TensorProto.INT64, ["m", "c"]),
         ],
         [
-            numpy_helper.from_array(np.ascontiguousarray(rows.T), "rows"),
-            numpy_helper.from_array(scales, "scales"),
+            _given("rows", TensorProto.INT8, (dimension, count)),
+            _given("scales", TensorProto.FLOAT, (count,)),
             numpy_helper.from_array(np.array(QUERY_ZERO, np.uint8), "zero"),
         ],
     )
     opsets = [helper.make_opsetid("", _OPSET)]
     content: bytes = helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION).SerializeToString()
     return content
+
+
+def _given(name: str, kind: int, shape: tuple[int, ...]) -> Any:
+    """Return an initializer whose values are given to the session beside the model."""
+    from onnx import TensorProto  # noqa: PLC0415
+
+    tensor = TensorProto(name=name, data_type=kind, dims=shape, data_location=TensorProto.EXTERNAL)
+    tensor.external_data.add(key="location", value="given to the session")
+    return tensor

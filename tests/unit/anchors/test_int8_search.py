@@ -19,9 +19,9 @@ def near(rows, noise, seed=5):
 
 
 def test_products_of_the_greatest_values_are_not_cut_off():
-    rows = np.full((3, 512), 127, np.int8)
-    rows[1] = -127
-    product = IntegerProduct(rows, np.array([1.0, 1.0, 0.5], np.float32), threads=1)
+    columns = np.full((512, 3), 127, np.int8)
+    columns[:, 1] = -127
+    product = IntegerProduct(columns, np.array([1.0, 1.0, 0.5], np.float32), threads=1)
 
     found, order = product.greatest(np.full((1, 512), QUERY_ZERO + QUERY_LIMIT, np.uint8), 3)
 
