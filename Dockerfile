@@ -36,9 +36,13 @@ LABEL org.opencontainers.image.title="ida-verify" \
       org.opencontainers.image.revision="${REVISION}"
 RUN groupadd --system --gid 10001 ida \
  && useradd --system --uid 10001 --gid ida --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin ida
+# Where replicas share bundles, and keep copies of those they served last: volumes take their owner from here.
+RUN install -d -o 10001 -g 10001 /var/lib/ida-verify/store /var/lib/ida-verify/cache
 # Owned by root: the service reads it and can change nothing in it.
 COPY --from=build /opt/ida-verify /opt/ida-verify
 ENV IDA_HOME=/opt/ida-verify/home \
+    IDA_STORE=/var/lib/ida-verify/store \
+    IDA_CACHE=/var/lib/ida-verify/cache \
     IDA_HOST=0.0.0.0 \
     IDA_PORT=8000 \
     HOME=/tmp \

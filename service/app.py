@@ -74,8 +74,9 @@ def load(settings: Settings) -> Loaded:
 def create_app(settings: Settings, load_service: Callable[[Settings], Loaded] = load) -> FastAPI:
     """Return the application; it loads what it serves when its lifespan starts.
 
-    ``app.state.readiness`` is the application's ``Readiness``, for whoever stops the server. ``app.state.admin`` is the
-    application of the admin API where it has a port of its own, to be started after this one; else None.
+    ``app.state.readiness`` is the application's ``Readiness``, for whoever stops the server. ``app.state.inside`` is the
+    application of the admin API and the metrics where these have a port of their own, to be started after this one;
+    else None.
 
     Args:
         settings: the service's settings.
@@ -107,13 +108,15 @@ def create_app(settings: Settings, load_service: Callable[[Settings], Loaded] = 
     async def of_the_same_service(_: FastAPI) -> AsyncIterator[State]:
         yield shared[0]
 
-    app = _application(lifespan, [faces.router, status.router], settings, metrics)
+    public, inside = [faces.router, status.router], [status.scraped]
+    if tokens is not None:
+        inside.append(admin.router)
+    is_apart = settings.admin_port is not None
+    app = _application(lifespan, public if is_apart else public + inside, settings, metrics)
     app.state.readiness = readiness
-    app.state.admin = None
-    if tokens is not None and settings.admin_port is None:
-        app.include_router(admin.router)
-    elif tokens is not None:
-        app.state.admin = _application(of_the_same_service, [admin.router, status.probes], settings, metrics)
+    app.state.inside = None
+    if is_apart:
+        app.state.inside = _application(of_the_same_service, [status.probes, *inside], settings, metrics)
     return app
 
 

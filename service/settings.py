@@ -25,7 +25,7 @@ DEFAULT_PACK = "faceplugin-mobilefacenet"
 class Settings(BaseSettings):
     """Frozen settings; an unknown value or one out of range is an error at start-up."""
 
-    model_config = SettingsConfigDict(env_prefix="IDA_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="IDA_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     home: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("ida-verify", appauthor=False)),
@@ -61,7 +61,7 @@ class Settings(BaseSettings):
         default=None, description="File of tokens of the admin API: name:token on each line, or one bare token."
     )
     admin_port: int | None = Field(
-        default=None, ge=0, le=65535, description="A port for the admin API alone; it shares the main one by default."
+        default=None, ge=0, le=65535, description="A port of its own for the admin API and /metrics; they share the main one by default."
     )
     max_bundle_bytes: int = Field(
         default=2 * 1024**3, ge=1024, description="Largest bundle that may be uploaded, packed or unpacked, in bytes."

@@ -1,4 +1,4 @@
-"""The HTTP servers of one service: the main one, and the admin API's where it has a port of its own."""
+"""The HTTP servers of one service: the main one, and one for the inside where that has a port of its own."""
 
 import asyncio
 import signal
@@ -35,11 +35,11 @@ async def run_servers(app: FastAPI, settings: Settings) -> None:
         NotListening: if a port cannot be opened.
     """
     main = _MainServer(_config(app, settings, settings.port), app.state.readiness, settings.drain_seconds)
-    if app.state.admin is None:
+    if app.state.inside is None:
         await _serve(main)
         return
     assert settings.admin_port is not None  # noqa: S101  (else there is no application of its own)
-    second = _SecondServer(_config(app.state.admin, settings, settings.admin_port))
+    second = _SecondServer(_config(app.state.inside, settings, settings.admin_port))
     async with asyncio.TaskGroup() as group:
         serving = group.create_task(_serve(main))
         while not (main.started or serving.done()):

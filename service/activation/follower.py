@@ -108,6 +108,7 @@ class Follower:
         self._is_closing = False
         self._thread = threading.Thread(target=self._watch, name="follower", daemon=True)
         metrics.watch_lag.set_function(self._lag)
+        self._set()
 
     @property
     def state(self) -> Following:

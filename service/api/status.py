@@ -17,6 +17,7 @@ from service.scoring.calibration import Calibrations, relevant
 
 router = APIRouter(tags=["status"])
 probes = APIRouter(tags=["status"])
+scraped = APIRouter(tags=["status"])
 
 
 @probes.get("/healthz", summary="Whether the process is alive")
@@ -105,7 +106,7 @@ async def info(state: ServiceState) -> dict[str, Any]:
     }
 
 
-@router.get("/metrics", include_in_schema=False)
+@scraped.get("/metrics", include_in_schema=False)
 def metrics(state: ServiceState) -> Response:
     """Answer Prometheus's scrape."""
     return Response(generate_latest(state["metrics"].registry), media_type=CONTENT_TYPE_LATEST)

@@ -110,6 +110,8 @@ class Metrics:
             ["result"],
             registry=registry,
         )
+        for result in ("swapped", "failed", "refused"):  # a series that begins at 1 shows no increase
+            self.swaps.labels(result)
         self.swap_seconds = Histogram(
             "ida_swap_seconds",
             "Seconds from the decision to load a bundle to its first use.",

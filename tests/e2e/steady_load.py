@@ -118,7 +118,11 @@ class SteadyLoad:
         is_right = not self._pairs.scores or (
             expected is not None and abs(answer["score"] - expected[pair]) <= TOLERANCE
         )
-        mixed = None if is_right or not self._pairs.scores else f"pair {pair}: {answer['score']} under {answer['bundle_id']}"
+        mixed = (
+            None
+            if is_right or not self._pairs.scores
+            else f"pair {pair}: {answer['score']} under {answer['bundle_id']}"
+        )
         self._note(began, generation=answer["anchor_set"]["generation"], mixed=mixed)
 
     def _note(

@@ -86,6 +86,12 @@ def serve_requests(metrics: Metrics) -> None:
     metrics.crowding.labels(method="ida-r").observe(0.2)
     metrics.crowding_difference.observe(0.003)
     metrics.agreement_samples.labels(outcome="compared").inc()
+    metrics.newest_generation.set(3)
+    metrics.store_info.labels(store_id="s").set(1)
+    metrics.store_seen.set_to_current_time()
+    metrics.swaps.labels(result="swapped").inc()
+    metrics.swap_seconds.observe(1.5)
+    metrics.load_failures.labels(reason="bundle_invalid").inc()
 
 
 class Prometheus:
@@ -125,6 +131,7 @@ def prometheus(tmp_path_factory, require_program) -> Iterator[Prometheus]:
     del job["dns_sd_configs"]
     job["static_configs"] = [{"targets": [f"127.0.0.1:{exporter.server_port}"]}]
     config["scrape_configs"] = [job]
+    config["rule_files"] = [str(REPOSITORY / "deploy/prometheus/rules/*.yml")]
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"

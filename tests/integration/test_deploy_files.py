@@ -105,8 +105,9 @@ def test_health_check_follows_readiness_and_ignores_a_proxy(status: int, healthy
 
 @pytest.mark.parametrize("file", ["Dockerfile", "docker-compose.yml"])
 def test_container_files_set_only_settings_that_exist(file: str) -> None:
+    of_the_file_itself = {"IDA_REPLICAS", "IDA_ADMIN_TOKENS", "IDA_PROXY_PORT", "IDA_BACKEND", "IDA_RESOLVER"}
     names = set(re.findall(r"\bIDA_[A-Z_]*[A-Z]\b", (REPOSITORY / file).read_text("utf-8")))
-    assert names <= {f"IDA_{field.upper()}" for field in Settings.model_fields}
+    assert names - of_the_file_itself <= {f"IDA_{field.upper()}" for field in Settings.model_fields}
 
 
 # docker-compose.yml
@@ -123,15 +124,52 @@ def test_compose_accepts_the_file_and_starts_the_gpu_variant_on_demand_only(prof
     result = run(BIN / "docker-compose", *profiles, "config", "--services")
     assert result.returncode == 0, result.stderr
     services = set(result.stdout.split())
-    assert services == {"ida-verify", "prometheus", "grafana"} | ({"ida-verify-gpu"} if profiles else set())
+    assert services == {"proxy", "ida-verify", "prometheus", "grafana"} | ({"ida-verify-gpu"} if profiles else set())
+
+
+def test_one_variable_scales_the_replicas_and_another_opens_the_admin_api(tmp_path: Path) -> None:
+    def resolved(**variables: str) -> dict:
+        command = [BIN / "docker-compose", "config", "--format", "json"]
+        environment = {**os.environ, **variables}
+        result = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=True)
+        return json.loads(result.stdout)
+
+    tokens = tmp_path / "tokens"
+    default, changed = resolved(), resolved(IDA_REPLICAS="3", IDA_ADMIN_TOKENS=str(tokens))
+    services = [found["services"]["ida-verify"] for found in (default, changed)]
+    assert [service["deploy"]["replicas"] for service in services] == [1, 3]
+    assert [service["environment"]["IDA_ADMIN_TOKEN_FILE"] for service in services] == ["", "/run/secrets/admin-tokens"]
+    assert [found["secrets"]["admin-tokens"]["file"] for found in (default, changed)] == ["/dev/null", str(tokens)]
+
+
+def test_replicas_share_the_store_and_stop_in_time(compose: dict) -> None:
+    for name in SERVICE_VARIANTS:
+        service = compose["services"][name]
+        mounts = {mount["target"]: mount["source"] for mount in service["volumes"]}
+        assert mounts[service["environment"]["IDA_STORE"]] == "store"
+        assert mounts[service["environment"]["IDA_CACHE"]] == "cache"
+        draining = float(service["environment"]["IDA_DRAIN_SECONDS"])
+        # The server itself finishes what runs within 25 seconds.
+        assert float(service["stop_grace_period"].removesuffix("s")) > draining + 25
+
+
+def test_only_the_proxy_is_published_and_it_waits_for_a_healthy_replica(compose: dict) -> None:
+    assert "ports" not in compose["services"]["ida-verify"]
+    proxy = compose["services"]["proxy"]
+    assert proxy["depends_on"]["ida-verify"]["condition"] == "service_healthy"
+    assert proxy["environment"]["IDA_BACKEND"] == "ida-verify:8000"
+    assert proxy["read_only"] is True
 
 
 @pytest.mark.parametrize("name", SERVICE_VARIANTS)
-def test_service_container_can_write_nowhere_but_tmp_and_has_limits(compose: dict, name: str) -> None:
+def test_service_container_can_write_to_its_volumes_and_tmp_alone_and_has_limits(compose: dict, name: str) -> None:
     service = compose["services"][name]
     assert service["read_only"] is True
     assert [mount.split(":")[0] for mount in service["tmpfs"]] == ["/tmp"]
-    assert "volumes" not in service
+    assert {mount["target"] for mount in service["volumes"] if not mount.get("read_only")} == {
+        "/var/lib/ida-verify/store",
+        "/var/lib/ida-verify/cache",
+    }
     limits = service["deploy"]["resources"]["limits"]
     assert limits.keys() == {"cpus", "memory", "pids"}
 
@@ -140,8 +178,8 @@ def test_every_container_drops_capabilities_and_listens_on_this_machine_alone(co
     for service in compose["services"].values():
         assert service["cap_drop"] == ["ALL"]
         assert "no-new-privileges:true" in service["security_opt"]
-        assert {port["host_ip"] for port in service["ports"]} == {"127.0.0.1"}
-    published = [port["published"] for service in compose["services"].values() for port in service["ports"]]
+        assert {port["host_ip"] for port in service.get("ports", [])} <= {"127.0.0.1"}
+    published = [port["published"] for service in compose["services"].values() for port in service.get("ports", [])]
     assert len(set(published)) == len(published)
 
 
@@ -157,7 +195,7 @@ def test_gpu_variant_is_built_for_a_gpu_asks_for_one_and_uses_it(compose: dict) 
 def test_image_tags_are_pinned(compose: dict) -> None:
     images = [service["image"] for service in compose["services"].values() if "build" not in service]
     images += re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
-    assert len(images) == 5
+    assert len(images) == 6
     assert all(re.search(r":v?\d+[\w.-]*$", image) for image in images)
 
 
@@ -168,7 +206,7 @@ def test_mounted_paths_exist(compose: dict) -> None:
         for mount in service.get("volumes", [])
         if mount["type"] == "bind"
     ]
-    assert len(sources) == 3
+    assert len(sources) == 5
     assert all(Path(source).exists() for source in sources)
 
 
@@ -187,7 +225,11 @@ def test_prometheus_scrapes_each_variant_where_it_listens(compose: dict) -> None
     (discovery,) = job["dns_sd_configs"]
     assert discovery["names"] == SERVICE_VARIANTS
     for name in discovery["names"]:
-        assert {port["target"] for port in compose["services"][name]["ports"]} == {discovery["port"]}
+        service = compose["services"][name]
+        listens = {port["target"] for port in service.get("ports", [])} | {
+            int(port) for port in service.get("expose", [])
+        }
+        assert listens == {discovery["port"]}
         assert compose["services"][name]["networks"].keys() == compose["services"]["prometheus"]["networks"].keys()
 
 

@@ -1,0 +1,53 @@
+"""The alert rules fire when they should and only then, and each leads to a text that says what to do."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from prometheus_client import CollectorRegistry
+
+from service.telemetry import Metrics
+
+REPOSITORY = Path(__file__).parents[2]
+RULES = REPOSITORY / "deploy" / "prometheus" / "rules" / "ida-verify.yml"
+TESTS = REPOSITORY / "deploy" / "prometheus" / "tests" / "ida-verify.yml"
+ALERTS = [
+    rule for group in yaml.safe_load(RULES.read_text("utf-8"))["groups"] for rule in group["rules"] if "alert" in rule
+]
+
+
+@pytest.mark.system
+def test_rules_do_what_their_tests_say(require_program) -> None:
+    result = subprocess.run(
+        [require_program("promtool"), "test", "rules", TESTS], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_every_alert_is_tested_to_fire_and_to_stay_quiet() -> None:
+    expected: dict[str, set[bool]] = {}
+    for test in yaml.safe_load(TESTS.read_text("utf-8"))["tests"]:
+        for case in test["alert_rule_test"]:
+            expected.setdefault(case["alertname"], set()).add(bool(case["exp_alerts"]))
+    assert expected == {alert["alert"]: {True, False} for alert in ALERTS}
+
+
+def test_rules_ask_only_for_metrics_that_the_service_has() -> None:
+    names = set()
+    for family in Metrics(CollectorRegistry()).registry.collect():
+        endings = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}.get(family.type, [""])
+        names |= {family.name + ending for ending in endings}
+    assert set(re.findall(r"\bida_\w+", RULES.read_text("utf-8"))) <= names
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])
+def test_alert_leads_to_what_to_do(alert: dict) -> None:
+    file, _, anchor = alert["annotations"]["runbook"].partition("#")
+    headings = re.findall(r"^#+ (.+)$", (REPOSITORY / file).read_text("utf-8"), re.MULTILINE)
+    # As GitHub makes an anchor of a heading.
+    anchors = [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
+    assert anchor in anchors
+    assert alert["labels"]["severity"] in ("critical", "warning")
+    assert alert["annotations"]["summary"].endswith(".")
