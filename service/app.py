@@ -74,9 +74,9 @@ def load(settings: Settings) -> Loaded:
 def create_app(settings: Settings, load_service: Callable[[Settings], Loaded] = load) -> FastAPI:
     """Return the application; it loads what it serves when its lifespan starts.
 
-    ``app.state.readiness`` is the application's ``Readiness``, for whoever stops the server. ``app.state.inside`` is the
-    application of the admin API and the metrics where these have a port of their own, to be started after this one;
-    else None.
+    ``app.state.readiness`` is the application's ``Readiness``, for whoever stops the server. ``app.state.inside`` is
+    the application of the admin API and the metrics where these have a port of their own, to be started after this
+    one; else None.
 
     Args:
         settings: the service's settings.

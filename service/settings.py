@@ -61,7 +61,10 @@ class Settings(BaseSettings):
         default=None, description="File of tokens of the admin API: name:token on each line, or one bare token."
     )
     admin_port: int | None = Field(
-        default=None, ge=0, le=65535, description="A port of its own for the admin API and /metrics; they share the main one by default."
+        default=None,
+        ge=0,
+        le=65535,
+        description="A port of its own for the admin API and /metrics; they share the main one by default.",
     )
     max_bundle_bytes: int = Field(
         default=2 * 1024**3, ge=1024, description="Largest bundle that may be uploaded, packed or unpacked, in bytes."

@@ -1,14 +1,16 @@
 """From a bundle's folder to a snapshot that may serve: loaded with the service's settings, its golden pairs scored."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from service.bundle.golden import LEAST_CROP_SIMILARITY, SCORE_TOLERANCE, GoldenReport, check_golden
 from service.bundle.snapshot import Snapshot, load_snapshot
-from service.errors import GoldenCheckFailed
+from service.errors import BundleInvalid, GoldenCheckFailed
 from service.pipeline import FacePipeline
 from service.settings import Settings
+from service.store.bundle_store import BundleStore
+from service.store.local_copies import LocalCopies
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +82,31 @@ class BundleLoader:
                 "bundle is not what it was. Run `ida-verify check`, and build the bundle again."
             )
         return Loaded(snapshot, golden, {"check": time.perf_counter() - began})
+
+
+def load_stored(
+    loader: BundleLoader, store: BundleStore, copies: LocalCopies, bundle_id: str, generation: int
+) -> Loaded:
+    """Load a bundle of the store by its copy on this machine, which is made now if it is not there.
+
+    A copy that the disk spoilt is made once more.
+
+    Raises:
+        StoreUnavailable, BundleUnknown, StorageFull, LocalCopyUnusable: as ``LocalCopies.folder_of`` says.
+        BundleInvalid: if it is spoilt in the store.
+        IdaError: of another kind, as ``BundleLoader.load`` says.
+    """
+    began = time.perf_counter()
+    was_held = copies.held(bundle_id) is not None
+    folder = copies.folder_of(bundle_id, store)
+    fetched = time.perf_counter() - began
+    try:
+        loaded = loader.load(folder, generation)
+        if loaded.snapshot.bundle_id != bundle_id:
+            raise BundleInvalid(f"The copy of the bundle {bundle_id} in {folder} is {loaded.snapshot.bundle_id}.")
+    except BundleInvalid:
+        copies.drop(bundle_id)
+        if was_held:
+            return load_stored(loader, store, copies, bundle_id, generation)
+        raise
+    return replace(loaded, seconds={"fetch": fetched, **loaded.seconds})

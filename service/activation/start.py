@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.activation.loading import BundleLoader, Loaded
+from service.activation.loading import BundleLoader, Loaded, load_stored
 from service.bundle.manifest import MANIFEST_NAME, bundle_id_of
 from service.errors import IdaError, StoreUnavailable
 from service.store.bundle_store import BundleStore
@@ -93,11 +93,7 @@ def _loads(
     def load(record: Activation) -> Loaded:
         if record.bundle_id == bundle_id_of((built_in / MANIFEST_NAME).read_bytes()):
             return loader.load(built_in, record.generation)
-        try:
-            return loader.load(copies.folder_of(record.bundle_id, store), record.generation)
-        except IdaError:
-            copies.drop(record.bundle_id)
-            raise
+        return load_stored(loader, store, copies, record.bundle_id, record.generation)
 
     return load
 

@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from service.activation.loading import BundleLoader, Loaded
+from service.activation.loading import BundleLoader, Loaded, load_stored
 from service.bundle.manifest import MANIFEST_NAME, bundle_id_of
 from service.bundle.registry import Registry
 from service.bundle.snapshot import Snapshot
-from service.errors import BundleInvalid, IdaError, LocalCopyUnusable
+from service.errors import IdaError, LocalCopyUnusable
 from service.store.bundle_store import BundleStore
 from service.store.local_copies import LastGood, LocalCopies
 from service.telemetry import Metrics
@@ -113,29 +113,12 @@ class Switch:
             if served.bundle_id == bundle_id:
                 # Its golden pairs are scored all the same: the checks that were asked for are made.
                 return self._loader.recheck(replace(served, generation=generation))
-            return self._fetch_and_load(bundle_id, generation)
+            if bundle_id == self.built_in_id:
+                return self._loader.load(self.built_in, generation)
+            return load_stored(self._loader, self._store, self._copies, bundle_id, generation)
         except IdaError as error:
             self._metrics.load_failures.labels(error.code).inc()
             raise
-
-    def _fetch_and_load(self, bundle_id: str, generation: int) -> Loaded:
-        if bundle_id == self.built_in_id:
-            return self._loader.load(self.built_in, generation)
-        began = time.perf_counter()
-        folder = self._copies.folder_of(bundle_id, self._store)
-        fetched = time.perf_counter() - began
-        try:
-            loaded = self._loader.load(folder, generation)
-        except BundleInvalid:
-            # A copy that the disk spoiled is fetched again next time.
-            self._copies.drop(bundle_id)
-            raise
-        if loaded.snapshot.bundle_id != bundle_id:
-            self._copies.drop(bundle_id)
-            raise BundleInvalid(
-                f"The copy of the bundle {bundle_id} holds {loaded.snapshot.bundle_id}. It was removed."
-            )
-        return replace(loaded, seconds={"fetch": fetched, **loaded.seconds})
 
 
 def describe(metrics: Metrics, loaded: Loaded, before: Snapshot | None = None) -> None:

@@ -250,7 +250,8 @@ class BundleStore:
             try:
                 self._objects.create(IDENTITY, json.dumps(identity).encode())
             except ObjectExists:
-                return
+                pass  # another process gave it one meanwhile
+            self.store_id()
 
     def _is_written(self, activation: Activation) -> bool:
         try:

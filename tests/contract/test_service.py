@@ -14,7 +14,10 @@ from service.errors import IdaError, StartupError, ToolError
 def test_health_endpoints_answer_once_loaded(client):
     for path in ("/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"):
         assert client.get(path).status_code == 200, path
-    assert client.get("/readyz").json() == {"status": "ready"}
+    ready = client.get("/readyz").json()
+    assert ready["status"] == "ready"
+    assert (ready["generation"], ready["newest_generation"], ready["lagging"]) == (0, 0, False)
+    assert (ready["store"]["reachable"], ready["store"]["error"], ready["last_error"]) == (True, None, None)
 
 
 def test_health_endpoints_answer_head_requests_of_load_balancers(client):

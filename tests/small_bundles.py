@@ -1,0 +1,33 @@
+"""Bundles of a few random anchors, for tests that need some and not which."""
+
+from pathlib import Path
+
+import numpy as np
+
+from service.bundle.create import BundleFacts, create_bundle
+from service.scoring.parameters import Parameters
+
+BACKBONE_ID = "b" * 16
+DIMENSION = 32
+
+
+def embed(crops):
+    """Stand for a backbone: the same embedding for the same pixels."""
+    crops = np.asarray(crops, dtype=np.float64)
+    rows = np.stack([np.sin(crop.mean() + np.arange(DIMENSION)) for crop in crops])
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def small_bundle(folder: Path, *, seed: int = 0, count: int = 40, backbone_id: str = BACKBONE_ID, embed=embed) -> str:
+    """Write a bundle and return its id."""
+    rows = np.random.default_rng(seed).standard_normal((count, DIMENSION))
+    anchors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    facts = BundleFacts(
+        backbone_id=backbone_id,
+        pipeline_id="a" * 16,
+        parameters=Parameters(),
+        default_method="ida-r",
+        provenance={"made": "for a test", "seed": seed},
+        created_by="test",
+    )
+    return create_bundle(folder, anchors, facts, embed)

@@ -1,0 +1,83 @@
+"""What a replica begins with: the newest that can be served, or what it served last."""
+
+import pytest
+
+from service.activation.loading import BundleLoader
+from service.activation.start import start
+from service.errors import StoreUnavailable
+from service.settings import Settings
+from service.store.bundle_store import open_store
+from service.store.local_copies import LocalCopies
+
+
+def served(replica):
+    snapshot = replica.registry.current()
+    return snapshot.bundle_id, snapshot.generation, replica.follower.is_lagging
+
+
+def test_start_serves_what_is_active(world):
+    bundle_id = world.pushed(1)
+    world.activated(world.pushed(2))
+    world.activated(bundle_id)
+    assert served(world.replica()) == (bundle_id, 2, False)
+
+
+def test_start_goes_down_the_history_to_what_can_be_served_and_says_that_it_lags(world):
+    good, bad, worse = world.pushed(1), world.pushed(2), world.pushed(3)
+    for bundle_id in (good, bad, worse):
+        world.activated(bundle_id)
+    for bundle_id in (bad, worse):
+        world.spoil(bundle_id)
+    replica = world.replica()
+    assert served(replica) == (good, 1, True)
+    assert replica.follower.state.newest_generation == 3
+
+
+def test_start_with_nothing_to_serve_in_the_history_takes_the_bundle_of_the_settings(world):
+    world.activated(world.pushed(1, backbone_id="c" * 16))
+    assert served(world.replica()) == (world.built_in_id, 0, True)
+
+
+def test_start_with_the_store_away_serves_what_was_served_last(world):
+    bundle_id = world.pushed(1)
+    world.activated(bundle_id)
+    world.replica("a")
+    (world.folder / "store").rename(world.folder / "away")
+    replica = world.replica("a")
+    assert served(replica)[:2] == (bundle_id, 1)
+    replica.follower.look()
+    assert not replica.follower.state.is_reachable
+    (world.folder / "away").rename(world.folder / "store")
+    world.activated(world.built_in_id)
+    replica.follower.look()
+    assert served(replica) == (world.built_in_id, 2, False)
+
+
+def test_start_with_the_store_away_and_nothing_to_fall_back_on_is_refused(world):
+    class Away:
+        url = "s3://nowhere"
+
+        def store_id(self):
+            raise StoreUnavailable("The store s3://nowhere cannot be reached.")
+
+    loader = BundleLoader(Settings(home=world.folder), world.pipeline)
+    with pytest.raises(StoreUnavailable, match=r"cannot be reached\. No bundle was served here before"):
+        start(loader, Away(), LocalCopies(world.folder / "cache"), world.built_in)
+
+
+def test_copy_that_the_disk_spoilt_is_fetched_again(world):
+    bundle_id = world.pushed(1)
+    world.activated(bundle_id)
+    world.replica("a")
+    (world.folder / "cache-a" / bundle_id / "embeddings.npy").write_bytes(b"spoilt")
+    assert served(world.replica("a"))[:2] == (bundle_id, 1)
+
+
+def test_store_in_another_place_is_followed_although_another_was_before(world):
+    bundle_id = world.pushed(1)
+    world.activated(bundle_id)
+    world.replica("a")
+    copies = LocalCopies(world.folder / "cache-a")
+    other = open_store(str(world.folder / "other"))
+    started = start(BundleLoader(Settings(home=world.folder), world.pipeline), other, copies, world.built_in)
+    assert started.loaded.snapshot.bundle_id == world.built_in_id
