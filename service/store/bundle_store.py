@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import secrets
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
@@ -247,10 +248,8 @@ class BundleStore:
         """Give the store its id, if it has none."""
         if self.store_id() is None:
             identity = {"format": _FORMAT, "store_id": secrets.token_hex(16)}
-            try:
+            with suppress(ObjectExists):  # another process gave it one meanwhile
                 self._objects.create(IDENTITY, json.dumps(identity).encode())
-            except ObjectExists:
-                pass  # another process gave it one meanwhile
             self.store_id()
 
     def _is_written(self, activation: Activation) -> bool:

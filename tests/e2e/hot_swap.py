@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from e2e import scenarios
 from e2e.bundles import make_bundle, pipeline_of
 from e2e.fleet import Fleet, free_port, until
-from e2e.steady_load import Pairs, SteadyLoad, make_pairs
+from e2e.steady_load import Pairs, SteadyLoad, make_pairs, scored
 
 from service.pipeline import FacePipeline
 
@@ -124,7 +124,7 @@ def _under_load(
             # Never loaded by the other replicas, whose copies would otherwise be sound.
             fresh = folders[0].with_name("bundle-fresh")
             bundle_id = make_bundle(fresh, pipeline, anchors=options.anchors, seed=9)
-            pairs.scores.update(make_pairs([fresh], pipeline.backbone_id, pipeline.dimension).scores)
+            pairs.scores.update([scored(fresh, pairs.faces, pipeline.backbone_id)])
             scenarios.push(fleet, fresh, bundle_id)
             spoil = Path(store) / "bundles" / bundle_id / "embeddings.npy"
             found["corrupt"] = scenarios.corrupt_bundle(fleet, spoil, bundle_id)

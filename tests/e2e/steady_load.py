@@ -25,29 +25,34 @@ class Pairs:
     bodies: list[bytes]
     scores: dict[str, np.ndarray]
     kind: str = "application/json"
+    faces: np.ndarray | None = None
 
 
 def make_pairs(folders: list[Path], backbone_id: str, dimension: int) -> Pairs:
-    """Return random pairs and their scores under each bundle, which must differ between bundles."""
+    """Return random pairs and their scores under each bundle; of many, those whose scores differ between bundles."""
     random = np.random.default_rng(4)
-    faces = random.standard_normal((2, PAIRS, dimension))
+    faces = random.standard_normal((2, 20 * PAIRS, dimension))
     faces = (faces / np.linalg.norm(faces, axis=2, keepdims=True)).astype(np.float32)
-    scores = {}
-    for folder in folders:
-        snapshot = load_snapshot(folder, backbone_id=backbone_id, device="cpu", generation=0)
-        method = find_method(METHOD)
-        terms = snapshot.terms(np.concatenate(faces), method.need)
-        scores[snapshot.bundle_id] = method.score(faces[0], faces[1], terms, snapshot.parameters).score
+    scores = dict(scored(folder, faces, backbone_id) for folder in folders)
     stacked = np.stack(list(scores.values()))
     gaps = np.abs(stacked[:, None] - stacked[None])[np.triu_indices(len(stacked), 1)]
-    assert np.all(gaps > 3 * TOLERANCE), "the bundles give scores that are too alike to be told apart"
+    chosen = np.flatnonzero(np.all(gaps > 100 * TOLERANCE, axis=0))[:PAIRS]
+    assert len(chosen) == PAIRS, "the bundles give scores that are too alike to be told apart"
     bodies = [
         json.dumps(
             {"probe": {"embedding": one.tolist()}, "reference": {"embedding": other.tolist()}, "method": METHOD}
         ).encode()
-        for one, other in zip(*faces, strict=True)
+        for one, other in zip(*faces[:, chosen], strict=True)
     ]
-    return Pairs(bodies, scores)
+    return Pairs(bodies, {name: values[chosen] for name, values in scores.items()}, faces=faces[:, chosen])
+
+
+def scored(folder: Path, faces: np.ndarray, backbone_id: str) -> tuple[str, np.ndarray]:
+    """Return a bundle's id, and the scores of pairs (2, n, d) under it."""
+    snapshot = load_snapshot(folder, backbone_id=backbone_id, device="cpu", generation=0)
+    method = find_method(METHOD)
+    terms = snapshot.terms(np.concatenate(faces), method.need)
+    return snapshot.bundle_id, method.score(faces[0], faces[1], terms, snapshot.parameters).score
 
 
 @dataclass
