@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from models.anchors.crops import Tally, reasons
-from models.anchors.embedding import BATCH_SIZE, embed_source
+from models.anchors.embedding import BATCH_SIZE, CHECKPOINT_ITEMS, embed_source
 from models.anchors.journal import embedding_journal
 from models.anchors.rows import AnchorRows
 from models.anchors.source import AnchorSource
 from models.anchors.steps import AnchorSteps, SetReport, shape_set
 from models.degrade.copies import CopyPlan
+from models.engines.engine import Engine, LocalEngine
 from models.program import created_by
 from models.progress import Stage, unstaged
 from service.bundle.create import BundleFacts, create_bundle
@@ -24,9 +25,6 @@ from service.errors import TooFewAnchors
 from service.pipeline import FacePipeline
 from service.scoring.methods import find_method
 from service.scoring.parameters import Parameters
-
-# Items between two points from which an interrupted build can go on; a batch never reaches over one.
-CHECKPOINT_ITEMS = 1024
 
 StoredType = Literal["float16", "float32"]
 
@@ -115,6 +113,7 @@ def build_bundle(
     options: BuildOptions,
     *,
     workers: int,
+    engine: Engine | None = None,
     progress: Callable[[Progress], object] = lambda _: None,
     stage: Stage = unstaged,
     checkpoint_items: int = CHECKPOINT_ITEMS,
@@ -130,7 +129,8 @@ def build_bundle(
         out: the bundle's folder; must not exist.
         options: how it is built.
         workers: threads that read, detect, degrade and align.
-        progress: told after every batch.
+        engine: embeds blocks of items; None for this process.
+        progress: told as items are done.
         stage: told how far the steps after the embedding are.
         checkpoint_items: items between two points from which an interrupted build can go on.
 
@@ -157,11 +157,25 @@ def build_bundle(
         "checkpoint_items": checkpoint_items,
     }
     with embedding_journal(out, job, pipeline.dimension) as journal:
-        for tally in embed_source(
-            source, pipeline, options.plan, journal, workers=workers, checkpoint_items=checkpoint_items
-        ):
-            progress(Progress(tally.items, len(source), tally.anchors, dict(tally.rejected)))
         tally = journal.tally
+        beyond = 0
+
+        def done(items: int) -> None:
+            nonlocal beyond
+            beyond += items
+            progress(Progress(tally.items + beyond, len(source), tally.anchors, dict(tally.rejected)))
+
+        for _ in embed_source(
+            source,
+            engine or LocalEngine(pipeline),
+            options.plan,
+            journal,
+            workers=workers,
+            checkpoint_items=checkpoint_items,
+            done=done,
+        ):
+            beyond = 0
+            progress(Progress(tally.items, len(source), tally.anchors, dict(tally.rejected)))
         if tally.anchors < options.least:
             raise TooFewAnchors(
                 f"{tally.anchors} of {tally.images} images gave an anchor (rejected: {reasons(tally.rejected)}), and "

@@ -1,14 +1,14 @@
 """From the items of a source to batches of aligned crops, and the count of what became of them."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import JsonValue
 
 from models.anchors.image_folder import UNREADABLE, in_order
-from models.anchors.source import AnchorSource, Item
+from models.anchors.source import Item
 from models.degrade.copies import CopyPlan, crops_of
 from service.errors import InputError
 from service.faces.types import ImageArray
@@ -30,14 +30,11 @@ class Crops:
     rejected: tuple[str, ...]
 
 
-def stream_crops(
-    source: AnchorSource, first: int, pipeline: FacePipeline, plan: CopyPlan, *, workers: int
-) -> Iterator[Crops]:
-    """Yield what each item gives, from a number on, in the source's order.
+def stream_crops(items: Iterable[Item], pipeline: FacePipeline, plan: CopyPlan, *, workers: int) -> Iterator[Crops]:
+    """Yield what each item gives, in their order.
 
     Args:
-        source: the items.
-        first: number of the first item.
+        items: the items.
         pipeline: the service's own.
         plan: which crops are made of each.
         workers: threads that read, detect, degrade and align.
@@ -47,7 +44,7 @@ def stream_crops(
         rejected = []
         for picture in item.pictures:
             try:
-                crops = crops_of(picture.read(), picture.name, pipeline, plan)
+                crops = crops_of(picture.read(pipeline.decode), picture.name, pipeline, plan)
             except InputError as error:
                 rejected.append(error.code)
             except OSError:
@@ -56,7 +53,7 @@ def stream_crops(
                 return Crops(item.group, tuple(crops), tuple(rejected))
         return Crops(item.group, (), tuple(rejected))
 
-    return in_order(run, source.items(first), workers=workers)
+    return in_order(run, items, workers=workers)
 
 
 @dataclass(slots=True)
@@ -71,13 +68,14 @@ class Tally:
     items: int = 0
     groups: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def add(self, made: Crops) -> None:
-        """Count what an item gave."""
+    def add(self, group_name: str, crops: int, rejected: Iterable[str]) -> None:
+        """Count what an item gave: its group, its crops, and why pictures of it were rejected."""
+        reasons = tuple(rejected)
         self.items += 1
-        group = self.groups.setdefault(made.group, {"images": 0, "anchors": 0, "rejected": {}})
-        group["images"] += len(made.rejected) + bool(made.crops)
-        group["anchors"] += len(made.crops)
-        for reason in made.rejected:
+        group = self.groups.setdefault(group_name, {"images": 0, "anchors": 0, "rejected": {}})
+        group["images"] += len(reasons) + bool(crops)
+        group["anchors"] += crops
+        for reason in reasons:
             group["rejected"][reason] = group["rejected"].get(reason, 0) + 1
 
     @property

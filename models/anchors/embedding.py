@@ -1,60 +1,111 @@
-"""Embedding everything that a source holds, from the last checkpoint of its journal on."""
+"""Embedding everything that a source holds, block by block, from the last checkpoint of its journal on."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.anchors.crops import Tally, stream_crops
 from models.anchors.journal import EmbeddingJournal
-from models.anchors.source import AnchorSource
+from models.anchors.source import AnchorSource, Item
 from models.degrade.copies import CopyPlan
+from models.engines.engine import Done, Engine
 from service.faces.types import ImageArray
 from service.pipeline import FacePipeline
 
 # Always this many, since the last digits of an embedding depend on the size of the batch it was computed in.
 BATCH_SIZE = 32
+# Items between two points from which an interrupted build can go on; a batch never reaches over one.
+CHECKPOINT_ITEMS = 1024
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EmbeddedItems:
+    """What a block of items gave.
+
+    Attributes:
+        made: of each item its group, the number of its crops, and why pictures of it were rejected.
+        embeddings: (n, d) float32, unit norm, of all crops in the items' order.
+    """
+
+    made: tuple[tuple[str, int, tuple[str, ...]], ...]
+    embeddings: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedItems:
+    """Embeds the crops of a block of items, in batches of 32 that begin anew with every block.
+
+    Attributes:
+        plan: which crops are made of each picture.
+        workers: threads that read, detect, degrade and align.
+    """
+
+    plan: CopyPlan
+    workers: int
+
+    def __call__(self, pipeline: FacePipeline, block: tuple[Item, ...], done: Done, /) -> EmbeddedItems:
+        """Return what a block gives.
+
+        Raises:
+            InferenceFailed: if a network fails.
+        """
+        waiting: list[ImageArray] = []
+        made, rows = [], []
+        for crops in stream_crops(block, pipeline, self.plan, workers=self.workers):
+            made.append((crops.group, len(crops.crops), crops.rejected))
+            waiting += crops.crops
+            while len(waiting) >= BATCH_SIZE:
+                rows.append(pipeline.embed(np.stack(waiting[:BATCH_SIZE])))
+                del waiting[:BATCH_SIZE]
+            done(1)
+        if waiting:
+            rows.append(pipeline.embed(np.stack(waiting)))
+        embeddings = np.concatenate(rows) if rows else np.empty((0, pipeline.dimension), np.float32)
+        return EmbeddedItems(tuple(made), embeddings)
 
 
 def embed_source(
     source: AnchorSource,
-    pipeline: FacePipeline,
+    engine: Engine,
     plan: CopyPlan,
     journal: EmbeddingJournal,
     *,
     workers: int,
     checkpoint_items: int,
+    done: Done,
 ) -> Iterator[Tally]:
-    """Append the embeddings of all items to a journal, and yield the count after every batch and at the end.
+    """Append the embeddings of all items to a journal, and yield the count after every block.
 
     Args:
         source: the items.
-        pipeline: the service's own.
+        engine: embeds the blocks.
         plan: which crops are made of each item.
         journal: says from which item to go on.
-        workers: threads that read, detect, degrade and align.
-        checkpoint_items: items from one checkpoint to the next; no batch reaches over one, so that going on from it
-            gives the embeddings of an uninterrupted build.
+        workers: threads that read, detect, degrade and align, of each of the engine's processes.
+        checkpoint_items: items of a block; a checkpoint follows it, and no batch reaches over it, so that going on
+            from there gives the embeddings of an uninterrupted build.
+        done: told of items as they are done.
 
     Raises:
         InferenceFailed: if a network fails.
         OSError: if the disk does not take the embeddings.
     """
     tally = journal.tally
-    waiting: list[ImageArray] = []
-    for made in stream_crops(source, tally.items, pipeline, plan, workers=workers):
-        tally.add(made)
-        waiting += made.crops
-        due = tally.items % checkpoint_items == 0
-        full = len(waiting) >= BATCH_SIZE
-        while len(waiting) >= BATCH_SIZE or (due and waiting):
-            journal.append(pipeline.embed(np.stack(waiting[:BATCH_SIZE])))
-            del waiting[:BATCH_SIZE]
-        if due:
-            journal.checkpoint()
-        if due or full:
-            yield tally
-    if waiting:
-        journal.append(pipeline.embed(np.stack(waiting)))
-    if len(source) % checkpoint_items:
+    for found in engine.map(EmbedItems(plan, workers), blocks_of(source.items(tally.items), checkpoint_items), done):
+        for group, crops, rejected in found.made:
+            tally.add(group, crops, rejected)
+        journal.append(found.embeddings)
         journal.checkpoint()
+        yield tally
     yield tally
+
+
+def blocks_of(items: Iterator[Item], size: int) -> Iterator[tuple[Item, ...]]:
+    """Yield items in blocks of a size, the last one as long as is left."""
+    while block := tuple(islice(items, size)):
+        yield block

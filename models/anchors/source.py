@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -19,17 +18,57 @@ from service.faces.types import ImageArray
 Decode = Callable[[bytes], ImageArray]
 
 
+class Picture(Protocol):
+    """One photograph or generated image. Can be pickled, so that another machine may read it."""
+
+    @property
+    def name(self) -> str:
+        """What tells it from the others of its source; its randomness follows from it."""
+        ...
+
+    def read(self, decode: Decode, /) -> ImageArray:
+        """Return its pixels, (height, width, 3) uint8, RGB.
+
+        Raises:
+            InputError, OSError: if it cannot be read.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """One photograph or generated image.
+class FilePicture:
+    """A picture in a file.
 
     Attributes:
-        name: tells it from the others of its source; its randomness follows from it.
-        read: gives its pixels, (height, width, 3) uint8, RGB; raises an InputError or an OSError.
+        name: its path relative to its folder.
+        path: of the file.
+        max_bytes: no more than this and one byte is read.
     """
 
     name: str
-    read: Callable[[], ImageArray]
+    path: Path
+    max_bytes: int
+
+    def read(self, decode: Decode, /) -> ImageArray:
+        """Return its pixels; see ``Picture.read``."""
+        return decode(read_image(self.path, self.max_bytes))
+
+
+@dataclass(frozen=True, slots=True)
+class MadePicture:
+    """A picture that was generated and lies in memory.
+
+    Attributes:
+        name: as in a folder of generated images.
+        pixels: (height, width, 3) uint8, RGB.
+    """
+
+    name: str
+    pixels: ImageArray
+
+    def read(self, _: Decode, /) -> ImageArray:
+        """Return its pixels."""
+        return np.asarray(self.pixels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +109,8 @@ class AnchorSource(Protocol):
 class FolderSource:
     """Every image below a folder."""
 
-    def __init__(self, folder: ImageFolder, decode: Decode, *, max_image_bytes: int) -> None:
+    def __init__(self, folder: ImageFolder, *, max_image_bytes: int) -> None:
         self._folder = folder
-        self._decode = decode
         self._limit = max_image_bytes
 
     def __len__(self) -> int:
@@ -82,7 +120,7 @@ class FolderSource:
         """Yield an item an image, its group the folder right below the root, "." in the root itself."""
         for image in self._folder.images[first:]:
             group = image.parts[0] if len(image.parts) > 1 else "."
-            yield Item(group, (_picture(self._folder.root, image, self._decode, self._limit),))
+            yield Item(group, (_picture(self._folder.root, image, self._limit),))
 
     def facts(self) -> dict[str, JsonValue]:
         """Return the folder's name, and what it says its images were generated from."""
@@ -103,12 +141,11 @@ class FolderSource:
 class RealFacesSource:
     """One image of each person: the folders right below the root are people, and the images below them are theirs."""
 
-    def __init__(self, folder: ImageFolder, decode: Decode, *, max_image_bytes: int, seed: int, consent: str) -> None:
+    def __init__(self, folder: ImageFolder, *, max_image_bytes: int, seed: int, consent: str) -> None:
         """Take a folder of people.
 
         Args:
             folder: its images.
-            decode: an image's bytes to its pixels.
             max_image_bytes: the largest file that is read.
             seed: chooses the image of each person.
             consent: what these people agreed to, in the operator's words.
@@ -130,7 +167,6 @@ class RealFacesSource:
                 )
             self._people.setdefault(image.parts[0], []).append(image)
         self._folder = folder
-        self._decode = decode
         self._limit = max_image_bytes
         self._seed = seed
         self._consent = consent
@@ -143,7 +179,7 @@ class RealFacesSource:
         for images in list(self._people.values())[first:]:
             person = hashlib.blake2b(images[0].parts[0].encode(), digest_size=8).digest()
             order = np.random.default_rng((self._seed, int.from_bytes(person, "little"))).permutation(len(images))
-            pictures = (_picture(self._folder.root, images[place], self._decode, self._limit) for place in order)
+            pictures = (_picture(self._folder.root, images[place], self._limit) for place in order)
             # No name of a person may reach the provenance, so all are of one group.
             yield Item("people", tuple(pictures))
 
@@ -180,7 +216,7 @@ class GeneratorSource:
     def items(self, first: int) -> Iterator[Item]:
         """Yield an item an image, named as in a folder of generated images."""
         for image in self._run.images(self._count, skip=range(first)):
-            yield Item(".", (Picture(image_name(image.number), partial(np.asarray, image.pixels)),))
+            yield Item(".", (MadePicture(image_name(image.number), image.pixels),))
 
     def facts(self) -> dict[str, JsonValue]:
         """Return what the images follow from."""
@@ -195,8 +231,8 @@ class GeneratorSource:
         return f"{self._count} generated images"
 
 
-def _picture(root: Path, image: Path, decode: Decode, limit: int) -> Picture:
-    return Picture(image.as_posix(), lambda: decode(read_image(root / image, limit)))
+def _picture(root: Path, image: Path, limit: int) -> Picture:
+    return FilePicture(image.as_posix(), root / image, limit)
 
 
 def _files_digest(folder: ImageFolder) -> str:

@@ -96,11 +96,10 @@ def image_source(options: SourceOptions, pipeline: FacePipeline, settings: Setti
     """
     limit = settings.max_image_bytes
     if options.images is not None:
-        return FolderSource(scan(options.images), pipeline.decode, max_image_bytes=limit)
+        return FolderSource(scan(options.images), max_image_bytes=limit)
     if options.real_faces is not None:
         return RealFacesSource(
             scan(options.real_faces),
-            pipeline.decode,
             max_image_bytes=limit,
             seed=options.seed,
             consent=options.consent,

@@ -13,8 +13,11 @@ from models.commands import anchor_generation, anchor_inspection, anchors_remote
 from models.commands.anchor_bars import anchor_bars
 from models.commands.anchor_generation import Batch, Classes, Label, Latent, Psi
 from models.commands.anchor_input import SourceOptions, given_embeddings, image_source
+from models.commands.engine_option import EngineOption, RayAddress, RayWorkers
 from models.degrade.copies import CopyPlan
 from models.degrade.recipe import DEFAULT_RECIPE, find_recipe
+from models.engines.choice import EngineChoice
+from models.engines.engine import Engine
 from models.generate.draw import Draw
 from models.generate.inputs import Axes
 from models.generate.run import GeneratorFile
@@ -143,6 +146,9 @@ def build(
         int, typer.Option(min=0, help="Of the generated images, the degradations and the golden pairs.")
     ] = 0,
     description: Annotated[str, typer.Option(help="What the images are, for the bundle's provenance.")] = "",
+    engine: EngineOption = "local",
+    ray_address: RayAddress = "",
+    ray_workers: RayWorkers = 0,
 ) -> None:
     """Make anchors of one source and write the bundle that the service loads.
 
@@ -176,7 +182,9 @@ def build(
         )
         check_build(out, options)
         settings = load_settings(pack=pack)
-        built = _build(given, out, options, asked, default_method, load_pipeline(settings), settings)
+        pipeline = load_pipeline(settings)
+        with EngineChoice(engine, ray_address, ray_workers).opened(settings, pipeline) as found_engine:
+            built = _build(given, out, options, asked, default_method, pipeline, settings, found_engine)
     _print_built(out, built)
     if real_faces and guard is None:
         typer.echo("note: without --guard an anchor of a probe's own person counts against that person.")
@@ -190,6 +198,7 @@ def _build(
     default_method: str | None,
     pipeline: FacePipeline,
     settings: Settings,
+    engine: Engine | None,
 ) -> Built:
     def with_parameters(base: Parameters) -> BuildOptions:
         changed = {name: value for name, value in asked.items() if value is not None}
@@ -204,6 +213,7 @@ def _build(
                 out,
                 with_parameters(_PAPER),
                 workers=settings.workers or usable_cpus(),
+                engine=engine,
                 progress=bars.embedding("people" if given.real_faces else "images"),
                 stage=bars.stage,
             )

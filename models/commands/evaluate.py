@@ -7,6 +7,8 @@ import typer
 from rich.console import Console
 
 from models.commands import check_writable, reporting_errors
+from models.commands.engine_option import EngineOption, RayAddress, RayWorkers
+from models.engines.choice import EngineChoice
 from models.evaluation.ablations import parse
 from models.evaluation.html import to_html
 from models.evaluation.measure import Options
@@ -75,6 +77,9 @@ def evaluate_command(
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Embed every picture again.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the results as JSON.")] = None,
     html_file: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a report to read.")] = None,
+    engine: EngineOption = "local",
+    ray_address: RayAddress = "",
+    ray_workers: RayWorkers = 0,
 ) -> None:
     """Measure every scoring method on labelled faces, the cosine beside it.
 
@@ -97,6 +102,7 @@ def evaluate_command(
             distractors=distractors,
             exclusions=read_exclusions(exclusions) if exclusions else Exclusions.none(),
             cached=not no_cache,
+            engine=EngineChoice(engine, ray_address, ray_workers),
             options=Options(
                 methods=methods,
                 replicates=replicates,

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+from models.engines.engine import Engine
 from models.labels.embedding_cache import EmbeddingCache, open_cache
 from models.labels.labelled import InputForm, LabelledFaces, read_labelled
 from models.progress import Stage
@@ -21,6 +22,7 @@ def read_sets(
     no_cache: bool,
     stage: Stage,
     input_form: InputForm = "photo",
+    engine: Engine | None = None,
 ) -> list[LabelledFaces]:
     """Return labelled sets.
 
@@ -32,6 +34,7 @@ def read_sets(
         no_cache: whether every picture is embedded again.
         stage: told what is embedded and how far it is.
         input_form: what the pictures are.
+        engine: embeds them; None for this process.
 
     Raises:
         LabelsInvalid, CacheUnusable, InferenceFailed: as ``read_labelled`` says.
@@ -51,6 +54,7 @@ def read_sets(
                     images_root=images,
                     workers=settings.workers or usable_cpus(),
                     max_image_bytes=settings.max_image_bytes,
+                    engine=engine,
                     tick=tick,
                 )
             )

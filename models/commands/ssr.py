@@ -13,9 +13,11 @@ from rich.console import Console
 from rich.table import Table
 
 from models.commands import check_writable, reporting_errors
+from models.commands.engine_option import EngineOption, RayAddress, RayWorkers
 from models.commands.labelled_input import read_sets
 from models.commands.ssr_input import Given, gather
 from models.degrade.recipe import DEFAULT_RECIPE, find_recipe
+from models.engines.choice import EngineChoice
 from models.labels.exclusions import Exclusions, read_exclusions
 from models.progress import stage_bars
 from models.ssr.curves import draw_curves
@@ -146,6 +148,9 @@ def train(
     as_json: Annotated[
         bool, typer.Option("--json", rich_help_panel=_REPORT, help="Print the head's card as JSON.")
     ] = False,
+    engine: EngineOption = "local",
+    ray_address: RayAddress = "",
+    ray_workers: RayWorkers = 0,
 ) -> None:
     """Train the head on a bundle's own densities; write a bundle with it. Calibrate that one for ida-l afterwards."""
     changed: dict[str, Any] = {
@@ -185,8 +190,13 @@ def train(
             source.anchors, FaissSearch(source.anchors, device=settings.anchor_device, threads=usable_cpus())
         )
         with stage_bars() as stage:
-            faces, carried = gather(given, bundle, source.manifest, pipeline, settings, degradations, no_cache, stage)
-            labelled = read_sets(given.labelled, pipeline, settings, images=images, no_cache=no_cache, stage=stage)
+            with EngineChoice(engine, ray_address, ray_workers).opened(settings, pipeline) as opened:
+                faces, carried = gather(
+                    given, bundle, source.manifest, pipeline, settings, degradations, no_cache, stage, engine=opened
+                )
+                labelled = read_sets(
+                    given.labelled, pipeline, settings, images=images, no_cache=no_cache, stage=stage, engine=opened
+                )
             head = train_head(
                 out,
                 bundle,

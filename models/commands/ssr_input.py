@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from models.commands.labelled_input import caching
 from models.degrade.recipe import Recipe
+from models.engines.engine import Engine
 from models.progress import Stage
 from models.ssr.carried import packed, read_carried, unpacked
 from models.ssr.faces import Embedding, GatheredFaces, embed_folder, read_embeddings
@@ -70,6 +71,8 @@ def gather(
     recipe: Recipe | None,
     no_cache: bool,
     stage: Stage,
+    *,
+    engine: Engine | None = None,
 ) -> tuple[list[GatheredFaces], NDArray[np.void] | None]:
     """Return the faces to train on, and the records that the new bundle is to carry, None for what it has.
 
@@ -86,7 +89,7 @@ def gather(
     with caching(settings, pipeline, "photo", none=no_cache) as cache:
         by = None
         if pipeline is not None:
-            by = Embedding(pipeline, cache, settings.workers or usable_cpus(), settings.max_image_bytes)
+            by = Embedding(pipeline, cache, settings.workers or usable_cpus(), settings.max_image_bytes, engine)
         faces, carried = _generated(given, bundle, manifest, by, recipe, stage)
         for path in given.data:
             if by is None or path.suffix == ".npz":

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Self
@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.anchors.image_folder import scan
+from models.engines.choice import EngineChoice
+from models.engines.engine import Engine
 from models.evaluation.measure import Options
 from models.evaluation.results import Report, SetResult
 from models.evaluation.run import evaluate_set
@@ -66,6 +68,7 @@ class Asked:
         distractors: folder of pictures, or ``.npz``, of other people; None for the faces of the set itself.
         exclusions: what is left out.
         cached: whether the embedding cache is used.
+        engine: what embeds the pictures.
         options: what is measured.
     """
 
@@ -79,6 +82,7 @@ class Asked:
     exclusions: Exclusions
     cached: bool
     options: Options
+    engine: EngineChoice = field(default_factory=EngineChoice)
 
 
 def evaluate(
@@ -107,13 +111,15 @@ def evaluate(
     if arrays:
         systems = _systems(backbones, asked, settings)
         for labels in arrays:
-            results[labels].append(_evaluated(labels, asked, settings, systems, None, None, stage))
+            results[labels].append(_evaluated(labels, asked, settings, systems, None, None, None, stage))
     if pictures:
         for pipeline, systems in _packs(asked, settings, backbones, load):
             with ExitStack() as stack:
                 cache = stack.enter_context(open_cache(settings, pipeline, asked.input_form)) if asked.cached else None
+                own = settings.model_copy(update={"pack": pipeline.manifest.name})
+                engine = stack.enter_context(asked.engine.opened(own, pipeline))
                 for labels in pictures:
-                    results[labels].append(_evaluated(labels, asked, settings, systems, pipeline, cache, stage))
+                    results[labels].append(_evaluated(labels, asked, settings, systems, pipeline, cache, engine, stage))
     return Report(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         created_by=created_by(),
@@ -159,6 +165,7 @@ def _evaluated(
     systems: Sequence[System],
     pipeline: FacePipeline | None,
     cache: EmbeddingCache | None,
+    engine: Engine | None,
     stage: Stage,
 ) -> SetResult:
     workers = settings.workers or usable_cpus()
@@ -171,6 +178,7 @@ def _evaluated(
         images_root=asked.images,
         workers=workers,
         max_image_bytes=settings.max_image_bytes,
+        engine=engine,
         tick=stage(f"embeddings of {labels.name or labels.path.name}"),
     )
     compared = f"{labelled.input_form}s"
@@ -186,7 +194,7 @@ def _evaluated(
         replace(asked.options, given=given, workers=workers, device=settings.anchor_device),
         pack=(pipeline.manifest.name, pipeline.pipeline_id) if pipeline else None,
         exclusions=resolve(asked.exclusions, labelled) if excluded else None,
-        distractors=_distractors(asked, settings, pipeline, cache, workers, stage),
+        distractors=_distractors(asked, settings, pipeline, cache, engine, workers, stage),
         stage=stage,
     )
     return SetResult(
@@ -205,6 +213,7 @@ def _distractors(
     settings: Settings,
     pipeline: FacePipeline | None,
     cache: EmbeddingCache | None,
+    engine: Engine | None,
     workers: int,
     stage: Stage,
 ) -> FloatArray | None:
@@ -224,6 +233,7 @@ def _distractors(
         crops=asked.input_form == "crop",
         workers=workers,
         max_image_bytes=settings.max_image_bytes,
+        engine=engine,
         tick=stage(f"embeddings of {folder.name}"),
     )
     return embeddings[[not reason for reason in rejected]]

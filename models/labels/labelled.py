@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from models.engines.engine import Engine
 from models.labels.embedding_cache import EmbeddingCache
 from models.labels.files.arrays import read_arrays
 from models.labels.files.listing import BoolArray, IntArray, Listing, PairList, TemplateList
@@ -111,6 +112,7 @@ def read_labelled(
     images_root: Path | None = None,
     workers: int = 2,
     max_image_bytes: int = 16 * 1024 * 1024,
+    engine: Engine | None = None,
     tick: Tick = silent,
 ) -> LabelledFaces:
     """Read labelled faces and embed what is not in the cache.
@@ -126,6 +128,7 @@ def read_labelled(
         images_root: where the pictures' paths start from; beside the file by default.
         workers: threads that decode, detect and align.
         max_image_bytes: the largest file that is read.
+        engine: embeds blocks of pictures; None for this process.
         tick: told the share embedded.
 
     Raises:
@@ -147,6 +150,7 @@ def read_labelled(
         crops=input_form == "crop",
         workers=workers,
         max_image_bytes=max_image_bytes,
+        engine=engine,
         tick=tick,
     )
     return _labelled(called, listing, found, rejected, input_form)

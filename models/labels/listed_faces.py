@@ -1,8 +1,9 @@
 """Embeddings of listed pictures: from the cache where it has them, else through the service's own pipeline."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
@@ -10,13 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.anchors.embedding import BATCH_SIZE
-from models.anchors.image_folder import UNREADABLE, Extraction, ImageFolder, extract_crops
+from models.anchors.image_folder import UNREADABLE, ImageFolder, extract_crops
+from models.engines.engine import Done, Engine, LocalEngine
 from models.labels.embedding_cache import CachedFace, EmbeddingCache
 from models.progress import Tick, silent
 from service.faces.types import ImageArray
 from service.pipeline import FacePipeline
 
 FloatArray = NDArray[np.float32]
+
+# Files of one block: a multiple of the batch, so that blocks change no batch; kept in the cache together.
+_BLOCK = 8 * BATCH_SIZE
 
 
 def embed_listed(
@@ -27,6 +32,7 @@ def embed_listed(
     crops: bool,
     workers: int,
     max_image_bytes: int,
+    engine: Engine | None = None,
     tick: Tick = silent,
 ) -> tuple[FloatArray, tuple[str, ...]]:
     """Embed the largest face of every picture.
@@ -38,6 +44,7 @@ def embed_listed(
         crops: whether the pictures are aligned crops already.
         workers: threads that decode, detect and align.
         max_image_bytes: the largest file that is read.
+        engine: embeds blocks of files; None for this process.
         tick: told the share done.
 
     Returns:
@@ -61,13 +68,12 @@ def embed_listed(
     }
     # The same bytes are embedded once: in another place of a batch their last digits would differ.
     pending = [source for source in rows if source not in usable]
-
-    def extract(content: bytes) -> ImageArray:
-        return pipeline.read_crop(content) if crops else pipeline.extract(content, "largest").crop
-
-    folder = ImageFolder(Path(), [images[rows[source][0]] for source in pending], 0)
-    extractions = extract_crops(folder, extract, workers=workers, max_image_bytes=max_image_bytes)
-    for faces in chain([usable], _embedded(zip(pending, extractions, strict=True), pipeline)):
+    blocks = [
+        tuple((source, images[rows[source][0]]) for source in pending[start : start + _BLOCK])
+        for start in range(0, len(pending), _BLOCK)
+    ]
+    work = EmbedFiles(crops, workers, max_image_bytes)
+    for faces in chain([usable], (engine or LocalEngine(pipeline)).map(work, blocks)):
         for source, face in faces.items():
             for row in rows[source]:
                 rejected[row] = face.rejected
@@ -82,18 +88,45 @@ def embed_listed(
     return embeddings, tuple(rejected)
 
 
-def _embedded(
-    extractions: Iterator[tuple[bytes, Extraction]], pipeline: FacePipeline
-) -> Iterator[dict[bytes, CachedFace]]:
-    """Yield what pictures gave, a batch at a time, by the digest of their files."""
-    nothing = np.empty(0, np.float32)
-    while batch := list(islice(extractions, BATCH_SIZE)):
-        crops = [extraction.crop for _, extraction in batch if extraction.crop is not None]
-        made = iter(pipeline.represent(np.stack(crops)) if crops else ())
-        yield {
-            source: CachedFace(nothing, extraction.rejected) if extraction.rejected else CachedFace(next(made))
-            for source, extraction in batch
-        }
+@dataclass(frozen=True, slots=True)
+class EmbedFiles:
+    """Embeds a block of files, 32 at a time.
+
+    Attributes:
+        crops: whether the pictures are aligned crops already.
+        workers: threads that decode, detect and align.
+        max_image_bytes: the largest file that is read.
+    """
+
+    crops: bool
+    workers: int
+    max_image_bytes: int
+
+    def __call__(
+        self, pipeline: FacePipeline, block: tuple[tuple[bytes, Path], ...], done: Done, /
+    ) -> dict[bytes, CachedFace]:
+        """Return what each file of a block gives, by the digest that comes with it.
+
+        Raises:
+            InferenceFailed: if a network fails.
+        """
+
+        def extract(content: bytes) -> ImageArray:
+            return pipeline.read_crop(content) if self.crops else pipeline.extract(content, "largest").crop
+
+        folder = ImageFolder(Path(), [path for _, path in block], 0)
+        extractions = extract_crops(folder, extract, workers=self.workers, max_image_bytes=self.max_image_bytes)
+        found: dict[bytes, CachedFace] = {}
+        nothing = np.empty(0, np.float32)
+        pairs = zip((source for source, _ in block), extractions, strict=True)
+        while batch := list(islice(pairs, BATCH_SIZE)):
+            taken = [extraction.crop for _, extraction in batch if extraction.crop is not None]
+            made = iter(pipeline.represent(np.stack(taken)) if taken else ())
+            for source, extraction in batch:
+                reason = extraction.rejected
+                found[source] = CachedFace(nothing, reason) if reason else CachedFace(next(made))
+            done(len(batch))
+        return found
 
 
 def _digests(images: Sequence[Path], workers: int) -> list[bytes | None]:

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from models.anchors.crops import stream_crops
-from models.anchors.embedding import BATCH_SIZE
+from models.anchors.embedding import CHECKPOINT_ITEMS, EmbedItems, blocks_of
 from models.anchors.image_folder import scan
 from models.anchors.source import FolderSource
 from models.degrade.copies import CopyPlan
 from models.degrade.recipe import Recipe
+from models.engines.engine import Engine, LocalEngine
 from models.labels.embedding_cache import EmbeddingCache
 from models.labels.files.arrays import read_arrays
 from models.labels.labelled import unit_or_zeros
@@ -23,7 +23,6 @@ from models.ssr.pool import UNKNOWN, Pool
 from models.ssr.provenance import made_of
 from service.bundle.manifest import Manifest
 from service.errors import DimensionMismatch, TrainingImpossible
-from service.faces.types import ImageArray
 from service.pipeline import FacePipeline
 
 FloatArray = NDArray[np.float32]
@@ -54,12 +53,14 @@ class Embedding:
         cache: embeddings of former runs; None for none.
         workers: threads that read, detect, degrade and align.
         max_image_bytes: the largest file that is read.
+        engine: embeds blocks of pictures; None for this process.
     """
 
     pipeline: FacePipeline
     cache: EmbeddingCache | None
     workers: int
     max_image_bytes: int
+    engine: Engine | None = None
 
 
 def embed_folder(
@@ -97,6 +98,7 @@ def embed_folder(
         crops=False,
         workers=by.workers,
         max_image_bytes=by.max_image_bytes,
+        engine=by.engine,
         tick=lambda share: tick(part * share),
     )
     usable = np.array([not reason for reason in rejected], dtype=bool)
@@ -109,7 +111,7 @@ def embed_folder(
     sources = numbers if own else np.full(len(usable), UNKNOWN)
     pool = Pool(unit_or_zeros(rows[usable]), sources[usable].astype(np.int64))
     if degrading:
-        source = FolderSource(found, by.pipeline.decode, max_image_bytes=by.max_image_bytes)
+        source = FolderSource(found, max_image_bytes=by.max_image_bytes)
         plan = CopyPlan(recipe, copies, seed + _COPY_SEED)
         degraded = _degraded(source, sources, by, plan, lambda share: tick(part + (1 - part) * share))
         pool = pool.with_others(degraded)
@@ -142,17 +144,15 @@ def read_embeddings(path: Path, dimension: int) -> GatheredFaces:
 
 def _degraded(source: FolderSource, numbers: NDArray[np.int64], by: Embedding, plan: CopyPlan, tick: Tick) -> Pool:
     made: list[FloatArray] = []
-    waiting: list[ImageArray] = []
     sources: list[int] = []
-    for done, crops in enumerate(stream_crops(source, 0, by.pipeline, plan, workers=by.workers)):
-        waiting += crops.crops
-        sources += [int(numbers[done])] * len(crops.crops)
-        while len(waiting) >= BATCH_SIZE:
-            made.append(by.pipeline.embed(np.stack(waiting[:BATCH_SIZE])))
-            del waiting[:BATCH_SIZE]
-            tick((done + 1) / len(source))
-    if waiting:
-        made.append(by.pipeline.embed(np.stack(waiting)))
+    items = 0
+    engine = by.engine or LocalEngine(by.pipeline)
+    for found in engine.map(EmbedItems(plan, by.workers), blocks_of(source.items(0), CHECKPOINT_ITEMS)):
+        for _, crops, _ in found.made:
+            sources += [int(numbers[items])] * crops
+            items += 1
+        made.append(found.embeddings)
+        tick(items / len(source))
     return Pool(np.concatenate(made), np.array(sources, dtype=np.int64))
 
 

@@ -58,7 +58,7 @@ def build(pipeline, images, tmp_path):
     def run(name="bundle", *, workers=2, progress=lambda _: None, root=images, **options):
         out = tmp_path / name
         options.setdefault("parameters", Parameters(k=5))
-        source = FolderSource(scan(root), pipeline.decode, max_image_bytes=LIMIT)
+        source = FolderSource(scan(root), max_image_bytes=LIMIT)
         built = build_bundle(pipeline, source, out, BuildOptions(**options), workers=workers, progress=progress)
         return out, built
 
@@ -198,7 +198,7 @@ def test_build_whose_backbone_fails_leaves_nothing(images, tmp_path):
     with pytest.raises(RuntimeError, match="broken"):
         build_bundle(
             pipeline,
-            FolderSource(scan(images), pipeline.decode, max_image_bytes=LIMIT),
+            FolderSource(scan(images), max_image_bytes=LIMIT),
             tmp_path / "bundle",
             BuildOptions(parameters=Parameters(k=5)),
             workers=2,

@@ -90,7 +90,7 @@ def build(pipeline, images, tmp_path):
     """Return a function that builds a bundle and gives its embeddings, its provenance and what was told."""
 
     def run(name="bundle", *, source=None, workers=2, checkpoint_items=1024, progress=lambda _: None, **options):
-        source = source or FolderSource(scan(images), pipeline.decode, max_image_bytes=LIMIT)
+        source = source or FolderSource(scan(images), max_image_bytes=LIMIT)
         built = build_bundle(
             pipeline,
             source,
@@ -221,7 +221,7 @@ def test_generator_streamed_gives_the_anchors_of_its_folder(tiny_pack, tmp_path)
 
 
 def test_real_faces_give_one_anchor_a_person_and_no_names(build, people, pipeline):
-    source = RealFacesSource(scan(people), pipeline.decode, max_image_bytes=LIMIT, seed=0, consent="signed in 2024")
+    source = RealFacesSource(scan(people), max_image_bytes=LIMIT, seed=0, consent="signed in 2024")
 
     anchors, provenance, built = build(source=source)
 
@@ -234,7 +234,7 @@ def test_real_faces_give_one_anchor_a_person_and_no_names(build, people, pipelin
 
 def test_real_faces_of_another_seed_are_other_images(build, people, pipeline):
     def anchors(name, seed):
-        source = RealFacesSource(scan(people), pipeline.decode, max_image_bytes=LIMIT, seed=seed, consent="given")
+        source = RealFacesSource(scan(people), max_image_bytes=LIMIT, seed=seed, consent="given")
         return build(name, source=source)[0]
 
     assert np.array_equal(anchors("a", 0), anchors("b", 0))
@@ -243,14 +243,14 @@ def test_real_faces_of_another_seed_are_other_images(build, people, pipeline):
 
 def test_real_faces_without_a_word_of_consent_are_refused(people, pipeline):
     with pytest.raises(AnchorSourceInvalid, match="--consent"):
-        RealFacesSource(scan(people), pipeline.decode, max_image_bytes=LIMIT, seed=0, consent=" ")
+        RealFacesSource(scan(people), max_image_bytes=LIMIT, seed=0, consent=" ")
 
 
 def test_real_faces_of_an_image_that_belongs_to_nobody_are_refused(people, pipeline):
     (people / "stray.png").write_bytes(picture())
 
     with pytest.raises(AnchorSourceInvalid, match=r"stray\.png"):
-        RealFacesSource(scan(people), pipeline.decode, max_image_bytes=LIMIT, seed=0, consent="given")
+        RealFacesSource(scan(people), max_image_bytes=LIMIT, seed=0, consent="given")
 
 
 def test_class_weights_give_a_bundle_that_the_service_loads(pipeline, tmp_path):
