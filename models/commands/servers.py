@@ -40,15 +40,16 @@ async def run_servers(app: FastAPI, settings: Settings) -> None:
         return
     assert settings.admin_port is not None  # noqa: S101  (else there is no application of its own)
     second = _SecondServer(_config(app.state.inside, settings, settings.admin_port))
-    async with asyncio.TaskGroup() as group:
-        serving = group.create_task(_serve(main))
-        while not (main.started or serving.done()):
-            await asyncio.sleep(0.01)
-        if serving.done():
-            return
-        administering = group.create_task(_serve(second))
-        await asyncio.wait([serving, administering], return_when=asyncio.FIRST_COMPLETED)
-        main.should_exit = second.should_exit = True
+    serving = asyncio.create_task(_serve(main))
+    while not (main.started or serving.done()):
+        await asyncio.sleep(0.01)
+    tasks = [serving] if serving.done() else [serving, asyncio.create_task(_serve(second))]
+    # Whichever ends first, because it was told to or because it has no port, ends the other.
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    main.should_exit = second.should_exit = True
+    for failure in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(failure, BaseException):
+            raise failure
 
 
 def _config(app: FastAPI, settings: Settings, port: int) -> uvicorn.Config:

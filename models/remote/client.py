@@ -29,7 +29,10 @@ class AdminClient:
         """
         self.url = url.rstrip("/")
         headers = {"Authorization": f"Bearer {token}"}
-        self._http = httpx2.Client(base_url=f"{self.url}/admin", headers=headers, timeout=_TIMEOUT, transport=transport)
+        # No proxy of the environment: the token is for the service alone.
+        self._http = httpx2.Client(
+            base_url=f"{self.url}/admin", headers=headers, timeout=_TIMEOUT, transport=transport, trust_env=False
+        )
 
     def __enter__(self) -> Self:
         return self

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.remote.client import AdminClient
-from service.errors import ActivationIncomplete
+from service.errors import ActivationIncomplete, AdminUnreachable
 
 _POLL_SECONDS = 0.5
 # These heal by themselves, so they are waited for; what else a replica reports will not change.
@@ -47,11 +47,18 @@ def wait_for_replicas(
 
     Raises:
         ActivationIncomplete: naming each replica that cannot load it, or does not serve it in time, and why.
-        AdminUnreachable: if the service cannot be asked.
+        AdminUnreachable: if the service cannot be asked until the time is over.
     """
     until = clock() + timeout
     while True:
-        alive = [replica for replica in client.replicas()["replicas"] if replica["alive"]]
+        try:
+            alive = [replica for replica in client.replicas()["replicas"] if replica["alive"]]
+        except AdminUnreachable:
+            # The store may be away for a moment, or the replica that was asked restart.
+            if clock() >= until:
+                raise
+            sleep(_POLL_SECONDS)
+            continue
         behind = [replica for replica in alive if replica["generation"] < generation]
         failed = [replica for replica in behind if _has_failed(replica, generation)]
         found = Progress(

@@ -23,7 +23,7 @@ from service.api.admin_schemas import (
     UploadAnswer,
 )
 from service.api.openapi import ADMIN_PROBLEMS, json_body
-from service.api.problems import InvalidRequest, Unauthorized
+from service.api.problems import InvalidRequest, Unauthorized, UnsupportedMediaType
 from service.api.state import ServiceState
 from service.api.uploads import discard, received
 from service.errors import BundleUnknown
@@ -32,13 +32,11 @@ from service.store.records import BUNDLE_ID
 Model = TypeVar("Model", bound=BaseModel)
 
 _LONGEST_DOCUMENT = 64 * 1024
+_ARCHIVES = ("application/x-tar", "application/gzip", "application/zip", "application/octet-stream")
 _UPLOAD = {
     "requestBody": {
         "required": True,
-        "content": {
-            kind: {"schema": {"type": "string", "format": "binary"}}
-            for kind in ("application/x-tar", "application/gzip", "application/zip", "application/octet-stream")
-        },
+        "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _ARCHIVES},
     }
 }
 
@@ -109,6 +107,9 @@ async def put_anchor_set(bundle_id: str, request: Request, response: Response, s
     201 where it is new, 200 where the same bundle is there already. It becomes active by PUT /admin/anchor-sets/active.
     """
     _check_id(bundle_id)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in ("", *_ARCHIVES):
+        raise UnsupportedMediaType(f"The body's type is {kind}; send one of {', '.join(_ARCHIVES)}.")
     anchor_sets, limit = state["anchor_sets"], state["settings"].max_bundle_bytes
     if await anyio.to_thread.run_sync(anchor_sets.has, bundle_id):
         await discard(request, max_bytes=limit)

@@ -151,11 +151,13 @@ ADMIN_PROBLEMS: dict[int | str, dict[str, Any]] = {
         "content": {PROBLEM_JSON: {"schema": Problem.model_json_schema()}},
     }
     for status, codes in {
+        400: ["invalid_request"],
         401: ["unauthorized"],
         404: ["unknown_anchor_set"],
         409: ["anchor_set_in_use", "nothing_to_roll_back"],
         412: ["stale_generation"],
         413: ["upload_too_large"],
+        415: ["unsupported_media_type"],
         422: ["upload_invalid", "bundle_id_mismatch", "bundle_invalid", "bundle_mismatch", "golden_check_failed"],
         503: ["store_unavailable", "local_copy_unusable"],
         507: ["storage_full"],

@@ -1,6 +1,7 @@
 """The administrators' tokens: who sent one, and nothing else about it."""
 
 import hmac
+import logging
 import re
 import threading
 from collections.abc import Mapping
@@ -8,6 +9,8 @@ from pathlib import Path
 
 from service.errors import SettingsInvalid
 from service.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 _NAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
 _LEAST_LENGTH = 16
@@ -55,9 +58,9 @@ class Tokens:
                 self._stamp = stamp
                 try:
                     self._tokens = read_tokens(self._file)
-                except SettingsInvalid:
+                except SettingsInvalid as error:
                     # Half of a file may be there; those who were known stay known until it can be read.
-                    return self._tokens
+                    logger.warning("%s The tokens stay what they were.", error.message)
             return self._tokens
 
 

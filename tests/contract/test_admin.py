@@ -181,6 +181,11 @@ def test_upload_that_is_no_archive_is_refused(client, content, tmp_path):
     assert leftovers(tmp_path) == []
 
 
+def test_upload_of_another_type_is_refused(client):
+    answer = upload(client, UNKNOWN, b"", **{"Content-Type": "image/png"})
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+
+
 def test_archive_that_leads_elsewhere_is_refused(client, tmp_path):
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:

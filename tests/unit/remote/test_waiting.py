@@ -3,7 +3,7 @@
 import pytest
 
 from models.remote.waiting import wait_for_replicas
-from service.errors import ActivationIncomplete
+from service.errors import ActivationIncomplete, AdminUnreachable
 
 
 class Service:
@@ -62,6 +62,19 @@ def test_failure_of_an_earlier_generation_does_not_count():
 def test_replica_that_does_not_come_in_time_is_named():
     with pytest.raises(ActivationIncomplete, match="after 5 s not served by b, which serves generation 1"):
         wait(Service([replica("a", 2), replica("b", 1)]), timeout=5)
+
+
+def test_service_that_cannot_be_asked_for_a_moment_is_asked_again():
+    class Away(Service):
+        asked = 0
+
+        def replicas(self):
+            self.asked += 1
+            if self.asked < 3:
+                raise AdminUnreachable("away")
+            return super().replicas()
+
+    assert wait(Away([replica("a", 2)]))[1] == 1.0
 
 
 def test_no_replica_at_all_is_not_taken_for_all_of_them():

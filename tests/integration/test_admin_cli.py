@@ -1,0 +1,126 @@
+"""The administration by the command, against real servers: what is printed, and with which code it ends."""
+
+import json
+import signal
+import subprocess
+
+import pytest
+from e2e.bundles import make_bundle, pipeline_of
+from e2e.fleet import PROGRAM, TOKEN, Fleet, ask, free_port, until
+
+pytestmark = pytest.mark.weights
+
+
+@pytest.fixture(scope="module")
+def home(pack):
+    return pack.folder.parents[1]
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory, home):
+    folder, pipeline = tmp_path_factory.mktemp("bundles"), pipeline_of(home)
+    return {make_bundle(folder / f"b{seed}", pipeline, anchors=300, seed=seed): folder / f"b{seed}" for seed in (1, 2)}
+
+
+@pytest.fixture
+def fleet(tmp_path, home):
+    fleet = Fleet(tmp_path)
+    yield fleet
+    fleet.close()
+
+
+def anchors(fleet, *arguments, token=TOKEN, url=None):
+    environment = {**fleet.replicas[0].environment, "IDA_ADMIN_TOKEN": token}
+    command = [PROGRAM, "anchors", *map(str, arguments), "--url", url or fleet.replicas[0].url]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_push_activate_wait_rollback_and_status(fleet, tmp_path, home, bundles):
+    for _ in range(2):
+        fleet.add(str(tmp_path / "store"), home)
+    fleet.start()
+    (one, one_folder), (other, other_folder) = bundles.items()
+
+    pushed = [anchors(fleet, "push", folder) for folder in (one_folder, other_folder, one_folder)]
+    assert [result.returncode for result in pushed] == [0, 0, 0], pushed
+    assert [result.stdout.strip() for result in pushed] == [
+        f"{one} is in the store now",
+        f"{other} is in the store now",
+        f"{one} was in the store already",
+    ]
+
+    dry = anchors(fleet, "activate", one, "--dry-run")
+    assert (dry.returncode, "could be activated" in dry.stdout) == (0, True)
+    first = anchors(fleet, "activate", one, "--expected-generation", 0, "--wait")
+    assert first.returncode == 0, first.stderr
+    assert "served by all 2 replicas: replica-0, replica-1" in first.stdout
+    assert [replica.generation() for replica in fleet.replicas] == [1, 1]
+
+    stale = anchors(fleet, "activate", other, "--expected-generation", 0)
+    assert (stale.returncode, "newest generation is 1" in stale.stderr) == (1, True)
+    assert anchors(fleet, "activate", other, "--wait", "--json").returncode == 0
+    back = anchors(fleet, "rollback", "--wait")
+    assert (back.returncode, f"{one} is active, {other} was before" in back.stdout) == (0, True)
+
+    status = anchors(fleet, "status", "--json")
+    found = json.loads(status.stdout)
+    assert (found["generation"], found["active"]) == (3, one)
+    assert [record["action"] for record in found["activations"]] == ["rollback", "activate", "activate"]
+    assert {replica["replica"] for replica in found["replicas"]} == {"replica-0", "replica-1"}
+    table = anchors(fleet, "status").stdout
+    assert one in table
+    assert "rollback" in table
+
+
+def test_what_cannot_be_done_is_said_in_one_line(fleet, tmp_path, home, bundles):
+    fleet.add(str(tmp_path / "store"), home)
+    fleet.start()
+    one = next(iter(bundles))
+    nobody = f"http://127.0.0.1:{free_port()}"
+    for result, words in (
+        (anchors(fleet, "status", token="not-the-right-token"), "does not know the token"),
+        (anchors(fleet, "status", url=nobody), "cannot be reached"),
+        (anchors(fleet, "activate", one), "has no bundle"),
+        (anchors(fleet, "rollback"), "No anchor set was active before"),
+        (anchors(fleet, "push", tmp_path), "There is no bundle"),
+    ):
+        assert result.returncode == 1
+        assert result.stderr.startswith("error")
+        assert words in result.stderr.replace("\n", " ")
+        assert "Traceback" not in result.stderr
+
+
+def test_admin_api_on_a_port_of_its_own_starts_and_stops_with_the_service(fleet, tmp_path, home):
+    inside = free_port()
+    replica = fleet.add(str(tmp_path / "store"), home, IDA_ADMIN_PORT=str(inside), IDA_DRAIN_SECONDS="1")
+    fleet.start()
+    url = f"http://127.0.0.1:{inside}"
+    until(lambda: ask(f"{url}/admin/anchor-sets")[0] == 200, "the inside port answers")
+    assert ask(f"{replica.url}/admin/anchor-sets")[0] == 404
+    assert ask(f"{replica.url}/metrics")[0] == 404
+
+    replica.process.send_signal(signal.SIGTERM)
+    until(lambda: ask(f"{replica.url}/readyz")[1]["status"] == "draining", "it says that it drains")
+    assert ask(f"{replica.url}/info")[0] == 200
+    assert replica.process.wait(40) == 0
+    assert ask(f"{url}/healthz")[0] == 0
+
+
+@pytest.mark.parametrize("taken", ["main", "inside"])
+def test_port_that_is_taken_is_said_in_one_line(fleet, tmp_path, home, taken):
+    fleet.add(str(tmp_path / "store"), home)
+    fleet.start()
+    busy, free = fleet.replicas[0].port, free_port()
+    main, inside = (busy, free) if taken == "main" else (free, busy)
+    environment = {**fleet.replicas[0].environment, "IDA_ADMIN_PORT": str(inside)}
+    result = subprocess.run(
+        [PROGRAM, "serve", "--port", str(main)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert result.returncode == 1
+    assert f"cannot listen on 127.0.0.1 port {busy}" in result.stderr
+    assert "Traceback" not in result.stderr
