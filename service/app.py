@@ -16,7 +16,7 @@ from service.activation.listing import Listing
 from service.activation.loading import BundleLoader
 from service.activation.start import Started, start
 from service.activation.switch import Switch, describe
-from service.api import admin, faces, status
+from service.api import admin, batches, faces, status
 from service.api.middleware import BodyLimit, RequestScope
 from service.api.problems import install_error_handlers
 from service.api.state import Readiness, State
@@ -35,6 +35,8 @@ from service.verifier import AgreementMonitor, Verifier
 # Two images in base64, which adds a third, and room for the rest of the JSON document or the form.
 _BASE64_GROWTH = 4 / 3
 _BODY_MARGIN = 64 * 1024
+# Of the largest size; photographs as they are sent are a fraction of it.
+_PAIRS_OF_A_BATCH = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ def create_app(settings: Settings, load_service: Callable[[Settings], Loaded] = 
     async def of_the_same_service(_: FastAPI) -> AsyncIterator[State]:
         yield shared[0]
 
-    public, inside = [faces.router, status.router], [status.scraped]
+    public, inside = [faces.router, batches.router, status.router], [status.scraped]
     if tokens is not None:
         inside.append(admin.router)
     is_apart = settings.admin_port is not None
@@ -137,8 +139,9 @@ def _application(
     for router in routers:
         app.include_router(router)
     install_error_handlers(app, metrics)
-    max_body = int(2 * settings.max_image_bytes * _BASE64_GROWTH) + _BODY_MARGIN
-    app.add_middleware(BodyLimit, max_bytes=max_body, metrics=metrics)
+    pair = int(2 * settings.max_image_bytes * _BASE64_GROWTH) + _BODY_MARGIN
+    limits = dict.fromkeys(batches.PATHS, _PAIRS_OF_A_BATCH * pair)
+    app.add_middleware(BodyLimit, max_bytes=pair, limits=limits, metrics=metrics)
     app.add_middleware(RequestScope, metrics=metrics)
     return app
 
@@ -201,7 +204,7 @@ def _assemble(
         pipeline=pipeline,
         registry=registry,
         verifier=verifier,
-        workers=Workers(settings.workers or usable_cpus(), metrics),
+        workers=Workers(settings.workers or usable_cpus(), settings.queue, metrics),
         readiness=readiness,
         follower=follower,
         anchor_sets=anchor_sets,

@@ -111,6 +111,16 @@ class Settings(BaseSettings):
         le=1024,
         description="Requests that compute at the same time; 0 takes the number of CPUs this process may use.",
     )
+    queue: int = Field(
+        default=32, ge=0, le=100_000, description="Requests that may wait for a worker; who comes beyond gets 429."
+    )
+    deadline_seconds: float = Field(
+        default=30,
+        gt=0,
+        le=3600,
+        description="Seconds within which a request must be begun, unless its header X-Deadline-Seconds says fewer.",
+    )
+    max_batch: int = Field(default=64, ge=1, le=4096, description="Most pairs or faces of one batch.")
     k: int | None = Field(default=None, ge=1, description="Support set size; the bundle's own (10) by default.")
     tau: float | None = Field(default=None, gt=0, le=100, description="Tau of Eq. 4; the bundle's own (1) by default.")
     strength: float | None = Field(

@@ -4,8 +4,9 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from service.api.inputs import parse_face, parse_pair, read_body
+from service.api.inputs import parse_face, parse_pair
 from service.api.openapi import EMBED_BODY, EMBED_PROBLEMS, VERIFY_BODY, VERIFY_PROBLEMS
+from service.api.receiving import receive
 from service.api.schemas import (
     AnchorSetAnswer,
     BoxAnswer,
@@ -35,7 +36,7 @@ async def verify(request: Request, state: ServiceState) -> VerifyAnswer:
     Send the photographs as the multipart files `probe` and `reference`, or as JSON, where a side may instead be an
     aligned crop or an embedding. "No face" is an error that names the image, never a non-match.
     """
-    body = await read_body(request)
+    body, deadline = await receive(request, state)
 
     def work() -> Verification:
         pair = parse_pair(body)
@@ -47,19 +48,19 @@ async def verify(request: Request, state: ServiceState) -> VerifyAnswer:
             policy=pair.face_policy,
         )
 
-    return verify_answer(await state["workers"].run(work), state["pipeline"])
+    return verify_answer(await state["workers"].run(work, deadline), state["pipeline"])
 
 
 @router.post("/embed", openapi_extra=EMBED_BODY, responses=EMBED_PROBLEMS, summary="Embed one face")
 async def embed(request: Request, state: ServiceState) -> EmbedAnswer:
     """Embed one face: its unit embedding and the density of its neighbourhood."""
-    body = await read_body(request)
+    body, deadline = await receive(request, state)
 
     def work() -> EmbeddedFace:
         asked = parse_face(body)
         return state["verifier"].embed(asked.face, method=asked.method, policy=asked.face_policy)
 
-    return embed_answer(await state["workers"].run(work), state["pipeline"])
+    return embed_answer(await state["workers"].run(work, deadline), state["pipeline"])
 
 
 def verify_answer(result: Verification, pipeline: FacePipeline) -> VerifyAnswer:
@@ -76,8 +77,8 @@ def verify_answer(result: Verification, pipeline: FacePipeline) -> VerifyAnswer:
         **_meaning(result.judgement),
         cosine=CosineAnswer(score=result.similarity, **_meaning(result.cosine_judgement)),
         faces=FacesAnswer(probe=_face(result.faces[0]), reference=_face(result.faces[1])),
-        timings_ms=_rounded(result.timings_ms),
-        **_identity(result.snapshot, pipeline),
+        timings_ms=rounded(result.timings_ms),
+        **identity(result.snapshot, pipeline),
     )
 
 
@@ -91,8 +92,8 @@ def embed_answer(result: EmbeddedFace, pipeline: FacePipeline) -> EmbedAnswer:
         density=result.density and result.density.density,
         crowding=result.density and result.density.crowding,
         face=_face(result.face),
-        timings_ms=_rounded(result.timings_ms),
-        **_identity(result.snapshot, pipeline),
+        timings_ms=rounded(result.timings_ms),
+        **identity(result.snapshot, pipeline),
     )
 
 
@@ -108,7 +109,7 @@ def _meaning(judgement: Judgement) -> dict[str, Any]:
     }
 
 
-def _identity(snapshot: Snapshot, pipeline: FacePipeline) -> dict[str, Any]:
+def identity(snapshot: Snapshot, pipeline: FacePipeline) -> dict[str, Any]:
     """Return what an answer must name for its score to be replayed later."""
     return {
         "bundle_id": snapshot.bundle_id,
@@ -139,5 +140,6 @@ def _face(aligned: AlignedFace | None) -> FaceAnswer | None:
     )
 
 
-def _rounded(timings_ms: dict[str, float]) -> dict[str, float]:
+def rounded(timings_ms: dict[str, float]) -> dict[str, float]:
+    """Return milliseconds as they go over the wire."""
     return {stage: round(milliseconds, 3) for stage, milliseconds in timings_ms.items()}

@@ -128,10 +128,10 @@ def parse_pair(body: Body) -> PairInput:
             operating_point=body.fields.get("operating_point"),
             face_policy=_policy(body),
         )
-    request = _parse_json(VerifyRequest, body)
+    request = parse_json(VerifyRequest, body)
     return PairInput(
-        probe=_face(request.probe, "probe"),
-        reference=_face(request.reference, "reference"),
+        probe=to_face(request.probe, "probe"),
+        reference=to_face(request.reference, "reference"),
         method=request.method,
         operating_point=request.operating_point,
         face_policy=request.face_policy,
@@ -147,8 +147,8 @@ def parse_face(body: Body) -> SingleInput:
     if isinstance(body, FormBody):
         _only_known(body, files={"image"}, fields={"method", "face_policy"})
         return SingleInput(Photo(_file(body, "image")), body.fields.get("method"), _policy(body))
-    request = _parse_json(EmbedRequest, body)
-    return SingleInput(_face(request, "image"), request.method, request.face_policy)
+    request = parse_json(EmbedRequest, body)
+    return SingleInput(to_face(request, "image"), request.method, request.face_policy)
 
 
 def _only_known(body: FormBody, *, files: set[str], fields: set[str]) -> None:
@@ -176,7 +176,12 @@ def _policy(body: FormBody) -> FacePolicy | None:
     return value  # type: ignore[return-value]
 
 
-def _parse_json(model: type[Model], body: bytes) -> Model:
+def parse_json(model: type[Model], body: bytes) -> Model:
+    """Return a JSON document as a model.
+
+    Raises:
+        InvalidRequest, UnknownField: naming the field.
+    """
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
@@ -194,7 +199,12 @@ def _refuse(error: ValidationError) -> NoReturn:
     raise failure.about(side) if side else failure
 
 
-def _face(request: FaceRequest, name: str) -> FaceInput:
+def to_face(request: FaceRequest, name: str) -> FaceInput:
+    """Return the face of a document, ``name`` being its place there.
+
+    Raises:
+        InvalidBase64: if it is not base64.
+    """
     if request.embedding is not None:
         return Embedding(tuple(request.embedding))
     if request.crop is not None:
@@ -210,6 +220,7 @@ def _decoded(text: str, name: str, field: str) -> bytes:
         return base64.b64decode(text, validate=True)
     except ValueError as error:  # binascii.Error is one, and what is not ASCII gives a plain one
         where = field if name == "image" else f"{name}.{field}"
-        raise InvalidBase64(
+        failure = InvalidBase64(
             f"{where} is not base64: {error}. Send the file's bytes in standard base64, without line breaks."
-        ).about(name) from error
+        )
+        raise (failure.about(name) if name in _SIDE_OF_FIELD else failure) from error

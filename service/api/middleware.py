@@ -4,6 +4,7 @@ import logging
 import re
 import time
 import uuid
+from collections.abc import Mapping
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -78,9 +79,17 @@ class BodyLimit:
     Paths under ``unlimited`` are left alone: what reads their bodies has a limit of its own.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int, metrics: Metrics, unlimited: str = "/admin/") -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        max_bytes: int,
+        metrics: Metrics,
+        limits: Mapping[str, int],
+        unlimited: str = "/admin/",
+    ) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._limits = limits
         self._metrics = metrics
         self._unlimited = unlimited
 
@@ -89,28 +98,29 @@ class BodyLimit:
         if scope["type"] != "http" or scope["path"].startswith(self._unlimited):
             await self._app(scope, receive, send)
             return
+        limit = self._limits.get(scope["path"], self._max_bytes)
         announced = dict(scope["headers"]).get(b"content-length", b"")
-        is_announced_too_large = announced.isdigit() and int(announced) > self._max_bytes
+        is_announced_too_large = announced.isdigit() and int(announced) > limit
         received = 0
 
         async def limited_receive() -> Message:
             nonlocal received
             # Before the first byte is taken: a client that waits for "100 Continue" then sends none.
             if is_announced_too_large:
-                raise self._refusal()
+                raise _refusal(limit)
             message = await receive()
             if message["type"] == "http.request":
                 received += len(message.get("body", b""))
-                if received > self._max_bytes:
-                    raise self._refusal()
+                if received > limit:
+                    raise _refusal(limit)
             return message
 
         await self._app(scope, limited_receive, send)
         if received:
             self._metrics.body_bytes.observe(received)
 
-    def _refusal(self) -> RequestTooLarge:
-        return RequestTooLarge(
-            f"The request's body is larger than {self._max_bytes} bytes. Send smaller images, "
-            "or raise IDA_MAX_IMAGE_BYTES."
-        )
+
+def _refusal(limit: int) -> RequestTooLarge:
+    return RequestTooLarge(
+        f"The request's body is larger than {limit} bytes. Send smaller images, or raise IDA_MAX_IMAGE_BYTES."
+    )

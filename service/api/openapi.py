@@ -107,6 +107,9 @@ _OF_NO_IMAGE = frozenset(
         "request_too_large",
         "unsupported_media_type",
         "internal_error",
+        "request_timeout",
+        "overloaded",
+        "deadline_exceeded",
     }
 )
 
@@ -189,8 +192,12 @@ _COMMON: dict[int, dict[str, str]] = {
         "dimension_mismatch": "The embedding has 128 values, the backbone's have 512.",
         "invalid_embedding": "The embedding must have finite values, not all of them zero.",
     },
+    408: {"request_timeout": "The request's body did not arrive within 30 s."},
+    429: {"overloaded": "32 requests wait already, 0.8 s of work. Try again in 1 s, or at another replica."},
     500: {"internal_error": "The service failed in a way it did not foresee."},
+    504: {"deadline_exceeded": "The request's turn did not come before its deadline."},
 }
+BATCH_PROBLEMS = _problems("image", {status: codes for status, codes in _COMMON.items() if status not in (415, 422)})
 EMBED_PROBLEMS = _problems("image", _COMMON)
 VERIFY_PROBLEMS = _problems(
     "probe",

@@ -40,6 +40,32 @@ class Unauthorized(errors.InputError):
     code = "unauthorized"
 
 
+class Overloaded(errors.InputError):
+    """More requests wait than may.
+
+    Attributes:
+        retry_after: seconds after which it is worth trying again.
+    """
+
+    code = "overloaded"
+
+    def __init__(self, message: str, retry_after: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class DeadlineExceeded(errors.InputError):
+    """The request was not begun before its deadline."""
+
+    code = "deadline_exceeded"
+
+
+class SlowRequest(errors.InputError):
+    """The request's body did not arrive in time."""
+
+    code = "request_timeout"
+
+
 class RequestTooLarge(errors.InputError):
     """The request's body is larger than two images of the largest size can make it."""
 
@@ -67,6 +93,9 @@ STATUS: dict[type[errors.IdaError], int] = {
     errors.InferenceFailed: 500,
     errors.SearchFailed: 500,
     Unauthorized: 401,
+    SlowRequest: 408,
+    Overloaded: 429,
+    DeadlineExceeded: 504,
     errors.BundleUnknown: 404,
     errors.AnchorSetInUse: 409,
     errors.NothingToRollBack: 409,
@@ -99,7 +128,17 @@ def problem_response(
     status: int, code: str, detail: str, image: str | None = None, headers: dict[str, str] | None = None
 ) -> JSONResponse:
     """Return a problem document as an HTTP response; a very long detail is cut."""
-    problem = Problem(
+    problem = _problem(status, code, detail, image)
+    return JSONResponse(problem.model_dump(), status, media_type=PROBLEM_JSON, headers=headers)
+
+
+def problem_of(error: errors.InputError) -> Problem:
+    """Return the problem document of a failure that is the caller's."""
+    return _problem(STATUS[type(error)], error.code, error.message, error.image)
+
+
+def _problem(status: int, code: str, detail: str, image: str | None) -> Problem:
+    return Problem(
         type="about:blank",
         title=HTTPStatus(status).phrase,  # as RFC 9457 wants it beside about:blank
         status=status,
@@ -108,7 +147,6 @@ def problem_response(
         image=image,
         request_id=request_id.get() or "",
     )
-    return JSONResponse(problem.model_dump(), status, media_type=PROBLEM_JSON, headers=headers)
 
 
 def install_error_handlers(app: FastAPI, metrics: Metrics) -> None:
@@ -121,7 +159,10 @@ def install_error_handlers(app: FastAPI, metrics: Metrics) -> None:
         if status == 500:
             logger.error("request failed", exc_info=error)
             return problem_response(status, "internal_error", INTERNAL_DETAIL)
-        return problem_response(status, error.code, error.message, error.image, _HEADERS.get(status))
+        headers = _HEADERS.get(status)
+        if isinstance(error, Overloaded):
+            headers = {"Retry-After": str(error.retry_after)}
+        return problem_response(status, error.code, error.message, error.image, headers)
 
     async def routing(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)  # noqa: S101

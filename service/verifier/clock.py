@@ -1,5 +1,6 @@
 """The time that each stage of one call takes."""
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,10 +9,14 @@ from service.telemetry import Metrics
 
 
 class Clock:
-    """Adds up the milliseconds of each stage of one call; the stages that did not run stay at 0."""
+    """Adds up the milliseconds of each stage of one call; the stages that did not run stay at 0.
+
+    Safe to use from several threads, whose times are added up.
+    """
 
     def __init__(self) -> None:
         self._started = time.perf_counter()
+        self._turn = threading.Lock()
         self.timings_ms = dict.fromkeys(("decode", "detect", "align", "embed", "search", "predict", "score"), 0.0)
 
     @contextmanager
@@ -21,7 +26,8 @@ class Clock:
         try:
             yield
         finally:
-            self.timings_ms[stage] += (time.perf_counter() - started) * 1000
+            with self._turn:
+                self.timings_ms[stage] += (time.perf_counter() - started) * 1000
 
     def stop(self, metrics: Metrics) -> dict[str, float]:
         """Add the stage ``total``, report every stage that ran, and return the milliseconds by stage."""

@@ -1,0 +1,170 @@
+"""Scoring pairs of embedded faces with one snapshot, and what their scores mean."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.bundle.snapshot import Snapshot
+from service.faces.types import AlignedFace, FloatArray
+from service.scoring.calibration import InputForm, MethodCalibration
+from service.scoring.decision import judge
+from service.scoring.density import FaceDensities
+from service.scoring.methods import Method
+from service.scoring.terms import FaceTerms, Need
+from service.telemetry import Metrics
+from service.verifier.agreement import AgreementMonitor
+from service.verifier.clock import Clock
+from service.verifier.results import Density, Verification
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EmbeddedFaces:
+    """Faces whose pairs are scored.
+
+    Attributes:
+        embeddings: (n, d) float32, unit norm.
+        norms: (n,), lengths they had; 0 where one is not known.
+        forms: what each was given as.
+        aligned: the face of each photograph; None for what was no photograph.
+    """
+
+    embeddings: FloatArray
+    norms: FloatArray
+    forms: Sequence[InputForm]
+    aligned: Sequence[AlignedFace | None]
+
+
+class PairScorer:
+    """Scores pairs by one method of one snapshot. Safe to call from several threads."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        method: Method,
+        operating_point: str | None,
+        *,
+        pipeline_id: str,
+        metrics: Metrics,
+        agreement: AgreementMonitor | None,
+    ) -> None:
+        """Take how pairs are scored.
+
+        Args:
+            snapshot: what is served.
+            method: one that it serves.
+            operating_point: where it is decided; None for no decision.
+            pipeline_id: the pipeline that embeds photographs.
+            metrics: where scores are counted.
+            agreement: compares predicted densities with searched ones; None for nobody.
+        """
+        self.snapshot = snapshot
+        self.method = method
+        self._point = operating_point
+        self._pipeline_id = pipeline_id
+        self._metrics = metrics
+        self._agreement = agreement
+
+    def require_point(self, forms: tuple[InputForm, InputForm]) -> None:
+        """Refuse an operating point that the calibration of these forms has not.
+
+        Raises:
+            UnknownOperatingPoint: naming those there are.
+        """
+        calibration = self._calibration(self.method.name, forms)
+        if self._point is not None and not isinstance(calibration, str):
+            calibration.point(self._point)
+
+    def score(self, faces: EmbeddedFaces, pairs: Sequence[tuple[int, int]], clock: Clock) -> list[Verification]:
+        """Score pairs of faces; each face's terms are found once.
+
+        Args:
+            faces: the faces, 1 or more.
+            pairs: rows of probe and reference.
+            clock: times the stages.
+
+        Raises:
+            TooFewAnchors, InferenceFailed, SearchFailed: as ``Snapshot.terms`` says.
+        """
+        terms, densities = self._terms(faces, clock)
+        with clock("score"):
+            probes, references = (np.array(rows, dtype=np.int64) for rows in zip(*pairs, strict=True))
+            both = np.concatenate([probes, references])
+            scores = self.method.score(
+                faces.embeddings[probes],
+                faces.embeddings[references],
+                terms.map(lambda term: term[both]),
+                self.snapshot.parameters,
+            )
+            dao = scores.dao_score
+            return [
+                self._verification(
+                    faces, pair, float(scores.similarity[row]), float(scores.score[row]), _at(dao, row), densities
+                )
+                for row, pair in enumerate(pairs)
+            ]
+
+    def densities(self, faces: EmbeddedFaces, clock: Clock) -> list[Density | None]:
+        """Return each face's density, None where the method has none; raises as ``score`` does."""
+        _, densities = self._terms(faces, clock)
+        if densities is None:
+            return [None] * len(faces.embeddings)
+        found = [density_of(densities, row) for row in range(len(faces.embeddings))]
+        self._count(found)
+        return list(found)
+
+    def _terms(self, faces: EmbeddedFaces, clock: Clock) -> tuple[FaceTerms, FaceDensities | None]:
+        if self.method.need is Need.NOTHING:
+            return FaceTerms(), None
+        with clock("predict" if self.method.need in (Need.PREDICTION, Need.VARIANCE) else "search"):
+            found = self.snapshot.terms(faces.embeddings, self.method.need)
+            terms = found.with_norms(faces.norms, self.snapshot.parameters)
+        densities = terms.densities(self.snapshot.parameters)
+        if self._agreement is not None and self.method.need is Need.PREDICTION and densities is not None:
+            self._agreement.offer(self.snapshot, faces.embeddings, densities)
+        return terms, densities
+
+    def _count(self, densities: Sequence[Density]) -> None:
+        for density in densities:
+            self._metrics.crowding.labels(self.method.name).observe(density.crowding)
+
+    def _verification(
+        self,
+        faces: EmbeddedFaces,
+        pair: tuple[int, int],
+        similarity: float,
+        score: float,
+        dao_score: float | None,
+        densities: FaceDensities | None,
+    ) -> Verification:
+        forms = faces.forms[pair[0]], faces.forms[pair[1]]
+        own = None if densities is None else (density_of(densities, pair[0]), density_of(densities, pair[1]))
+        self._metrics.similarity.observe(similarity)
+        self._metrics.score.labels(self.method.name).observe(score)
+        self._count(own or ())
+        return Verification(
+            similarity=similarity,
+            score=score,
+            dao_score=dao_score,
+            method=self.method.name,
+            operating_point=self._point,
+            judgement=judge(score, self._calibration(self.method.name, forms), self._point),
+            cosine_judgement=judge(similarity, self._calibration("cosine", forms), self._point),
+            densities=own,
+            faces=(faces.aligned[pair[0]], faces.aligned[pair[1]]),
+            snapshot=self.snapshot,
+            timings_ms={},
+        )
+
+    def _calibration(self, method: str, forms: tuple[InputForm, InputForm]) -> MethodCalibration | str:
+        return self.snapshot.calibration(method, forms, self._pipeline_id)
+
+
+def density_of(densities: FaceDensities, row: int) -> Density:
+    """Return one face's density."""
+    return Density(float(densities.density[row]), float(densities.crowding[row]))
+
+
+def _at(values: NDArray[np.float64] | None, row: int) -> float | None:
+    return None if values is None else float(values[row])

@@ -1,0 +1,87 @@
+"""From a face as it was given to its embedding: read it, then embed several in one run of the backbone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from service.errors import DimensionMismatch
+from service.faces.types import AlignedFace, FloatArray, ImageArray
+from service.pipeline import FacePipeline
+from service.scoring.similarity import normalise, telling_norms
+from service.settings import FacePolicy
+from service.telemetry import Metrics
+from service.verifier.clock import Clock
+from service.verifier.inputs import Crop, Embedding, FaceInput, Photo
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Side:
+    """A face that was read.
+
+    Attributes:
+        content: an aligned crop (112, 112, 3) uint8, or an embedding (d,) of any norm.
+        aligned: the face of a photograph; None for what was no photograph.
+    """
+
+    content: ImageArray | FloatArray
+    aligned: AlignedFace | None = None
+
+
+class FaceReader:
+    """Reads and embeds faces. Safe to call from several threads."""
+
+    def __init__(self, pipeline: FacePipeline, metrics: Metrics, default_policy: FacePolicy) -> None:
+        """Take what reads them.
+
+        Args:
+            pipeline: the models.
+            metrics: where the size of a run is counted.
+            default_policy: which of several faces is chosen where nothing else is asked.
+        """
+        self._pipeline = pipeline
+        self._metrics = metrics
+        self._default_policy = default_policy
+
+    def read(self, face: FaceInput, policy: FacePolicy | None, clock: Clock) -> Side:
+        """Return a face as an aligned crop or an embedding.
+
+        Raises:
+            InputError: one of its kinds.
+            InferenceFailed: if a network fails.
+        """
+        if isinstance(face, Photo):
+            aligned = self._pipeline.extract(face.data, policy or self._default_policy, clock)
+            return Side(aligned.crop, aligned)
+        if isinstance(face, Crop):
+            return Side(self._pipeline.read_crop(face.data, clock))
+        return Side(self._values(face))
+
+    def embed(self, sides: Sequence[Side], clock: Clock) -> tuple[FloatArray, FloatArray]:
+        """Return the sides' unit embeddings (n, d) and the norms they had (n,), 0 where one tells nothing.
+
+        The crops among them share one run of the backbone.
+
+        Raises:
+            InferenceFailed: if it fails.
+        """
+        embeddings = np.zeros((len(sides), self._pipeline.dimension))
+        crop_rows = [row for row, side in enumerate(sides) if side.content.ndim == 3]
+        for row, side in enumerate(sides):
+            if side.content.ndim == 1:
+                embeddings[row] = side.content
+        if crop_rows:
+            with clock("embed"):
+                embeddings[crop_rows] = self._pipeline.represent(np.stack([sides[row].content for row in crop_rows]))
+            self._metrics.batch_size.observe(len(crop_rows))
+        return np.asarray(normalise(embeddings), dtype=np.float32), telling_norms(embeddings)
+
+    def _values(self, embedding: Embedding) -> FloatArray:
+        values = np.asarray(embedding.values)
+        if values.shape != (self._pipeline.dimension,):
+            raise DimensionMismatch(
+                f"The embedding has {values.size} values, the backbone's have {self._pipeline.dimension}. "
+                "Send an embedding made by the model that /info names."
+            )
+        normalise(values[None])
+        return values
