@@ -1,0 +1,62 @@
+"""What locust sends: pairs of photographs, by clients that wait for their answers, or at a rate whoever answers.
+
+``load_curve.py`` runs it and reads the file that it writes. Variables: BENCH_BODIES (an .npz of multipart bodies, and
+their boundary), BENCH_RATE (requests a second; 0 for clients that wait), BENCH_DEADLINE (seconds, sent as a header; 0
+for none), BENCH_OUT.
+"""
+
+import json
+import os
+import resource
+import time
+
+import gevent
+import numpy as np
+from locust import FastHttpUser, events, task
+
+_GIVEN = np.load(os.environ["BENCH_BODIES"], allow_pickle=False)
+BODIES = [_GIVEN[name].tobytes() for name in _GIVEN.files if name != "boundary"]
+HEADERS = {"Content-Type": f"multipart/form-data; boundary={_GIVEN['boundary']}"}
+RATE = float(os.environ.get("BENCH_RATE", "0"))
+if float(os.environ.get("BENCH_DEADLINE", "0")):
+    HEADERS["X-Deadline-Seconds"] = os.environ["BENCH_DEADLINE"]
+RECORDS: list[tuple[float, float, int]] = []
+
+
+class Pairs(FastHttpUser):
+    """Sends pairs; with a rate, each at its time, whatever became of those before."""
+
+    network_timeout = 60.0
+    connection_timeout = 10.0
+
+    def on_start(self) -> None:
+        self._sent = 0
+        self._began = time.perf_counter()
+
+    @task
+    def pair(self) -> None:
+        if not RATE:
+            self._send(time.perf_counter())
+            return
+        due = self._began + self._sent / RATE
+        gevent.sleep(max(0.0, due - time.perf_counter()))
+        gevent.spawn(self._send, due)
+        gevent.sleep(0)  # so that it is sent, and counted, before the next is due
+
+    def _send(self, due: float) -> None:
+        self._sent += 1
+        number = self._sent
+        with self.client.post(
+            "/verify", data=BODIES[number % len(BODIES)], headers=HEADERS, catch_response=True
+        ) as answer:
+            answer.success()
+            # From when it was due, not from when it was sent: a late request is the service's fault.
+            RECORDS.append((due, time.perf_counter() - due, answer.status_code))
+
+
+@events.quitting.add_listener
+def write(**_: object) -> None:
+    """Write what was seen, and the generator's own processor time."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    with open(os.environ["BENCH_OUT"], "w") as file:
+        json.dump({"cpu_seconds": used.ru_utime + used.ru_stime, "records": RECORDS}, file)
