@@ -23,7 +23,7 @@ from service.api.state import Readiness, State
 from service.api.tokens import Tokens, load_tokens
 from service.api.workers import Workers
 from service.bundle.registry import Registry
-from service.cpus import keep_libraries_to_one_thread, usable_cpus
+from service.cpus import keep_libraries_to_one_thread, share_allocator_arenas, usable_cpus
 from service.pipeline import FacePipeline, load_pipeline
 from service.settings import Settings
 from service.store.bundle_store import BundleStore, open_store
@@ -64,6 +64,7 @@ def load(settings: Settings) -> Loaded:
         IdaError: if the anchors do not pass their checks.
     """
     keep_libraries_to_one_thread()
+    share_allocator_arenas()
     # Workers times threads is the CPUs there are: more would only take turns.
     workers = settings.workers or usable_cpus()
     pipeline = load_pipeline(settings, threads=max(1, usable_cpus() // workers))

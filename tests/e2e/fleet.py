@@ -49,7 +49,8 @@ def until(condition: Callable[[], Any], what: str, seconds: float = START_SECOND
 def ask(url: str, *, verb: str = "GET", body: bytes | dict | None = None, timeout: float = 30) -> tuple[int, Any]:
     """Return the status and the document that a URL answers with; status 0 where nobody answers."""
     content = json.dumps(body).encode() if isinstance(body, dict) else body
-    headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+    kind = "application/json" if isinstance(body, dict) else "application/octet-stream"
+    headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": kind}
     try:
         with _DIRECT.open(urllib.request.Request(url, content, headers, method=verb), timeout=timeout) as answer:
             text = answer.read()

@@ -1,0 +1,148 @@
+"""Send many requests of mixed sizes and shapes, and see whether the service's memory grows.
+
+    IDA_HOME=... python tests/bench/soak.py [--requests 200000] [--anchors 50000] [--json FILE]
+
+Photographs of three sizes (two public-domain portraits that packages carry), embeddings, single faces, and batches of
+1 to 9 pairs, in an order drawn from a seed, by four clients. The first tenth warms up; after it, the resident memory is
+sampled two hundred times, and a line is fitted to it.
+"""
+
+import argparse
+import base64
+import http.client
+import io
+import json
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import matplotlib.cbook
+import numpy as np
+from e2e.bundles import make_bundle, pipeline_of
+from e2e.fleet import Fleet, Replica
+from hardware import hardware
+from PIL import Image
+from skimage import data
+
+_SIDES = (240, 640, 2000)
+_CLIENTS = 4
+_SAMPLES = 200
+
+
+def requests(dimension: int) -> list[tuple[str, bytes]]:
+    """Return paths and JSON bodies of every kind."""
+    portraits = [
+        Image.fromarray(data.astronaut()),
+        Image.open(matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)).convert("RGB"),
+    ]
+    photographs = []
+    for portrait in portraits:
+        for side in _SIDES:
+            buffer = io.BytesIO()
+            portrait.resize((side, side)).save(buffer, "JPEG", quality=85)
+            photographs.append({"image": base64.b64encode(buffer.getvalue()).decode()})
+    random = np.random.default_rng(0)
+    vectors = [{"embedding": row.tolist()} for row in random.standard_normal((8, dimension))]
+    small = [photographs[0], photographs[3]]
+    found = [("/verify", {"probe": one, "reference": other}) for one in photographs for other in small]
+    found += [("/verify", {"probe": one, "reference": other}) for one in vectors for other in vectors]
+    found += [("/embed", photograph) for photograph in photographs]
+    for size in range(1, 10):
+        faces = [*vectors, *small]
+        pairs = [{"probe": faces[(size + i) % 10], "reference": faces[(3 * i) % 10]} for i in range(size)]
+        found.append(("/verify/batch", {"pairs": pairs}))
+    return [(path, json.dumps(document).encode()) for path, document in found]
+
+
+def resident(replica: Replica) -> float:
+    """Return the resident memory of a replica in MiB."""
+    for line in Path(f"/proc/{replica.process.pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError("the system does not tell the resident memory")
+
+
+def soak(home: Path, count: int, anchors: int) -> dict:
+    """Send the requests and return what became of the memory."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        pipeline = pipeline_of(home)
+        make_bundle(folder / "bundle", pipeline, anchors=anchors, seed=1)
+        fleet = Fleet(folder)
+        replica = fleet.add(str(folder / "store"), home, IDA_BUNDLE=str(folder / "bundle"))
+        began = time.monotonic()
+        fleet.start()
+        ready = time.monotonic() - began
+        try:
+            return {
+                "anchors": anchors,
+                "seconds_until_ready": round(ready, 2),
+                "mib_when_ready": round(resident(replica), 1),
+                **_sent(replica, requests(pipeline.dimension), count),
+            }
+        finally:
+            fleet.close()
+
+
+def _sent(replica: Replica, kinds: list[tuple[str, bytes]], count: int) -> dict:
+    order = np.random.default_rng(1).integers(0, len(kinds), count)
+    statuses: Counter[int] = Counter()
+    samples: list[tuple[int, float]] = []
+    turn, every = threading.Lock(), max(1, count * 9 // 10 // _SAMPLES)
+    done = 0
+
+    def send(client: int) -> None:
+        nonlocal done
+        connection = http.client.HTTPConnection("127.0.0.1", replica.port, timeout=60)
+        for kind in order[client::_CLIENTS]:
+            path, body = kinds[kind]
+            connection.request("POST", path, body, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            answer.read()
+            with turn:
+                statuses[answer.status] += 1
+                done += 1
+                if done > count // 10 and done % every == 0:
+                    samples.append((done, resident(replica)))
+
+    began = time.monotonic()
+    threads = [threading.Thread(target=send, args=(client,)) for client in range(_CLIENTS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    numbers, memory = np.array(samples).T
+    (slope, _), covariance = np.polyfit(numbers, memory, 1, cov=True)
+    return {
+        "requests": count,
+        "seconds": round(time.monotonic() - began, 1),
+        "statuses": {str(status): times for status, times in sorted(statuses.items())},
+        "mib_after_warm_up": round(float(memory[0]), 1),
+        "mib_at_the_end": round(float(memory[-1]), 1),
+        "mib_at_most": round(float(memory.max()), 1),
+        "mib_per_100000_requests": round(float(slope) * 100_000, 2),
+        "standard_error": round(float(np.sqrt(covariance[0, 0])) * 100_000, 2),
+    }
+
+
+def main() -> None:
+    """Run the soak."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--requests", type=int, default=200_000)
+    parser.add_argument("--anchors", type=int, default=50_000)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    result = {**soak(Path(os.environ["IDA_HOME"]), options.requests, options.anchors), "hardware": hardware()}
+    print(json.dumps(result, indent=2))
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
