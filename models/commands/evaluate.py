@@ -10,7 +10,6 @@ from models.commands import check_writable, reporting_errors
 from models.commands.engine_option import EngineOption, RayAddress, RayWorkers
 from models.engines.choice import EngineChoice
 from models.evaluation.ablations import parse
-from models.evaluation.html import to_html
 from models.evaluation.measure import Options
 from models.evaluation.probability_gap import DEFAULT_SCALE
 from models.evaluation.results import to_json
@@ -116,9 +115,13 @@ def evaluate_command(
         with stage_bars() as stage:
             report = evaluate(asked, settings, stage)
         show(report, Console())
-        for path, content in ((json_file, to_json), (html_file, to_html)):
-            if path is not None:
-                _write(path, content(report))
+        if json_file is not None:
+            _write(json_file, to_json(report))
+        if html_file is not None:
+            # Here, because drawing takes a quarter of a second to load, which every command would wait.
+            from models.evaluation.html import to_html  # noqa: PLC0415
+
+            _write(html_file, to_html(report))
 
 
 def _write(path: Path, content: bytes) -> None:

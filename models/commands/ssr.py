@@ -20,7 +20,6 @@ from models.degrade.recipe import DEFAULT_RECIPE, find_recipe
 from models.engines.choice import EngineChoice
 from models.labels.exclusions import Exclusions, read_exclusions
 from models.progress import stage_bars
-from models.ssr.curves import draw_curves
 from models.ssr.options import PRESETS, Decay, Optimizer, Schedule, Shares, Target, TrainOptions
 from models.ssr.run import TrainedHead, train_function, train_head
 from service.anchors.face_terms import TermFinder
@@ -212,6 +211,9 @@ def train(
                 stage=stage,
             )
         if curves is not None:
+            # Here, because drawing takes a quarter of a second to load, which every command would wait.
+            from models.ssr.curves import draw_curves  # noqa: PLC0415
+
             draw_curves(head, curves)
     if as_json:
         typer.echo(json.dumps({"bundle_id": head.bundle_id, **head.card.model_dump(mode="json")}, indent=2))

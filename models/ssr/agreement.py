@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
-from scipy.stats import spearmanr
 
 FloatArray = NDArray[np.float64]
 
@@ -54,6 +53,9 @@ class Agreement:
 
 def agreement(predicted: FloatArray, true: FloatArray) -> Agreement:
     """Return how well predicted log-densities (n,) agree with the true ones (n,), not all equal, n >= 2."""
+    # Here, because it takes half a second that every other command need not wait.
+    from scipy.stats import spearmanr  # noqa: PLC0415
+
     error = predicted - true
     order = np.argsort(true, kind="stable")
     tenths = [rows for rows in np.array_split(order, _DECILES) if len(rows)]

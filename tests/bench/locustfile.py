@@ -27,6 +27,7 @@ class Pairs(FastHttpUser):
     """Sends pairs; with a rate, each at its time, whatever became of those before."""
 
     network_timeout = 60.0
+    concurrency = 5000  # requests wait in the service, not here
     connection_timeout = 10.0
 
     def on_start(self) -> None:

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from models.labels.files.listing import BoolArray, IntArray, Listing, Names, PairList, TemplateList, refuse
 from models.labels.files.text import read_lines
@@ -183,6 +181,10 @@ def read_faces(table: Table, root: Path) -> Listing:
 
 def _joined(pairs: PairList, count: int) -> IntArray:
     """Return numbers of pictures (count,), equal where mated pairs join them."""
+    # Here, because it takes a fifth of a second to load, which every other command would wait.
+    from scipy.sparse import coo_array  # noqa: PLC0415
+    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
+
     mated: BoolArray = pairs.mated
     joins = coo_array((np.ones(int(mated.sum())), (pairs.first[mated], pairs.second[mated])), shape=(count, count))
     return np.asarray(connected_components(joins, directed=False)[1], dtype=np.int64)
