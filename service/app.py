@@ -56,8 +56,12 @@ class Loaded:
     started: Started
 
 
-def load(settings: Settings) -> Loaded:
+def load(settings: Settings, metrics: Metrics) -> Loaded:
     """Load and warm the models, then load the newest anchors that can be served.
+
+    Args:
+        settings: the service's settings.
+        metrics: where the sizes of batches are counted.
 
     Raises:
         StartupError: one of its kinds, saying what to do.
@@ -67,14 +71,25 @@ def load(settings: Settings) -> Loaded:
     share_allocator_arenas()
     # Workers times threads is the CPUs there are: more would only take turns.
     workers = settings.workers or usable_cpus()
-    pipeline = load_pipeline(settings, threads=max(1, usable_cpus() // workers))
+    pipeline = load_pipeline(settings, threads=max(1, usable_cpus() // workers), observe=metrics.batch_size.observe)
     pipeline.warm_up()
     store, copies = open_store(settings.store_location), LocalCopies(settings.cache_folder)
     started = start(BundleLoader(settings, pipeline), store, copies, settings.bundle)
     return Loaded(pipeline, store, copies, started)
 
 
-def create_app(settings: Settings, load_service: Callable[[Settings], Loaded] = load) -> FastAPI:
+def open_metrics() -> Metrics:
+    """Return the metrics of this process, on a registry of their own."""
+    collectors = CollectorRegistry()
+    ProcessCollector(registry=collectors)
+    return Metrics(collectors)
+
+
+def create_app(
+    settings: Settings,
+    load_service: Callable[[Settings, Metrics], Loaded] = load,
+    used: Metrics | None = None,
+) -> FastAPI:
     """Return the application; it loads what it serves when its lifespan starts.
 
     ``app.state.readiness`` is the application's ``Readiness``, for whoever stops the server. ``app.state.inside`` is
@@ -84,20 +99,19 @@ def create_app(settings: Settings, load_service: Callable[[Settings], Loaded] = 
     Args:
         settings: the service's settings.
         load_service: loads the models and the anchors; tests pass one that gives small ones.
+        used: the metrics of what was loaded before; None for new ones.
 
     Raises:
         SettingsInvalid: if the administrators' tokens cannot be read.
     """
-    collectors = CollectorRegistry()
-    ProcessCollector(registry=collectors)
-    metrics = Metrics(collectors)
+    metrics = used or open_metrics()
     readiness = Readiness(metrics)
     tokens = load_tokens(settings)
     shared: list[State] = []
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
-        loaded = await anyio.to_thread.run_sync(load_service, settings)
+        loaded = await anyio.to_thread.run_sync(load_service, settings, metrics)
         state, closing = _assemble(settings, loaded, metrics, readiness, tokens)
         state["follower"].start()
         shared.append(state)

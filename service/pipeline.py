@@ -1,6 +1,6 @@
 """The pipeline: a photograph's bytes to an aligned crop, and crops to embeddings, on one model pack."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -10,8 +10,10 @@ from service.faces.decode import decode_crop
 from service.faces.extract import FaceExtractor, StageTimer, untimed
 from service.faces.types import AlignedFace, DetectedFace, FloatArray, ImageArray
 from service.inference.backbone import Backbone
-from service.inference.session import OnnxSession
-from service.pack import PackManifest, load_pack
+from service.inference.networks import Batching, open_network
+from service.inference.providers import Placement
+from service.inference.runs import RunGraph
+from service.pack import PackManifest, Preprocessing, Role, load_pack
 from service.settings import FacePolicy, Settings
 
 
@@ -112,32 +114,57 @@ class FacePipeline:
         self._backbone.embed(np.full((2, 112, 112, 3), 127, np.uint8))
 
 
-def load_pipeline(settings: Settings, *, threads: int = 0) -> FacePipeline:
+def load_pipeline(
+    settings: Settings, *, threads: int = 0, observe: Callable[[int], None] | None = None
+) -> FacePipeline:
     """Load the model pack that the settings name.
 
     Args:
         settings: the service's settings.
         threads: of one run where the settings leave it open; 0 takes all CPUs, as suits a tool that runs alone.
+        observe: told the number of crops in each run of the backbone.
 
     Raises:
         PackNotFound, PackInvalid: if the pack is not in the data folder, or not what its manifest says.
         DeviceUnavailable: if the device that was asked for is not there.
+        InferenceFailed: if a network fails on a batch of one of the sizes that it will have.
     """
     pack = load_pack(settings.home, settings.pack)
     threads = settings.threads or threads or usable_cpus()
-    sessions = {role: OnnxSession(path, device=settings.device, threads=threads) for role, path in pack.files.items()}
+    runs: dict[Role, RunGraph] = {}
+    for role, path in pack.files.items():
+        # On a CPU only the backbone gains by a shared run, which then has all CPUs; the others take turns for nothing.
+        joins = settings.joins_requests and (settings.device == "cuda" or role == "backbone")
+        placement = Placement(
+            settings.device,
+            settings.threads or (usable_cpus() if joins else threads),
+            settings.gpu_engine,
+            settings.cache_folder / "tensorrt",
+        )
+        runs[role] = open_network(
+            path,
+            placement,
+            row_shape=_row_shape(pack.manifest.by_role[role].preprocessing),
+            takes_batches=pack.receipt.files[role].batch == "dynamic",
+            batching=Batching(joins, settings.buckets, settings.batch_delay_ms / 1000),
+            observe=observe if role == "backbone" else None,
+        )
     extractor = build_extractor(
         pack.manifest,
-        {role: session.run for role, session in sessions.items() if role != "backbone"},
+        {role: run for role, run in runs.items() if role != "backbone"},
         min_face_pixels=settings.min_face_pixels,
         max_image_bytes=settings.max_image_bytes,
         max_image_pixels=settings.max_image_pixels,
     )
     return FacePipeline(
         extractor=extractor,
-        backbone=Backbone(sessions["backbone"], pack.manifest.backbone),
+        backbone=Backbone(runs["backbone"], pack.manifest.backbone),
         manifest=pack.manifest,
-        provider=sessions["backbone"].provider,
+        provider=Placement(settings.device, gpu_engine=settings.gpu_engine).provider,
         threads=threads,
         max_image_bytes=settings.max_image_bytes,
     )
+
+
+def _row_shape(size: Preprocessing) -> tuple[int, int, int]:
+    return (1 if size.colour == "grey" else 3, size.height, size.width)

@@ -16,6 +16,8 @@ from service.errors import SettingsInvalid
 Device = Literal["cpu", "cuda"]
 FacePolicy = Literal["largest", "most_central", "reject"]
 AnchorSearch = Literal["on", "off"]
+GpuEngine = Literal["cuda", "cuda-graphs", "tensorrt"]
+Joining = Literal["auto", "on", "off"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 DEFAULT_BUNDLE = Path(__file__).parent / "bundle" / "default"
@@ -86,6 +88,27 @@ class Settings(BaseSettings):
     device: Device = Field(
         default="cpu", description="Where the models run: cpu or cuda. A device that is missing is a start-up error."
     )
+    gpu_engine: GpuEngine = Field(
+        default="cuda",
+        description="What runs the models on a GPU: cuda, cuda-graphs (one captured graph for each size of batch) or "
+        "tensorrt (builds its engines at the first start, minutes).",
+    )
+    join_requests: Joining = Field(
+        default="auto",
+        description="Whether faces of several requests share a run of the backbone: on, off, or auto (on a GPU).",
+    )
+    batch_buckets: str = Field(
+        default="",
+        pattern=r"^([1-9][0-9]{0,3}(,[1-9][0-9]{0,3}){0,15})?$",
+        description="The only sizes of batches, such as 1,4,16; a batch is filled up to the next. By default any up to "
+        "4 on a CPU, and 1,2,4,8,16,32,64 on a GPU.",
+    )
+    batch_delay_ms: float = Field(
+        default=2,
+        ge=0,
+        le=1000,
+        description="Milliseconds for which a run waits at most for other requests, where the last runs had several.",
+    )
     anchor_device: Device = Field(
         default="cpu", description="Where the anchor index lives: cpu or cuda (needs faiss-gpu)."
     )
@@ -155,6 +178,16 @@ class Settings(BaseSettings):
         if self.admin_token is not None and self.admin_token_file is not None:
             raise ValueError("IDA_ADMIN_TOKEN and IDA_ADMIN_TOKEN_FILE are both set, give one of them")
         return self
+
+    @property
+    def buckets(self) -> tuple[int, ...]:
+        """The only sizes of batches, ascending; none for the device's own."""
+        return tuple(sorted({int(size) for size in self.batch_buckets.split(",") if size}))
+
+    @property
+    def joins_requests(self) -> bool:
+        """Whether faces of several requests share a run."""
+        return self.join_requests == "on" or (self.join_requests == "auto" and self.device == "cuda")
 
     @property
     def store_location(self) -> str:

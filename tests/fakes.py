@@ -4,6 +4,7 @@ The pictures say what the fake detector finds: a picture whose first pixel's red
 """
 
 import io
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from service.app import Loaded, create_app
 from service.faces.extract import FaceExtractor
 from service.faces.types import Box, DetectedFace
 from service.inference.backbone import Backbone
+from service.inference.runs import observed
 from service.pack import PackManifest
 from service.pipeline import FacePipeline
 from service.settings import Settings
@@ -77,9 +79,11 @@ class FakeBackboneSession:
         return [thumbnails @ self._directions + 1e-3]
 
 
-def fake_pipeline(settings: Settings, session: FakeBackboneSession | None = None) -> FacePipeline:
+def fake_pipeline(
+    settings: Settings, session: FakeBackboneSession | None = None, observe: Callable[[int], None] = int
+) -> FacePipeline:
     """A pipeline of the service's own code around fake networks."""
-    manifest = fake_manifest()
+    manifest, session = fake_manifest(), session or FakeBackboneSession()
     return FacePipeline(
         extractor=FaceExtractor(
             FakeDetector(),
@@ -88,7 +92,7 @@ def fake_pipeline(settings: Settings, session: FakeBackboneSession | None = None
             max_image_bytes=settings.max_image_bytes,
             max_image_pixels=settings.max_image_pixels,
         ),
-        backbone=Backbone(session or FakeBackboneSession(), manifest.backbone),
+        backbone=Backbone(observed(lambda inputs: session.run(inputs), observe), manifest.backbone),
         manifest=manifest,
         provider="FakeExecutionProvider",
         threads=1,
@@ -110,8 +114,8 @@ def picture(faces: int = 1, *, seed: int = 0, width: int = 160, height: int = 16
 def serving(settings, bundle, session, change=lambda snapshot: snapshot):
     """A client of an application that serves a bundle, its snapshot changed."""
 
-    def load(settings):
-        pipeline = fake_pipeline(settings, session)
+    def load(settings, metrics):
+        pipeline = fake_pipeline(settings, session, metrics.batch_size.observe)
         store, copies = open_store(settings.store_location), LocalCopies(settings.cache_folder)
         started = start(BundleLoader(settings, pipeline), store, copies, bundle)
         loaded = replace(started.loaded, snapshot=change(started.loaded.snapshot))

@@ -57,6 +57,16 @@ def backbone(
     return network(nodes, weights, input_shape=(1, 3, 112, 112), outputs={"embedding": (1, dimension)})
 
 
+def batched(network: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a tiny backbone whose batch axis is free."""
+    network.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "batch"
+    network.graph.output[0].type.tensor_type.shape.dim[0].dim_param = "batch"
+    flat = next(tensor for tensor in network.graph.initializer if tensor.name == "flat")
+    flat.CopyFrom(numpy_helper.from_array(np.array([0, -1], dtype=np.int64), "flat"))
+    del network.graph.value_info[:]
+    return network
+
+
 def detector(*, mixes_batch: bool = False) -> onnx.ModelProto:
     """An ultra-light style detector that sees one face in the middle of every picture."""
     axes = [0, 1, 2, 3] if mixes_batch else [1, 2, 3]

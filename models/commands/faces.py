@@ -62,11 +62,12 @@ def embed(
 
 def _load() -> tuple[Loaded, Verifier]:
     settings: Settings = load_settings()
-    loaded = load(settings)
+    metrics = Metrics(CollectorRegistry())
+    loaded = load(settings, metrics)
     verifier = Verifier(
         pipeline=loaded.pipeline,
         registry=Registry(loaded.started.loaded.snapshot),
-        metrics=Metrics(CollectorRegistry()),
+        metrics=metrics,
         default_policy=settings.face_policy,
     )
     return loaded, verifier

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from models.commands import EXIT_FAILURE, reporting_errors
 from models.commands.servers import NotListening, run_servers
-from service.app import Loaded, create_app, load
+from service.app import Loaded, create_app, load, open_metrics
 from service.bundle.golden import GoldenReport
 from service.settings import Settings, load_settings
 from service.telemetry import configure_logging
@@ -28,8 +28,9 @@ def serve(
         settings = load_settings(host=host, port=port)
         configure_logging(settings.log_level)
         # Loaded before the port opens: what cannot be loaded is one clear line, not a traceback in the server's log.
-        loaded = load(settings)
-        app = create_app(settings, lambda _: loaded)
+        metrics = open_metrics()
+        loaded = load(settings, metrics)
+        app = create_app(settings, lambda *_: loaded, metrics)
     try:
         asyncio.run(run_servers(app, settings))
     except NotListening as error:
@@ -50,7 +51,7 @@ def check(
     """
     with reporting_errors():
         settings = load_settings()
-        loaded = load(settings)
+        loaded = load(settings, open_metrics())
         report = loaded.started.loaded.golden
     if as_json:
         typer.echo(json.dumps({"passed": report.passed, **_served(settings, loaded), **report.as_dict()}, indent=2))

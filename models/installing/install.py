@@ -10,11 +10,13 @@ import onnx
 
 from models.installing.graph import make_batch_dynamic, read_graph
 from models.installing.photographs import real_inputs
-from models.installing.proof import RunGraph, prove_equal
+from models.installing.proof import prove_equal
 from models.installing.rewriting.speed import rewrite_for_speed
 from service.cpus import usable_cpus
 from service.errors import GraphNotConvertible, PackInvalid
-from service.inference.session import FloatArray, OnnxSession
+from service.inference.providers import Placement
+from service.inference.runs import FloatArray, RunGraph
+from service.inference.session import OnnxSession
 from service.pack import (
     MANIFEST_NAME,
     RECEIPT_NAME,
@@ -81,7 +83,7 @@ def build_pack(
     step("reading the published networks and running them on real photographs")
     graphs = {role: read_graph(originals / part.file) for role, part in manifest.by_role.items()}
     published = {
-        role: OnnxSession(originals / part.file, device="cpu", threads=usable_cpus())
+        role: OnnxSession(originals / part.file, Placement(threads=usable_cpus()))
         for role, part in manifest.by_role.items()
     }
     before_backbone: dict[str, RunGraph] = {
@@ -176,7 +178,7 @@ def _proven(
 ) -> Proof:
     stored.write_bytes(content)
     try:
-        converted = OnnxSession(stored, device="cpu", threads=usable_cpus())
+        converted = OnnxSession(stored, Placement(threads=usable_cpus()))
     except PackInvalid as error:
         raise GraphNotConvertible(f"Once it is converted, {error.message}") from error
     return prove_equal(published.run, converted.run, inputs, batch_sizes=batch_sizes, name=name)

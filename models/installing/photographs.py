@@ -1,7 +1,7 @@
 """Real inputs for every network of a pack: a public-domain portrait and copies, taken through the service."""
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -12,11 +12,10 @@ from skimage import data
 from service.errors import InputError, PackInvalid
 from service.faces.build import build_extractor
 from service.faces.extract import untimed
-from service.faces.types import FloatArray, ImageArray
+from service.faces.types import ImageArray
+from service.inference.runs import FloatArray, RunGraph
 from service.pack import PackManifest
 from service.preprocessing import to_input
-
-RunGraph = Callable[[FloatArray], Sequence[FloatArray]]
 
 _MINIMUM_FACES = 3
 

@@ -7,10 +7,8 @@ from numpy.typing import NDArray
 
 from models.installing.graph import EXPORT_ADVICE
 from service.errors import GraphNotConvertible, InferenceFailed
+from service.inference.runs import FloatArray, RunGraph
 from service.pack import Proof
-
-FloatArray = NDArray[np.float32]
-RunGraph = Callable[[FloatArray], Sequence[FloatArray]]
 
 # Kernels for one row and for many may add in another order, which moves the last bits of a float32; a wrong
 # rewrite mixes rows or values and moves far more than this.

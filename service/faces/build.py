@@ -7,9 +7,9 @@ from service.faces.extract import FaceExtractor
 from service.faces.frame_filling import SecondLook
 from service.faces.landmarks import Face68Landmarker, Landmarker, OnetLandmarker
 from service.faces.scrfd import ScrfdDetector
-from service.faces.types import RunGraph
 from service.faces.ultra_light import UltraLightDetector
 from service.faces.yunet import YunetDetector
+from service.inference.runs import RunGraph
 from service.pack import DetectorFile, LandmarksFile, PackManifest
 
 _DETECTORS: Mapping[str, Callable[[RunGraph, DetectorFile], Detector]] = {

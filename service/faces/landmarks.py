@@ -5,8 +5,9 @@ from typing import Protocol
 import numpy as np
 
 from service.errors import PackInvalid
-from service.faces.types import Box, FloatArray, ImageArray, RunGraph
+from service.faces.types import Box, FloatArray, ImageArray
 from service.faces.warp import box_to_patch, warp
+from service.inference.runs import RunGraph
 from service.pack import LandmarksFile
 from service.preprocessing import to_input
 

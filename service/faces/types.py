@@ -1,6 +1,5 @@
-"""What the room passes around: boxes, detected faces, aligned faces, and how it calls a network."""
+"""What the room passes around: boxes, detected faces and aligned faces."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,12 +11,6 @@ CROP_SIZE = 112
 FloatArray = NDArray[np.float32]
 ImageArray = NDArray[np.uint8]
 """(height, width, 3) uint8, RGB."""
-
-RunGraph = Callable[[FloatArray], Sequence[FloatArray]]
-"""Runs a network: one float32 input with a leading batch axis to all its outputs, in the graph's order.
-
-The room of faces never imports ONNX Runtime; whoever builds an adapter hands it one of these.
-"""
 
 
 @dataclass(frozen=True, slots=True)

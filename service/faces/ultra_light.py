@@ -4,7 +4,8 @@ import numpy as np
 
 from service.errors import PackInvalid
 from service.faces.detectors import collect, resize
-from service.faces.types import DetectedFace, ImageArray, RunGraph
+from service.faces.types import DetectedFace, ImageArray
+from service.inference.runs import RunGraph
 from service.pack import DetectorFile
 from service.preprocessing import to_input
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from service.errors import PackInvalid
 from service.faces.detectors import collect, letterbox
-from service.faces.types import DetectedFace, FloatArray, ImageArray, RunGraph
+from service.faces.types import DetectedFace, FloatArray, ImageArray
+from service.inference.runs import RunGraph
 from service.pack import DetectorFile
 from service.preprocessing import to_input
 

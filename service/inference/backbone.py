@@ -4,14 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import InferenceFailed
-from service.inference.session import FloatArray, OnnxSession
+from service.inference.runs import FloatArray, RunGraph
 from service.pack import BackboneFile
 from service.preprocessing import to_input
 
 ImageArray = NDArray[np.uint8]
-
-# What the layers of four crops pass on stays in the caches of a CPU; a batch of 32 in one run takes a quarter longer.
-_CPU_ROWS_PER_RUN = 4
 
 
 def unit_rows(rows: FloatArray) -> FloatArray:
@@ -21,10 +18,10 @@ def unit_rows(rows: FloatArray) -> FloatArray:
 
 
 class Backbone:
-    """The network from aligned crop to embedding. Safe to call from several threads."""
+    """The network from aligned crop to embedding. Safe to call from several threads if its run is."""
 
-    def __init__(self, session: OnnxSession, spec: BackboneFile) -> None:
-        self._session = session
+    def __init__(self, run: RunGraph, spec: BackboneFile) -> None:
+        self._run = run
         self._preprocessing = spec.preprocessing
         self.dimension = spec.dimension
 
@@ -55,15 +52,10 @@ class Backbone:
             InferenceFailed: if the network fails, or its output has another dimension than the pack says or no
                 direction.
         """
-        raw = self._run(to_input(crops, self._preprocessing))
+        raw = np.asarray(self._run(to_input(crops, self._preprocessing))[0], dtype=np.float32)
         if raw.shape != (len(crops), self.dimension):
             raise InferenceFailed(f"The backbone gave {raw.shape}, the pack says {(len(crops), self.dimension)}.")
         norms = np.linalg.norm(raw, axis=1)
         if not np.all(np.isfinite(norms)) or not np.all(norms > 0):
             raise InferenceFailed("The backbone gave an embedding without a direction.")
         return raw
-
-    def _run(self, inputs: FloatArray) -> FloatArray:
-        rows = _CPU_ROWS_PER_RUN if self._session.provider == "CPUExecutionProvider" else len(inputs)
-        parts = [self._session.run(inputs[start : start + rows])[0] for start in range(0, len(inputs), rows)]
-        return np.asarray(parts[0] if len(parts) == 1 else np.concatenate(parts), dtype=np.float32)

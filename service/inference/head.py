@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Self
 
+from service.inference.providers import Placement
 from service.inference.session import OnnxSession
 
 
@@ -23,4 +24,4 @@ class Head:
         Raises:
             PackInvalid: if the file is no network that ONNX Runtime can load.
         """
-        return cls(OnnxSession(path, device="cpu", threads=threads))
+        return cls(OnnxSession(path, Placement(threads=threads)))

@@ -4,7 +4,7 @@ import numpy as np
 
 from service.errors import InferenceFailed
 from service.inference.head import Head
-from service.inference.session import FloatArray
+from service.inference.runs import FloatArray
 
 
 class PfeHead(Head):

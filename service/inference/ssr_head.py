@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from service.errors import InferenceFailed
 from service.inference.head import Head
-from service.inference.session import FloatArray
+from service.inference.runs import FloatArray
 
 
 class SsrHead(Head):

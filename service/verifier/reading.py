@@ -10,7 +10,6 @@ from service.faces.types import AlignedFace, FloatArray, ImageArray
 from service.pipeline import FacePipeline
 from service.scoring.similarity import normalise, telling_norms
 from service.settings import FacePolicy
-from service.telemetry import Metrics
 from service.verifier.clock import Clock
 from service.verifier.inputs import Crop, Embedding, FaceInput, Photo
 
@@ -31,16 +30,14 @@ class Side:
 class FaceReader:
     """Reads and embeds faces. Safe to call from several threads."""
 
-    def __init__(self, pipeline: FacePipeline, metrics: Metrics, default_policy: FacePolicy) -> None:
+    def __init__(self, pipeline: FacePipeline, default_policy: FacePolicy) -> None:
         """Take what reads them.
 
         Args:
             pipeline: the models.
-            metrics: where the size of a run is counted.
             default_policy: which of several faces is chosen where nothing else is asked.
         """
         self._pipeline = pipeline
-        self._metrics = metrics
         self._default_policy = default_policy
 
     def read(self, face: FaceInput, policy: FacePolicy | None, clock: Clock) -> Side:
@@ -73,7 +70,6 @@ class FaceReader:
         if crop_rows:
             with clock("embed"):
                 embeddings[crop_rows] = self._pipeline.represent(np.stack([sides[row].content for row in crop_rows]))
-            self._metrics.batch_size.observe(len(crop_rows))
         return np.asarray(normalise(embeddings), dtype=np.float32), telling_norms(embeddings)
 
     def _values(self, embedding: Embedding) -> FloatArray:

@@ -31,7 +31,7 @@ class Verifier:
         agreement: AgreementMonitor | None = None,
     ) -> None:
         self._pipeline_id = pipeline.pipeline_id
-        self._reader = FaceReader(pipeline, metrics, default_policy)
+        self._reader = FaceReader(pipeline, default_policy)
         self._registry = registry
         self._metrics = metrics
         self._agreement = agreement

@@ -22,6 +22,7 @@ from service.anchors.face_terms import TermFinder
 from service.anchors.faiss_search import FaissSearch
 from service.bundle.reader import read_bundle
 from service.cpus import usable_cpus
+from service.inference.providers import Placement
 from service.inference.session import OnnxSession
 from service.inference.ssr_head import SsrHead
 from service.pack import load_pack
@@ -107,8 +108,8 @@ def main() -> None:
             own = bundle.head.path
         together = Path(folder) / "fused.onnx"
         onnx.save(fused(onnx.load(pack.files["backbone"]), onnx.load(own)), together)
-        backbone = OnnxSession(pack.files["backbone"], device="cpu", threads=threads)
-        one = OnnxSession(together, device="cpu", threads=threads)
+        backbone = OnnxSession(pack.files["backbone"], Placement(threads=threads))
+        one = OnnxSession(together, Placement(threads=threads))
         head = SsrHead.load(own)
     embeddings = np.asarray(normalise(backbone.run(crops)[0]), np.float32)
     cases: dict[str, Callable[[], object]] = {

@@ -42,6 +42,7 @@ def samples(client) -> dict[str, float]:
 
 def test_metrics_count_requests_failures_and_scores(client):
     files = {"probe": picture(seed=1), "reference": picture(seed=2)}
+    at_start = samples(client)  # the start's own checks embed too
     client.post("/verify", files=files)
     client.post("/verify", files={**files, "probe": picture(faces=0)})
     seen = samples(client)
@@ -52,7 +53,8 @@ def test_metrics_count_requests_failures_and_scores(client):
     assert seen["ida_similarity_count"] == 1
     assert seen['ida_crowding_count{method="ida-r"}'] == 2
     assert seen['ida_stage_seconds_count{stage="embed"}'] == 1
-    assert seen["ida_batch_size_sum"] == 2
+    assert seen["ida_batch_size_sum"] - at_start["ida_batch_size_sum"] == 2
+    assert seen["ida_batch_size_count"] - at_start["ida_batch_size_count"] == 1
     assert seen["ida_anchor_set_generation"] == 0
     assert seen["ida_ready"] == 1
     assert any(name.startswith("ida_build_info{") for name in seen)

@@ -13,6 +13,7 @@ from service.faces.detectors import letterbox
 from service.faces.frame_filling import SecondLook
 from service.faces.scrfd import ScrfdDetector
 from service.faces.yunet import YunetDetector
+from service.inference.providers import Placement
 from service.inference.session import OnnxSession
 from service.pack import DetectorFile
 from service.pipeline import load_pipeline
@@ -46,7 +47,7 @@ def detector(path, adapter, size, colour, mean, scale, threshold):
         nms_iou=0.4,
         preprocessing={"width": size, "height": size, "colour": colour, "mean": mean, "scale": scale},
     )
-    run = OnnxSession(path, device="cpu", threads=1).run
+    run = OnnxSession(path, Placement()).run
     return {"scrfd": ScrfdDetector, "yunet": YunetDetector}[adapter](run, spec)
 
 

@@ -21,6 +21,7 @@ from models.installing.pull import Outcome, pull_pack
 from models.installing.store import PackStore
 from service.errors import PackConflict, PackInvalid, PackNotFound, PackSourceUnavailable
 from service.inference.backbone import Backbone
+from service.inference.providers import Placement
 from service.inference.session import OnnxSession
 from service.pack import load_pack, read_manifest
 from service.settings import DEFAULT_PACK, load_settings
@@ -55,8 +56,8 @@ def test_added_pack_of_256_dimensions_embeds_in_batches_as_alone(tmp_path: Path,
     assert "IDA_PACK=tiny" in result.output
     pack = load_pack(home, "tiny")
     spec = pack.manifest.backbone
-    served = Backbone(OnnxSession(pack.files["backbone"], device="cpu", threads=1), spec)
-    published = Backbone(OnnxSession(tmp_path / "own" / "backbone.onnx", device="cpu", threads=1), spec)
+    served = Backbone(OnnxSession(pack.files["backbone"], Placement()).run, spec)
+    published = Backbone(OnnxSession(tmp_path / "own" / "backbone.onnx", Placement()).run, spec)
     crops = np.random.default_rng(1).integers(0, 256, size=(5, 112, 112, 3), dtype=np.uint8)
     alone = np.concatenate([published.embed(crop[None]) for crop in crops])
     assert alone.shape == (5, 256)
@@ -96,8 +97,8 @@ def test_prelu_rewritten_for_speed_gives_the_same_embeddings_and_ids(
     assert any("PRelu" in change for change in pack.receipt.files["backbone"].changes)
     assert pack.receipt.backbone_id == read_manifest(tmp_path / "own").backbone_id
     spec = pack.manifest.backbone
-    served = Backbone(OnnxSession(pack.files["backbone"], device="cpu", threads=1), spec)
-    published = Backbone(OnnxSession(tmp_path / "own" / "backbone.onnx", device="cpu", threads=1), spec)
+    served = Backbone(OnnxSession(pack.files["backbone"], Placement()).run, spec)
+    published = Backbone(OnnxSession(tmp_path / "own" / "backbone.onnx", Placement()).run, spec)
     crops = np.random.default_rng(1).integers(0, 256, size=(9, 112, 112, 3), dtype=np.uint8)
     alone = np.concatenate([published.embed(crop[None]) for crop in crops])
     np.testing.assert_allclose(served.embed(crops), alone, atol=1e-6)
@@ -368,7 +369,7 @@ def test_converted_network_is_served_in_batches_and_its_origin_stated(
     home: Path, published_in_two: tuple[bytes, Path, Path]
 ) -> None:
     pack = pull(home, *published_in_two).pack
-    network = OnnxSession(pack.files["landmarks"], device="cpu", threads=1)
+    network = OnnxSession(pack.files["landmarks"], Placement())
     points, box = network.run(np.zeros((3, 3, 48, 48), np.float32))
     assert network.output_names == ["points", "box"]
     np.testing.assert_array_equal(box, np.zeros((3, 4)))

@@ -10,6 +10,7 @@ import tiny_packs
 
 from service.errors import InferenceFailed
 from service.inference.backbone import Backbone
+from service.inference.providers import Placement
 from service.inference.session import OnnxSession
 from service.pack import read_manifest
 
@@ -22,20 +23,10 @@ def load(tmp_path: Path) -> Load:
 
     def run(network: onnx.ModelProto) -> Backbone:
         folder = tiny_packs.write_pack(tmp_path / "own", dimension=64, networks={"backbone": network})
-        session = OnnxSession(folder / "backbone.onnx", device="cpu", threads=1)
-        return Backbone(session, read_manifest(folder).backbone)
+        session = OnnxSession(folder / "backbone.onnx", Placement())
+        return Backbone(session.run, read_manifest(folder).backbone)
 
     return run
-
-
-def batched(network: onnx.ModelProto) -> onnx.ModelProto:
-    """Free the batch axis of a tiny backbone."""
-    network.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "batch"
-    network.graph.output[0].type.tensor_type.shape.dim[0].dim_param = "batch"
-    flat = next(tensor for tensor in network.graph.initializer if tensor.name == "flat")
-    flat.CopyFrom(onnx.numpy_helper.from_array(np.array([0, -1], dtype=np.int64), "flat"))
-    del network.graph.value_info[:]
-    return network
 
 
 def crops(count: int) -> np.ndarray:
@@ -44,7 +35,7 @@ def crops(count: int) -> np.ndarray:
 
 @pytest.mark.parametrize("count", [1, 4, 5, 9, 32])
 def test_batch_of_any_size_gives_each_crop_its_own_embedding_in_order(load: Load, count: int) -> None:
-    backbone = load(batched(tiny_packs.backbone(64)))
+    backbone = load(tiny_packs.batched(tiny_packs.backbone(64)))
     pictures = crops(count)
     alone = np.concatenate([backbone.embed(picture[None]) for picture in pictures])
     together = backbone.embed(pictures)
@@ -55,12 +46,12 @@ def test_batch_of_any_size_gives_each_crop_its_own_embedding_in_order(load: Load
 
 
 def test_network_that_gives_one_row_for_a_batch_is_an_error(load: Load) -> None:
-    backbone = load(batched(tiny_packs.backbone(64, mixes_batch=True)))
+    backbone = load(tiny_packs.batched(tiny_packs.backbone(64, mixes_batch=True)))
     with pytest.raises(InferenceFailed, match="the pack says"):
         backbone.embed(crops(6))
 
 
 def test_network_of_another_dimension_is_an_error(load: Load) -> None:
-    backbone = load(batched(tiny_packs.backbone(32)))
+    backbone = load(tiny_packs.batched(tiny_packs.backbone(32)))
     with pytest.raises(InferenceFailed, match="the pack says"):
         backbone.embed(crops(2))
