@@ -84,6 +84,10 @@ def fake_pipeline(
 ) -> FacePipeline:
     """A pipeline of the service's own code around fake networks."""
     manifest, session = fake_manifest(), session or FakeBackboneSession()
+
+    def run(inputs):  # looked up at every call: tests change it
+        return session.run(inputs)
+
     return FacePipeline(
         extractor=FaceExtractor(
             FakeDetector(),
@@ -92,7 +96,7 @@ def fake_pipeline(
             max_image_bytes=settings.max_image_bytes,
             max_image_pixels=settings.max_image_pixels,
         ),
-        backbone=Backbone(observed(lambda inputs: session.run(inputs), observe), manifest.backbone),
+        backbone=Backbone(observed(run, observe), manifest.backbone),
         manifest=manifest,
         provider="FakeExecutionProvider",
         threads=1,
