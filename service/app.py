@@ -74,7 +74,7 @@ def load(settings: Settings, metrics: Metrics) -> Loaded:
     pipeline = load_pipeline(settings, threads=max(1, usable_cpus() // workers), observe=metrics.batch_size.observe)
     pipeline.warm_up()
     store, copies = open_store(settings.store_location), LocalCopies(settings.cache_folder)
-    started = start(BundleLoader(settings, pipeline), store, copies, settings.bundle)
+    started = start(BundleLoader(settings, pipeline, metrics), store, copies, settings.bundle)
     return Loaded(pipeline, store, copies, started)
 
 
@@ -170,7 +170,7 @@ def _assemble(
     describe(metrics, started.loaded)
     snapshot = started.loaded.snapshot
     registry = Registry(snapshot)
-    loader = BundleLoader(settings, pipeline)
+    loader = BundleLoader(settings, pipeline, metrics)
     switch = Switch(
         registry=registry, loader=loader, store=store, copies=loaded.copies, built_in=settings.bundle, metrics=metrics
     )

@@ -116,6 +116,12 @@ class Settings(BaseSettings):
         default="on",
         description="on, or off: then neither anchors nor index stay in memory, and cosine and ida-l alone are served.",
     )
+    density_cache: int = Field(
+        default=10_000,
+        ge=0,
+        le=10_000_000,
+        description="Faces whose densities are kept while the anchor set is served, some 700 bytes each; 0 for none.",
+    )
     agreement_share: float = Field(
         default=0.01,
         ge=0,

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from service.bundle.density_cache import DensityCache
 from service.bundle.golden import LEAST_CROP_SIMILARITY, SCORE_TOLERANCE, GoldenReport, check_golden
 from service.bundle.snapshot import Snapshot, load_snapshot
 from service.errors import BundleInvalid, GoldenCheckFailed
@@ -11,6 +12,7 @@ from service.pipeline import FacePipeline
 from service.settings import Settings
 from service.store.bundle_store import BundleStore
 from service.store.local_copies import LocalCopies
+from service.telemetry import Metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +33,10 @@ class Loaded:
 class BundleLoader:
     """Loads and checks bundles for one pipeline and one set of settings. Safe to use from several threads."""
 
-    def __init__(self, settings: Settings, pipeline: FacePipeline) -> None:
+    def __init__(self, settings: Settings, pipeline: FacePipeline, metrics: Metrics) -> None:
         self._settings = settings
         self._pipeline = pipeline
+        self._metrics = metrics
 
     @property
     def backbone_id(self) -> str:
@@ -50,7 +53,7 @@ class BundleLoader:
             InferenceFailed: if a network fails.
         """
         began = time.perf_counter()
-        settings = self._settings
+        settings, entries = self._settings, self._settings.density_cache
         snapshot = load_snapshot(
             folder,
             backbone_id=self._pipeline.backbone_id,
@@ -61,6 +64,7 @@ class BundleLoader:
             strength=settings.strength,
             threads=self._pipeline.threads,
             search=settings.anchor_search == "on",
+            cache=DensityCache(entries, self._metrics.count_lookups) if entries else None,
         )
         loaded = time.perf_counter() - began
         checked = self.recheck(snapshot)

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from service.anchors.anchor_set import FloatArray
+from service.bundle.density_cache import CACHED, DensityCache
 from service.bundle.golden_pairs import GoldenPairs
 from service.bundle.manifest import Manifest
 from service.bundle.reader import Bundle, read_bundle
@@ -38,6 +39,7 @@ class Snapshot:
         golden: the bundle's golden pairs.
         calibrations: what the bundle's scores mean; None where it was not calibrated.
         head: the card of the bundle's SSR head; None where it has none.
+        cache: keeps the densities of the faces used last; None where each is searched for.
     """
 
     bundle_id: str
@@ -50,6 +52,7 @@ class Snapshot:
     golden: GoldenPairs
     calibrations: Calibrations | None
     head: HeadCard | None
+    cache: DensityCache | None = None
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -90,7 +93,9 @@ class Snapshot:
             TooFewAnchors: if the guard leaves fewer anchors than a support set needs.
             InferenceFailed, SearchFailed: if the head or the search fails.
         """
-        return self.sources.terms(embeddings, need, self.parameters)
+        if self.cache is None or need not in CACHED:
+            return self.sources.terms(embeddings, need, self.parameters)
+        return self.cache.terms(embeddings, need, lambda new: self.sources.terms(new, need, self.parameters))
 
     def calibration(
         self, method: str, forms: tuple[InputForm, InputForm], pipeline_id: str | None = None
@@ -118,6 +123,7 @@ def load_snapshot(
     strength: float | None = None,
     threads: int = 1,
     search: bool = True,
+    cache: DensityCache | None = None,
 ) -> Snapshot:
     """Load the bundle in a folder, build its index and load its head, and prove both by a run.
 
@@ -131,6 +137,7 @@ def load_snapshot(
         strength: overrides the bundle's strength.
         threads: CPU threads of one search.
         search: whether the anchors are searched; without it neither they nor an index stay in memory.
+        cache: an empty one for the densities that are found; None for none.
 
     Raises:
         BundleInvalid: if the bundle is not what its manifest says, or its default method needs a head that it lacks.
@@ -173,6 +180,7 @@ def load_snapshot(
         golden=bundle.golden,
         calibrations=bundle.calibrations,
         head=None if bundle.head is None else bundle.head.card,
+        cache=cache,
     )
 
 

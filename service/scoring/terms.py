@@ -1,6 +1,6 @@
 """What a method may know of a face besides its embedding: how it lies among the anchors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from enum import Enum
 from typing import Protocol
@@ -65,6 +65,12 @@ class FaceTerms:
         """Return these terms with each array changed: rows taken, an axis added, another float type."""
         present = {field.name: getattr(self, field.name) for field in fields(self)}
         return FaceTerms(**{name: change(term) for name, term in present.items() if term is not None})
+
+    @classmethod
+    def concatenated(cls, parts: Sequence["FaceTerms"]) -> "FaceTerms":
+        """Return the terms of several calls, 1 or more, that were asked for the same."""
+        names = [field.name for field in fields(cls) if getattr(parts[0], field.name) is not None]
+        return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
     def joined(self, others: "FaceTerms") -> "FaceTerms":
         """Return these terms, and those of others that are not among them."""

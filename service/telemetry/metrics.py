@@ -78,6 +78,12 @@ class Metrics:
             ["outcome"],
             registry=registry,
         )
+        self.density_lookups = Counter(
+            "ida_density_lookups",
+            "Faces looked up in the density cache, by result: hit, or miss (searched for).",
+            ["result"],
+            registry=registry,
+        )
         self.anchor_set_info = Gauge(
             "ida_anchor_set_info",
             "1 for the anchor set that is served.",
@@ -139,3 +145,8 @@ class Metrics:
             registry=registry,
         )
         self.ready = Gauge("ida_ready", "1 while the service answers /readyz with ready.", registry=registry)
+
+    def count_lookups(self, hits: int, misses: int) -> None:
+        """Count faces that were in the density cache, and faces that were not."""
+        self.density_lookups.labels("hit").inc(hits)
+        self.density_lookups.labels("miss").inc(misses)

@@ -150,6 +150,8 @@ def test_uploaded_bundle_can_be_activated_and_scores_by_it(client, made, tmp_pat
     assert (created.status_code, created.json()) == (201, {"id": bundle_id, "created": True})
     assert (again.status_code, again.json()) == (200, {"id": bundle_id, "created": False})
     assert leftovers(tmp_path) == []
+    faces = {name: ("a.png", picture(seed=seed)) for name, seed in (("probe", 1), ("reference", 2))}
+    before = client.post("/verify", files=faces).json()
 
     answer = activate(client, bundle_id, expected_generation=0)
 
@@ -159,9 +161,11 @@ def test_uploaded_bundle_can_be_activated_and_scores_by_it(client, made, tmp_pat
     assert {check["name"] for check in found["checks"]} >= {"backbone", "anchors", "golden pairs", "synthetic crop"}
     assert set(found["golden_drift"]) >= {"cosine", "ida-r"}
     assert found["seconds"]["total"] >= found["seconds"]["load"] > 0
-    faces = {name: ("a.png", picture(seed=seed)) for name, seed in (("probe", 1), ("reference", 2))}
     verified = client.post("/verify", files=faces).json()
     assert (verified["bundle_id"], verified["anchor_set"]["generation"]) == (bundle_id, 1)
+    # The same faces, but nothing that was found among the old anchors.
+    assert verified["similarity"] == before["similarity"]
+    assert verified["density"] != before["density"]
     assert client.get("/info").json()["anchor_set"]["bundle_id"] == bundle_id
 
 

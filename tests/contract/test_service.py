@@ -60,6 +60,26 @@ def test_metrics_count_requests_failures_and_scores(client):
     assert any(name.startswith("ida_build_info{") for name in seen)
 
 
+def test_face_that_comes_again_is_not_searched_again_and_scores_the_same(client):
+    def pair(probe, reference):
+        return {"probe": picture(seed=probe), "reference": picture(seed=reference)}
+
+    first = client.post("/verify", files=pair(1, 2)).json()
+    assert client.post("/verify", files=pair(1, 2)).json()["score"] == first["score"]
+    third = client.post("/verify", files=pair(3, 2)).json()
+
+    assert third["density"]["reference"] == first["density"]["reference"]
+    seen = samples(client)
+    assert seen['ida_density_lookups_total{result="miss"}'] == 3
+    assert seen['ida_density_lookups_total{result="hit"}'] == 3
+
+
+def test_without_a_density_cache_nothing_is_looked_up(settings, bundle, backbone_session):
+    with serving(settings.model_copy(update={"density_cache": 0}), bundle, backbone_session) as client:
+        client.post("/verify", files={"probe": picture(seed=1), "reference": picture(seed=2)})
+        assert not any(name.startswith("ida_density_lookups_total{") for name in samples(client))
+
+
 def test_metrics_stages_that_did_not_run_are_not_observed(client):
     files = {"probe": picture(seed=1), "reference": picture(seed=2)}
     client.post("/verify", files=files, data={"method": "cosine"})
