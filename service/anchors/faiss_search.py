@@ -1,7 +1,6 @@
 """Exact search in faiss, on the CPU or on a CUDA device; the only module that imports faiss."""
 
-import threading
-from contextlib import nullcontext
+from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 from typing import Any
 
@@ -9,21 +8,31 @@ import faiss
 import numpy as np
 
 from service.anchors.anchor_set import AnchorSet
+from service.anchors.exact import IntArray, support_sets
 from service.anchors.search import FloatArray, SupportSets, check_query
 from service.errors import DeviceUnavailable, SearchFailed
 from service.settings import Device
+
+# Candidates beyond the k that are asked of half-precision anchors, and twice how far such a similarity is off at most:
+# rounding to 11 bits moves a unit vector by 2**-11, and the query is rounded as well.
+_SPARE = 54
+_HALF_ERROR = 2.0**-9
+# faiss selects no more on a GPU.
+_MOST_ON_GPU = 2048
+# By default faiss takes 1.5 GiB of the device for each index, and a swap holds two.
+_SCRATCH_BYTES = 256 * 1024**2
 
 
 class FaissSearch:
     """A flat inner-product index of one anchor set, on the device that was asked for or not at all.
 
-    Safe to call from several threads.
+    Safe to call from several threads. What it finds for a face does not depend on the other faces of the call.
     """
 
     def __init__(
         self, anchors: AnchorSet, *, device: Device = "cpu", threads: int = 1, engine: ModuleType = faiss
     ) -> None:
-        """Build the index.
+        """Build the index: float32 on the CPU, float16 on a GPU, whose candidates are compared exactly on the CPU.
 
         Args:
             anchors: what is searched.
@@ -34,20 +43,21 @@ class FaissSearch:
         Raises:
             DeviceUnavailable: if faiss has no CUDA support, finds no CUDA device, or cannot place the index there.
         """
-        if device == "cuda":
-            _require_cuda(engine)
         self._engine = engine
         self._threads = threads
         self._device: Device = device
-        self._count, self._dimension = anchors.embeddings.shape
-        # A GPU index must not be searched from two threads at once, not even read-only; a CPU index may.
-        self._turn: threading.Lock | nullcontext[None] = threading.Lock() if device == "cuda" else nullcontext()
-        index = engine.IndexFlatIP(self._dimension)
-        index.add(anchors.embeddings)
+        self._anchors = anchors.embeddings
+        self._count, self._dimension = self._anchors.shape
+        self._gpu: ThreadPoolExecutor | None = None
         if device == "cuda":
+            _require_cuda(engine)
+            # A GPU index must not be used from two threads at once, not even to read.
+            self._gpu = ThreadPoolExecutor(1, thread_name_prefix="faiss-gpu")
             # The index borrows the resources' memory and streams, so they must live as long as it does.
-            self._resources, index = _to_cuda(engine, index)
-        self._index = index
+            self._resources, self._index = self._gpu.submit(_on_gpu, engine, self._anchors).result()
+        else:
+            self._index = engine.IndexFlatIP(self._dimension)
+            self._index.add(self._anchors)
 
     @property
     def device(self) -> Device:
@@ -58,17 +68,34 @@ class FaissSearch:
         """Return the support sets of embeddings; see ``Search.search``."""
         check_query(embeddings, k, count=self._count, dimension=self._dimension)
         queries = np.ascontiguousarray(embeddings, dtype=np.float32)
+        found, left_out = (self._of_cpu if self._gpu is None else self._of_gpu)(queries, k)
+        return support_sets(self._anchors, queries, found, k, left_out)
+
+    def _of_cpu(self, queries: FloatArray, k: int) -> tuple[IntArray, FloatArray]:
+        # OpenMP keeps this number per calling thread: set elsewhere, it would not bound this search.
+        self._engine.omp_set_num_threads(self._threads)
+        _, rows = self._found(queries, k)
+        return rows, np.full(len(queries), -np.inf, np.float32)
+
+    def _of_gpu(self, queries: FloatArray, k: int) -> tuple[IntArray, FloatArray]:
+        count = min(self._count, k + max(_SPARE, k), _MOST_ON_GPU)
+        if count < k:
+            # Every face is then compared with every anchor.
+            return np.zeros((len(queries), k), np.int64), np.full(len(queries), np.inf, np.float32)
+        assert self._gpu is not None  # noqa: S101  (device is cuda)
+        similarities, rows = self._gpu.submit(self._found, queries, count).result()
+        if count == self._count:
+            return rows, np.full(len(queries), -np.inf, np.float32)
+        return rows, similarities[:, -1] + np.float32(_HALF_ERROR)
+
+    def _found(self, queries: FloatArray, count: int) -> tuple[FloatArray, IntArray]:
         try:
-            with self._turn:
-                # OpenMP keeps this number per calling thread: set elsewhere, it would not bound this search.
-                self._engine.omp_set_num_threads(self._threads)
-                similarities, rows = self._index.search(queries, k)
+            similarities, rows = self._index.search(queries, count)
         except RuntimeError as error:
             raise SearchFailed(
-                f"faiss failed to find {k} anchors for {len(queries)} faces on {self._device}: {error}"
+                f"faiss failed to find {count} anchors for {len(queries)} faces on {self._device}: {error}"
             ) from error
-        # Unit norm holds only to rounding, so an inner product may leave the range by as little.
-        return SupportSets(np.clip(similarities, -1.0, 1.0), rows)
+        return similarities, rows
 
 
 def engine_version() -> str:
@@ -84,12 +111,18 @@ def _require_cuda(engine: ModuleType) -> None:
         raise DeviceUnavailable(f"IDA_ANCHOR_DEVICE=cuda: faiss finds no CUDA device. {remedy}")
 
 
-def _to_cuda(engine: ModuleType, index: Any) -> tuple[Any, Any]:
+def _on_gpu(engine: ModuleType, anchors: FloatArray) -> tuple[Any, Any]:
+    """Return resources of its own and the index of half-precision anchors on the first device."""
     try:
         resources = engine.StandardGpuResources()
-        return resources, engine.index_cpu_to_gpu(resources, 0, index)
+        resources.setTempMemory(_SCRATCH_BYTES)
+        config = engine.GpuIndexFlatConfig()
+        config.device, config.useFloat16 = 0, True
+        index = engine.GpuIndexFlatIP(resources, anchors.shape[1], config)
+        index.add(anchors)
     except RuntimeError as error:
         raise DeviceUnavailable(
             f"IDA_ANCHOR_DEVICE=cuda: faiss cannot place the anchors on the device: {error}. "
             "Free its memory, check the driver, or set IDA_ANCHOR_DEVICE=cpu."
         ) from error
+    return resources, index

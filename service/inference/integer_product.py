@@ -1,4 +1,4 @@
-"""The greatest inner products of 8-bit rows: one ONNX graph that multiplies, scales and selects."""
+"""The greatest inner products of 8-bit rows: one ONNX graph that multiplies and selects."""
 
 from typing import Any
 
@@ -23,12 +23,11 @@ class IntegerProduct:
     Safe to call from several threads at once, as ONNX Runtime sessions are.
     """
 
-    def __init__(self, columns: NDArray[np.int8], scales: NDArray[np.float32], *, threads: int) -> None:
+    def __init__(self, columns: NDArray[np.int8], *, threads: int) -> None:
         """Build the graph; ONNX Runtime keeps a copy of the rows in the order in which its kernel reads them.
 
         Args:
             columns: (d, n) int8 in [-127, 127], C order: the n rows, transposed.
-            scales: (n,) float32, what each row is multiplied by.
             threads: CPU threads of one run, 1 or more.
 
         Raises:
@@ -45,14 +44,13 @@ class IntegerProduct:
         try:
             # Handed over as they lie in memory: a model with the rows inside would be copied twice, with the
             # interpreter held, and every request would wait.
-            values = [ort.OrtValue.ortvalue_from_numpy(columns), ort.OrtValue.ortvalue_from_numpy(scales)]
-            options.add_external_initializers(["rows", "scales"], values)
+            options.add_external_initializers(["rows"], [ort.OrtValue.ortvalue_from_numpy(columns)])
             model = _graph(columns.shape)
             self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's exceptions share no base class but Exception
             raise SearchFailed(f"ONNX Runtime cannot index {columns.shape[1]} anchors: {error}") from error
 
-    def greatest(self, queries: NDArray[np.uint8], count: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def greatest(self, queries: NDArray[np.uint8], count: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Return the ``count`` greatest products of each query and the rows that give them.
 
         Args:
@@ -60,7 +58,7 @@ class IntegerProduct:
             count: from 1 to n.
 
         Returns:
-            (m, count) float32 in descending order, in units of the query's own scale, and (m, count) int64.
+            (m, count) int32 in descending order, and (m, count) int64.
 
         Raises:
             SearchFailed: if ONNX Runtime fails.
@@ -79,9 +77,7 @@ def _graph(shape: tuple[int, ...]) -> bytes:
     dimension, count = shape
     nodes = [
         helper.make_node("MatMulInteger", ["queries", "rows", "zero"], ["integers"]),
-        helper.make_node("Cast", ["integers"], ["floats"], to=TensorProto.FLOAT),
-        helper.make_node("Mul", ["floats", "scales"], ["products"]),
-        helper.make_node("TopK", ["products", "count"], ["greatest", "indices"]),
+        helper.make_node("TopK", ["integers", "count"], ["greatest", "indices"]),
     ]
     graph = helper.make_graph(
         nodes,
@@ -91,12 +87,11 @@ def _graph(shape: tuple[int, ...]) -> bytes:
             helper.make_tensor_value_info("count", TensorProto.INT64, [1]),
         ],
         [
-            helper.make_tensor_value_info("greatest", TensorProto.FLOAT, ["m", "c"]),
+            helper.make_tensor_value_info("greatest", TensorProto.INT32, ["m", "c"]),
             helper.make_tensor_value_info("indices", TensorProto.INT64, ["m", "c"]),
         ],
         [
             _given("rows", TensorProto.INT8, (dimension, count)),
-            _given("scales", TensorProto.FLOAT, (count,)),
             numpy_helper.from_array(np.array(QUERY_ZERO, np.uint8), "zero"),
         ],
     )

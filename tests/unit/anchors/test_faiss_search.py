@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import faiss
+import numpy as np
 import pytest
 from search_oracle import assert_is_support_set
 
@@ -28,63 +29,118 @@ def test_engine_version_is_that_of_faiss():
     assert engine_version() == faiss.__version__
 
 
-# What follows runs the GPU path on a stand-in for faiss with CUDA: it keeps the index in main memory.
+def test_what_is_found_for_a_face_does_not_depend_on_the_others_of_the_call(unit_rows):
+    anchors = AnchorSet.from_stored(unit_rows(2000, 64), "backbone")
+    search, probes = FaissSearch(anchors, threads=2), unit_rows(33, 64)
+
+    together = search.search(probes, 7)
+
+    for row in range(33):
+        assert np.array_equal(search.search(probes[row : row + 1], 7).similarities[0], together.similarities[row])
+
+
+# What follows runs the GPU path on a stand-in for faiss with CUDA: it keeps the index in main memory, in float16.
+
+
+class StandInResources:
+    """Memory and streams of a device."""
+
+    def setTempMemory(self, size):  # noqa: N802  (faiss's name)
+        self.scratch = size
 
 
 class StandInIndex:
-    """An index "on the GPU" that notices two searches at once."""
+    """An index "on the GPU" that notes the threads it is used from, and refuses what a GPU index does."""
 
-    def __init__(self, index):
-        self.index = index
-        self.meeting = threading.Barrier(2)
-        self.searched_at_once = False
+    def __init__(self, resources, dimension, config):
+        self.resources, self.config = resources, config
+        self.index = faiss.IndexScalarQuantizer(dimension, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+        self.threads = {threading.get_ident()}
+
+    def add(self, anchors):
+        self.threads.add(threading.get_ident())
+        self.index.add(anchors)
 
     def search(self, queries, k):
-        try:
-            self.meeting.wait(timeout=0.3)
-            self.searched_at_once = True
-        except threading.BrokenBarrierError:
-            pass  # nobody else came: the searches took turns
+        self.threads.add(threading.get_ident())
+        if k > 2048:
+            raise RuntimeError("k exceeds the limit of 2048")
         return self.index.search(queries, k)
 
 
-def stand_in(gpus=1, place=None):
-    """Return a module-like faiss with CUDA, and the list of what was placed on its device."""
+def stand_in(gpus=1, index=StandInIndex):
+    """Return a module-like faiss with CUDA, and the list of the indexes that were made on its device."""
     placed = []
 
-    def index_cpu_to_gpu(resources, device, index):
-        placed.append((resources, device, StandInIndex(index)))
-        return placed[-1][2]
+    def make(resources, dimension, config):
+        placed.append(index(resources, dimension, config))
+        return placed[-1]
 
     module = SimpleNamespace(
         IndexFlatIP=faiss.IndexFlatIP,
         omp_set_num_threads=faiss.omp_set_num_threads,
-        StandardGpuResources=lambda: "resources",
+        StandardGpuResources=StandInResources,
+        GpuIndexFlatConfig=SimpleNamespace,
+        GpuIndexFlatIP=make,
         get_num_gpus=lambda: gpus,
-        index_cpu_to_gpu=place or index_cpu_to_gpu,
     )
     return module, placed
 
 
-def test_search_on_cuda_places_the_index_on_the_first_device(anchor_set, unit_rows):
+def test_search_on_cuda_keeps_half_precision_on_the_first_device_and_is_exact_all_the_same(unit_rows):
     module, placed = stand_in()
+    anchors = AnchorSet.from_stored(unit_rows(3000, 128), "backbone")
 
-    search = FaissSearch(anchor_set, device="cuda", engine=module)
+    search = FaissSearch(anchors, device="cuda", engine=module)
 
-    probes = unit_rows(4, 32)
     assert search.device == "cuda"
-    assert [(resources, device) for resources, device, _ in placed] == [("resources", 0)]
-    assert_is_support_set(search.search(probes, 5), anchor_set.embeddings, probes, 5)
+    assert [(index.config.device, index.config.useFloat16) for index in placed] == [(0, True)]
+    for probes in (unit_rows(1, 128), unit_rows(70, 128)):
+        assert_is_support_set(search.search(probes, 10), anchors.embeddings, probes, 10)
 
 
-def test_search_on_cuda_from_two_threads_takes_turns(anchor_set, unit_rows):
+def test_search_on_cuda_tells_apart_anchors_that_half_precision_does_not(unit_rows):
+    module, _ = stand_in()
+    alike = unit_rows(1, 64) + 2e-4 * unit_rows(500, 64)
+    anchors = AnchorSet.from_stored(
+        (alike / np.linalg.norm(alike, axis=1, keepdims=True)).astype(np.float32), "backbone"
+    )
+    probes = unit_rows(3, 64)
+
+    found = FaissSearch(anchors, device="cuda", engine=module).search(probes, 20)
+
+    assert_is_support_set(found, anchors.embeddings, probes, 20)
+
+
+@pytest.mark.parametrize("k", [1500, 2048, 2500, 3000])
+def test_search_on_cuda_for_more_than_a_gpu_selects_is_exact(unit_rows, k):
+    module, _ = stand_in()
+    anchors, probes = AnchorSet.from_stored(unit_rows(3000, 32), "backbone"), unit_rows(2, 32)
+
+    found = FaissSearch(anchors, device="cuda", engine=module).search(probes, k)
+
+    assert_is_support_set(found, anchors.embeddings, probes, k)
+
+
+def test_each_index_on_cuda_has_resources_of_its_own(anchor_set):
     module, placed = stand_in()
-    search, probes = FaissSearch(anchor_set, device="cuda", engine=module), unit_rows(1, 32)
 
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda _: search.search(probes, 3), range(2)))
+    searches = [FaissSearch(anchor_set, device="cuda", engine=module) for _ in range(2)]
 
-    assert not placed[0][2].searched_at_once
+    assert len(searches) == 2
+    assert placed[0].resources is not placed[1].resources
+    assert all(index.resources.scratch <= 256 * 1024**2 for index in placed)
+
+
+def test_index_on_cuda_is_made_and_searched_by_one_thread_of_its_own(anchor_set, unit_rows):
+    module, placed = stand_in()
+    search, probes = FaissSearch(anchor_set, device="cuda", engine=module), unit_rows(8, 32)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda row: search.search(probes[row : row + 1], 3), range(8)))
+
+    assert len(placed[0].threads) == 1
+    assert threading.get_ident() not in placed[0].threads
 
 
 def test_search_on_cuda_without_a_device_is_refused(anchor_set):
@@ -103,21 +159,21 @@ def test_search_on_cuda_with_faiss_for_cpus_is_refused(anchor_set):
 
 
 def test_search_on_cuda_without_room_for_the_index_is_refused(anchor_set):
-    def out_of_memory(resources, device, index):
+    def out_of_memory(resources, dimension, config):
         raise RuntimeError("StandardGpuResources: alloc fail")
 
-    module, _ = stand_in(place=out_of_memory)
+    module, _ = stand_in(index=out_of_memory)
 
     with pytest.raises(DeviceUnavailable, match="alloc fail"):
         FaissSearch(anchor_set, device="cuda", engine=module)
 
 
 def test_search_that_faiss_fails_is_an_error_of_ours(anchor_set, unit_rows):
-    class FailingIndex:
+    class FailingIndex(StandInIndex):
         def search(self, queries, k):
             raise RuntimeError("CUDA error 700")
 
-    module, _ = stand_in(place=lambda resources, device, index: FailingIndex())
+    module, _ = stand_in(index=FailingIndex)
     search = FaissSearch(anchor_set, device="cuda", engine=module)
 
     with pytest.raises(SearchFailed, match="CUDA error 700"):

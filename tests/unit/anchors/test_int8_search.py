@@ -21,12 +21,13 @@ def near(rows, noise, seed=5):
 def test_products_of_the_greatest_values_are_not_cut_off():
     columns = np.full((512, 3), 127, np.int8)
     columns[:, 1] = -127
-    product = IntegerProduct(columns, np.array([1.0, 1.0, 0.5], np.float32), threads=1)
+    columns[:256, 2] = 0
+    product = IntegerProduct(columns, threads=1)
 
     found, order = product.greatest(np.full((1, 512), QUERY_ZERO + QUERY_LIMIT, np.uint8), 3)
 
     assert order.tolist() == [[0, 2, 1]]
-    assert found.tolist() == [[512 * 127 * 63, 512 * 127 * 63 / 2, -512 * 127 * 63]]
+    assert found.tolist() == [[512 * 127 * 63, 256 * 127 * 63, -512 * 127 * 63]]
 
 
 @pytest.mark.parametrize("k", [1, 10, 200])

@@ -1,0 +1,47 @@
+"""From candidates, found by rounded similarities, to exact support sets."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.anchors.search import FloatArray, SupportSets
+
+IntArray = NDArray[np.int64]
+
+_SCANNED_ROWS = 16384
+
+
+def support_sets(
+    anchors: FloatArray, queries: FloatArray, candidates: IntArray, k: int, left_out: NDArray[np.floating]
+) -> SupportSets:
+    """Return the k most similar of each face's candidates by their exact similarities.
+
+    A face one of whose supports may be no candidate is compared with every anchor instead. What is found for a face
+    does not depend on the others.
+
+    Args:
+        anchors: (n, d) float32, unit norm.
+        queries: (m, d) float32, unit norm.
+        candidates: (m, c) rows of anchors, c at least k.
+        k: anchors in a support set.
+        left_out: (m,), what no similarity to an anchor that is no candidate exceeds.
+    """
+    exact = np.einsum("mcd,md->mc", anchors[candidates], queries)
+    order = np.argsort(-exact, axis=1, kind="stable")[:, :k]
+    similarities, rows = np.take_along_axis(exact, order, 1), np.take_along_axis(candidates, order, 1)
+    for face in np.flatnonzero(similarities[:, -1] <= left_out):
+        similarities[face], rows[face] = scanned(anchors, queries[face], k)
+    # Unit norm holds only to rounding, so an inner product may leave the range by as little.
+    return SupportSets(np.clip(similarities, -1.0, 1.0), rows)
+
+
+def scanned(anchors: FloatArray, query: FloatArray, k: int) -> tuple[FloatArray, IntArray]:
+    """Return one face's similarities to its k nearest anchors (k,), and their rows, by comparing it with all."""
+    exact = np.concatenate(
+        [
+            np.einsum("nd,d->n", anchors[start : start + _SCANNED_ROWS], query)
+            for start in range(0, len(anchors), _SCANNED_ROWS)
+        ]
+    )
+    rows = np.argpartition(-exact, k - 1)[:k]
+    rows = rows[np.argsort(-exact[rows], kind="stable")]
+    return exact[rows], rows
