@@ -7,53 +7,34 @@
 Clients send a pair of 640-pixel JPEG photographs of LFW and wait for the answer; open loops send at a share of the
 throughput that the most clients reached, whoever answers. Shares above 1 are sent with a deadline of two seconds. The
 load comes from locust (the extra bench); its own processor time is measured, and shown as CPUs.
+
+The bound is what the CPUs could answer if each pair cost what its stages cost alone (``stage_costs.py``) and what
+receiving and answering it costs. The share of the bound is that of the CPUs which the generator left.
 """
 
 import argparse
-import io
 import json
 import os
-import random
 import subprocess
 import sys
 import tempfile
-import time
+import urllib.error
+import urllib.request
 from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
+import psutil
 from e2e.bundles import make_bundle, pipeline_of
-from e2e.fleet import Fleet
+from e2e.fleet import Fleet, Replica
 from hardware import hardware
-from PIL import Image
+from photographs import BOUNDARY, CONTENT_TYPE, form, pairs
+from stage_costs import costs
 
-_BOUNDARY = b"a-boundary-of-this-benchmark"
 _DEADLINE = 2.0
-_PHOTOGRAPHS = 40
-
-
-def bodies(faces: Path, method: str) -> list[bytes]:
-    """Return multipart bodies of pairs of photographs."""
-    files = sorted((faces / "dev" / "lfw").rglob("*.jpg"))
-    chosen = random.Random(0).sample(files, _PHOTOGRAPHS)
-    photographs = []
-    for file in chosen:
-        buffer = io.BytesIO()
-        Image.open(file).convert("RGB").resize((640, 640), Image.Resampling.LANCZOS).save(buffer, "JPEG", quality=88)
-        photographs.append(buffer.getvalue())
-    return [form(photographs[i], photographs[(7 * i + 3) % _PHOTOGRAPHS], method) for i in range(_PHOTOGRAPHS)]
-
-
-def form(probe: bytes, reference: bytes, method: str) -> bytes:
-    """Return the multipart body of a pair."""
-    parts = [
-        b'Content-Disposition: form-data; name="%s"; filename="photo.jpg"\r\n\r\n%s' % (name, content)
-        for name, content in ((b"probe", probe), (b"reference", reference))
-    ]
-    parts.append(b'Content-Disposition: form-data; name="method"\r\n\r\n%s' % method.encode())
-    return b"".join(b"--%s\r\n%s\r\n" % (_BOUNDARY, part) for part in parts) + b"--%s--\r\n" % _BOUNDARY
+_EMPTY_REQUESTS = 300
 
 
 def run(url: str, file: Path, seconds: float, *, clients: int = 1, rate: float = 0, deadline: float = 0) -> dict:
@@ -92,39 +73,75 @@ def run(url: str, file: Path, seconds: float, *, clients: int = 1, rate: float =
     }
 
 
-def measure(options: argparse.Namespace) -> list[dict]:
-    """Return a row for each method and load."""
+def cost_of_http(replica: Replica, body: bytes) -> float:
+    """Return the milliseconds of processor time in which the service receives a pair and answers, computing nothing.
+
+    The method is one that does not exist, which is said after the photographs were received.
+    """
+    process = psutil.Process(replica.process.pid)
+    request = urllib.request.Request(f"{replica.url}/verify", body, {"Content-Type": CONTENT_TYPE})
+    before = process.cpu_times()
+    for _ in range(_EMPTY_REQUESTS):
+        try:
+            urllib.request.urlopen(request).close()
+        except urllib.error.HTTPError as error:
+            error.read()
+    after = process.cpu_times()
+    return 1000 * (after.user + after.system - before.user - before.system) / _EMPTY_REQUESTS
+
+
+def measure(options: argparse.Namespace) -> tuple[list[dict], dict]:
+    """Return a row for each method and load, and what bounds them."""
     home, faces = Path(os.environ["IDA_HOME"]), Path(os.environ["IDA_FACES_DIR"])
-    rows = []
+    rows, cpus = [], len(os.sched_getaffinity(0))
+    given = pairs(faces)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_bundle(folder / "bundle", pipeline_of(home), anchors=options.anchors, seed=1)
+        stages = costs(options.methods, IDA_BUNDLE=str(folder / "bundle"), IDA_STORE=str(folder / "store"))
         fleet = Fleet(folder)
-        fleet.add(str(folder / "store"), home, IDA_BUNDLE=str(folder / "bundle"))
+        # The same photographs come again and again: with a cache of their densities, nothing would be searched.
+        replica = fleet.add(
+            str(folder / "store"), home, IDA_BUNDLE=str(folder / "bundle"), IDA_DENSITY_CACHE="0", **options.set
+        )
         try:
             fleet.start()
-            for method in options.methods.split(","):
-                file = folder / f"{method}.npz"
-                given = {
-                    f"b{number:03}": np.frombuffer(body, np.uint8) for number, body in enumerate(bodies(faces, method))
+            http = cost_of_http(replica, form(*given[0], "none"))
+            bound = {
+                method: {
+                    **of_method,
+                    "http": round(http, 3),
+                    "pairs_per_second": round(1000 * cpus / (sum(of_method.values()) + http), 1),
                 }
-                np.savez(file, boundary=np.array(_BOUNDARY.decode()), **given)
-                run(fleet.url, file, 5, clients=2)
-                found = [
-                    run(fleet.url, file, options.seconds, clients=int(count)) for count in options.clients.split(",")
-                ]
-                most = max(row["answered_per_second"] for row in found)
-                for share in map(float, options.rates.split(",")):
-                    deadline = _DEADLINE if share > 1 else 0
-                    row = run(fleet.url, file, options.seconds, rate=share * most, deadline=deadline)
-                    found.append({**row, "share_of_most": share})
-                for row in found:
-                    rows.append({"method": method, **row})
+                for method, of_method in stages.items()
+            }
+            print(json.dumps(bound), flush=True)
+            methods = options.methods.split(",")
+            files = {method: folder / f"{method}.npz" for method in methods}
+            for method, file in files.items():
+                sent = [np.frombuffer(form(*pair, method), np.uint8) for pair in given]
+                bodies = {f"b{number:03}": body for number, body in enumerate(sent)}
+                np.savez(file, boundary=np.array(BOUNDARY.decode()), **bodies)
+            run(fleet.url, files[methods[0]], 5, clients=2)
+            # The methods take turns at each load, so that what else the machine does meets all of them.
+            most = dict.fromkeys(methods, 0.0)
+            for count in map(int, options.clients.split(",")):
+                for method, file in files.items():
+                    row = run(fleet.url, file, options.seconds, clients=count)
+                    most[method] = max(most[method], row["answered_per_second"])
+                    free = (cpus - row["generator_cpus"]) / cpus
+                    share = row["answered_per_second"] / (bound[method]["pairs_per_second"] * free)
+                    rows.append({"method": method, **row, "share_of_bound": round(share, 3)})
                     print(json.dumps(rows[-1]), flush=True)
-                time.sleep(1)
+            for share in map(float, filter(None, options.rates.split(","))):
+                for method, file in files.items():
+                    deadline = _DEADLINE if share > 1 else 0
+                    row = run(fleet.url, file, options.seconds, rate=share * most[method], deadline=deadline)
+                    rows.append({"method": method, **row, "share_of_most": share})
+                    print(json.dumps(rows[-1]), flush=True)
         finally:
             fleet.close()
-    return rows
+    return rows, bound
 
 
 def draw(rows: list[dict], path: Path) -> None:
@@ -151,9 +168,13 @@ def draw(rows: list[dict], path: Path) -> None:
 
 
 def compare(old: Path, new: Path) -> None:
-    """Print how much each figure of one file differs from another's, in the same order."""
+    """Print how much each figure of one file differs from another's, load by load."""
     before, after = (json.loads(path.read_text())["rows"] for path in (old, new))
-    for one, other in zip(before, after, strict=True):
+    before = {_load_of(row): row for row in before}
+    for other in after:
+        one = before.get(_load_of(other))
+        if one is None:
+            continue
         load = f"{other['clients']} clients" if other["clients"] else f"{other.get('share_of_most')} of the most"
         changes = [
             f"{name} {one[name]} -> {other[name]} ({100 * (other[name] / one[name] - 1):+.0f} %)"
@@ -161,6 +182,10 @@ def compare(old: Path, new: Path) -> None:
             if one[name] and other[name]
         ]
         print(f"{other['method']:8} {load:18} {', '.join(changes)}")
+
+
+def _load_of(row: dict) -> tuple:
+    return row["method"], row["clients"], row.get("share_of_most")
 
 
 def main() -> None:
@@ -171,6 +196,7 @@ def main() -> None:
     parser.add_argument("--clients", default="1,2,4,8")
     parser.add_argument("--rates", default="0.5,0.7,0.9,3")
     parser.add_argument("--seconds", type=float, default=15)
+    parser.add_argument("--set", action="append", default=[], metavar="IDA_...=VALUE", help="a setting of the service")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--plot", type=Path)
     parser.add_argument("--compare", type=Path, nargs=2, metavar=("OLD", "NEW"))
@@ -178,9 +204,10 @@ def main() -> None:
     if options.compare:
         compare(*options.compare)
         return
-    rows = measure(options)
+    options.set = dict(one.split("=", 1) for one in options.set)
+    rows, bound = measure(options)
     if options.json:
-        options.json.write_text(json.dumps({"hardware": hardware(), "rows": rows}, indent=2) + "\n")
+        options.json.write_text(json.dumps({"hardware": hardware(), "bound": bound, "rows": rows}, indent=2) + "\n")
     if options.plot:
         draw(rows, options.plot)
 

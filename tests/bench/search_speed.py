@@ -27,7 +27,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-_DRAWN_ROWS = 50_000
 _DIMENSION = 512
 _SHARES = (0.02, 0.1, 0.3, 0.6)
 
@@ -69,8 +68,10 @@ def numbers(text: str) -> list[int]:
 
 def measure(arguments: argparse.Namespace, threads: int) -> list[dict]:
     """Return a row for each number of anchors, batch size and engine."""
+    sys.path.insert(0, str(Path(__file__).parents[1]))
     import faiss
     import numpy as np
+    from drawn_anchors import drawn_like
 
     from service.anchors.anchor_set import AnchorSet
     from service.anchors.faiss_search import FaissSearch
@@ -78,22 +79,10 @@ def measure(arguments: argparse.Namespace, threads: int) -> list[dict]:
     from service.settings import DEFAULT_BUNDLE
 
     random = np.random.default_rng(0)
-    stored = np.load(DEFAULT_BUNDLE / "embeddings.npy").astype(np.float32)
-    mean = stored.mean(axis=0)
-    energies, directions = np.linalg.eigh(np.cov(stored.T))
-    spread = (directions * np.sqrt(np.maximum(energies, 0))).T.astype(np.float32)
-
-    def drawn(count: int) -> np.ndarray:
-        rows = np.empty((count, _DIMENSION), np.float32)
-        for start in range(0, count, _DRAWN_ROWS):
-            part = rows[start : start + _DRAWN_ROWS]
-            part[:] = mean + random.standard_normal(part.shape, dtype=np.float32) @ spread
-            part /= np.linalg.norm(part, axis=1, keepdims=True)
-        return rows
-
+    stored = np.load(DEFAULT_BUNDLE / "embeddings.npy")
     rows = []
     for count in numbers(arguments.counts):
-        anchors = AnchorSet.from_stored(drawn(count).astype(np.float16), "bench")
+        anchors = AnchorSet.from_stored(drawn_like(stored, count, random).astype(np.float16), "bench")
         quantised = faiss.IndexScalarQuantizer(_DIMENSION, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
         quantised.train(anchors.embeddings[:1000])
         quantised.add(anchors.embeddings)
@@ -105,7 +94,9 @@ def measure(arguments: argparse.Namespace, threads: int) -> list[dict]:
         }
         if count >= arguments.ivf:
             engines |= inverted_files(faiss, anchors.embeddings, arguments.k)
-        faces = drawn(512) if arguments.faces is None else np.load(arguments.faces).astype(np.float32)
+        faces = (
+            drawn_like(stored, 512, random) if arguments.faces is None else np.load(arguments.faces).astype(np.float32)
+        )
         for batch in numbers(arguments.batches):
             seconds: dict[str, list[float]] = {name: [] for name in engines}
             same, shared = dict.fromkeys(engines, 0), dict.fromkeys(engines, 0)

@@ -7,7 +7,6 @@ IDA_HOME holds the default pack.
 """
 
 import argparse
-import io
 import json
 import os
 import shutil
@@ -24,33 +23,15 @@ from e2e.fleet import Fleet
 from e2e.scenarios import push
 from e2e.steady_load import Pairs, SteadyLoad
 from hardware import hardware
+from photographs import CONTENT_TYPE, form, jpeg
 from PIL import Image
 from skimage import data
 
-_BOUNDARY = b"a-boundary-of-this-benchmark"
 
-
-def form(files: dict[str, bytes]) -> bytes:
-    """Return a multipart body of two photographs, by ida-r."""
-    parts = [
-        b'Content-Disposition: form-data; name="%s"; filename="photo.jpg"\r\n\r\n%s' % (name.encode(), content)
-        for name, content in files.items()
-    ]
-    parts.append(b'Content-Disposition: form-data; name="method"\r\n\r\nida-r')
-    return b"".join(b"--%s\r\n%s\r\n" % (_BOUNDARY, part) for part in parts) + b"--%s--\r\n" % _BOUNDARY
-
-
-def photographs() -> list[bytes]:
+def portraits() -> list[bytes]:
     """Return two portraits as JPEG files of 640 pixels."""
-    found = []
-    for image in (
-        Image.fromarray(data.astronaut()),
-        Image.open(matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)).convert("RGB"),
-    ):
-        buffer = io.BytesIO()
-        image.resize((640, 640)).save(buffer, "JPEG", quality=88)
-        found.append(buffer.getvalue())
-    return found
+    hopper = Image.open(matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
+    return [jpeg(Image.fromarray(data.astronaut())), jpeg(hopper)]
 
 
 def main() -> None:
@@ -73,9 +54,9 @@ def main() -> None:
         for seed, bundle_id in enumerate(bundles, 1):
             push(fleet, folder / f"b{seed}", bundle_id)
         fleet.activate(bundles[1])
-        one, other = photographs()
-        bodies = [form({"probe": one, "reference": other}), form({"probe": other, "reference": one})]
-        pairs = Pairs(bodies, {}, f"multipart/form-data; boundary={_BOUNDARY.decode()}")
+        one, other = portraits()
+        bodies = [form(one, other, "ida-r"), form(other, one, "ida-r")]
+        pairs = Pairs(bodies, {}, CONTENT_TYPE)
         windows = []
         with SteadyLoad(fleet.url, pairs, threads=options.threads, per_second=options.per_second) as load:
             time.sleep(5)

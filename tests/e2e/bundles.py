@@ -1,9 +1,10 @@
-"""Bundles of any size that score differently, made of the default one's anchors moved at random."""
+"""Bundles of any size that score differently, of anchors drawn like the default one's."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from drawn_anchors import drawn_like
 
 from service.bundle.create import BundleFacts, create_bundle
 from service.bundle.reader import read_manifest
@@ -17,13 +18,11 @@ def pipeline_of(home: Path) -> FacePipeline:
 
 
 def make_bundle(folder: Path, pipeline: FacePipeline, *, anchors: int, seed: int) -> str:
-    """Write a bundle of anchors drawn around the default bundle's, and return its id."""
+    """Write a bundle of anchors drawn like the default bundle's, and return its id."""
     random = np.random.default_rng(seed)
     manifest = read_manifest(DEFAULT_BUNDLE)
-    stored = np.load(DEFAULT_BUNDLE / "embeddings.npy").astype(np.float32)
-    rows = stored[random.integers(0, len(stored), anchors)]
-    rows += 0.8 * random.standard_normal(rows.shape).astype(np.float32) / np.sqrt(rows.shape[1])
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    stored = np.load(DEFAULT_BUNDLE / "embeddings.npy")
+    rows = drawn_like(stored, anchors, random)
     facts = BundleFacts(
         backbone_id=pipeline.backbone_id,
         pipeline_id=pipeline.pipeline_id,

@@ -1,0 +1,35 @@
+"""Photographs that the benchmarks of the service send, and the form of a pair."""
+
+import io
+import random
+from pathlib import Path
+
+from PIL import Image
+
+BOUNDARY = b"a-boundary-of-this-benchmark"
+CONTENT_TYPE = f"multipart/form-data; boundary={BOUNDARY.decode()}"
+_COUNT = 40
+
+
+def jpeg(photograph: Image.Image, side: int = 640) -> bytes:
+    """Return a photograph as a JPEG file of this many pixels each way."""
+    buffer = io.BytesIO()
+    photograph.convert("RGB").resize((side, side), Image.Resampling.LANCZOS).save(buffer, "JPEG", quality=88)
+    return buffer.getvalue()
+
+
+def pairs(faces: Path) -> list[tuple[bytes, bytes]]:
+    """Return pairs of 640-pixel photographs of LFW, each photograph in two of them."""
+    files = random.Random(0).sample(sorted((faces / "dev" / "lfw").rglob("*.jpg")), _COUNT)
+    photographs = [jpeg(Image.open(file)) for file in files]
+    return [(photographs[i], photographs[(7 * i + 3) % _COUNT]) for i in range(_COUNT)]
+
+
+def form(probe: bytes, reference: bytes, method: str) -> bytes:
+    """Return the multipart body of a pair."""
+    parts = [
+        b'Content-Disposition: form-data; name="%s"; filename="photo.jpg"\r\n\r\n%s' % (name, content)
+        for name, content in ((b"probe", probe), (b"reference", reference))
+    ]
+    parts.append(b'Content-Disposition: form-data; name="method"\r\n\r\n%s' % method.encode())
+    return b"".join(b"--%s\r\n%s\r\n" % (BOUNDARY, part) for part in parts) + b"--%s--\r\n" % BOUNDARY
