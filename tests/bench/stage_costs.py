@@ -88,9 +88,8 @@ def main() -> None:
         for method, stages in costs(options.methods, rounds=options.rounds, copies=copies, **given).items():
             total = sum(stages.values())
             rows.append({"copies": copies, "method": method, **stages, "total": round(total, 2)})
-            print(
-                f"{copies} at once, {method}: {total:.1f} ms a pair, at most {1000 * cpus / total:.1f} a second; {stages}"
-            )
+            bound = 1000 * cpus / total
+            print(f"{copies} at once, {method}: {total:.1f} ms, at most {bound:.1f} pairs a second: {stages}")
     if options.json:
         options.json.write_text(json.dumps({"hardware": hardware(), "rows": rows}, indent=2) + "\n")
 
