@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import typer.main
+from typer.testing import CliRunner
 
 from models.cli import app
 from service.settings import Settings
@@ -56,14 +57,34 @@ def test_readme_shows_only_commands_that_exist() -> None:
     for words in shown:
         command = typer.main.get_command(app)
         for word in shlex.split(words):
-            subcommands = getattr(command, "commands", None)
-            if subcommands is None:  # what follows are the command's arguments
+            if not hasattr(command, "get_command"):  # what follows are the command's arguments
                 break
-            if word not in subcommands:
+            command = command.get_command(None, word)
+            if command is None:
                 unknown.append(words.strip())
                 break
-            command = subcommands[word]
     assert unknown == []
+
+
+def test_every_command_has_a_help_of_its_own() -> None:
+    runner = CliRunner()
+    listed = runner.invoke(app, ["--help"]).output
+    for name in typer.main.get_command(app).list_commands(None):
+        assert name in listed
+        told = runner.invoke(app, [name, "--help"])
+        assert told.exit_code == 0, told.output
+        assert f" {name} " in told.output.splitlines()[1]
+
+
+def test_serving_loads_none_of_the_tools() -> None:
+    script = (
+        "import sys; from models.cli import app\n"
+        "app(['serve', '--help'], standalone_mode=False)\n"
+        "print(sorted(name for name in sys.modules if name.startswith('models.')))"
+    )
+    result = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    expected = ["models.cli", "models.commands", "models.commands.serve", "models.commands.servers"]
+    assert result.stdout.splitlines()[-1] == str(expected)
 
 
 def test_readme_test_line_is_what_ci_runs() -> None:

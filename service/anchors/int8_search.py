@@ -100,9 +100,10 @@ def _rounded(anchors: FloatArray, basis: FloatArray) -> tuple[NDArray[np.int8], 
     rounded = np.empty(inside.shape[::-1], np.int8)
     error, outside = 0.0, 0.0
     for part in parts:
-        integers = np.rint(inside[part] / step)
-        rounded[:, part] = integers.T
-        error = max(error, float(np.linalg.norm(inside[part] - integers * step, axis=1).max()))
+        integers = np.rint(inside[part] / np.float32(step))
+        rounded[:, part] = integers.astype(np.int8).T
+        integers *= np.float32(step)
+        error = max(error, float(np.linalg.norm(inside[part] - integers, axis=1).max()))
         norms = np.einsum("nd,nd->n", anchors[part], anchors[part]) - np.einsum("nr,nr->n", inside[part], inside[part])
         outside = max(outside, float(norms.max()))
     return rounded, step, error, math.sqrt(max(outside, 0.0))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float32]
 
 # Enough to know the directions; whatever else lies outside is measured, not assumed.
-_SAMPLED_ROWS = 8192
+_SAMPLED_ROWS = 4096
 # Share of the squared norm, over the whole sample, that may lie outside: similarities move by no more than this.
 _OUTSIDE = 2e-4
 # The kernel that multiplies takes so many values at a time.
@@ -25,8 +25,8 @@ def subspace_of(anchors: FloatArray) -> FloatArray:
         anchors: (n, d) float32, unit norm.
     """
     dimension = anchors.shape[1]
-    sample = anchors[:: max(1, len(anchors) // _SAMPLED_ROWS)][:_SAMPLED_ROWS].astype(np.float64)
-    energies, directions = np.linalg.eigh(sample.T @ sample / len(sample))
+    sample = anchors[:: max(1, len(anchors) // _SAMPLED_ROWS)][:_SAMPLED_ROWS]
+    energies, directions = np.linalg.eigh((sample.T @ sample).astype(np.float64))
     outside = np.cumsum(energies)  # ascending: the first i+1 directions left out lose outside[i]
     needed = dimension - int(np.searchsorted(outside, _OUTSIDE * outside[-1], side="right"))
     rank = min(dimension, -(-needed // _MULTIPLE) * _MULTIPLE)
