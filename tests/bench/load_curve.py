@@ -31,7 +31,7 @@ from e2e.bundles import make_bundle, pipeline_of
 from e2e.fleet import Fleet, Replica
 from hardware import hardware
 from photographs import BOUNDARY, CONTENT_TYPE, form, pairs
-from stage_costs import costs
+from stage_costs import STAGES, costs
 
 _DEADLINE = 2.0
 _EMPTY_REQUESTS = 300
@@ -111,7 +111,7 @@ def measure(options: argparse.Namespace) -> tuple[list[dict], dict]:
                 method: {
                     **of_method,
                     "http": round(http, 3),
-                    "pairs_per_second": round(1000 * cpus / (sum(of_method.values()) + http), 1),
+                    "pairs_per_second": round(1000 * cpus / (sum(of_method[stage] for stage in STAGES) + http), 1),
                 }
                 for method, of_method in stages.items()
             }

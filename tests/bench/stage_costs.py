@@ -5,12 +5,14 @@
 
 The service's own code scores pairs of 640-pixel LFW photographs in a process of its own, one after the other. The least
 time of each stage on each pair, averaged over the pairs, is what the stage costs; the CPUs over their sum is the bound.
-With several copies at once the same is measured while they share the machine's memory and caches, as under load.
+With several copies at once the same is measured while they share the machine's memory and caches, as under load. The
+median of a whole pair is told beside it: how far it lies above the least is how steady the machine is.
 """
 
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 from collections import defaultdict
@@ -43,12 +45,15 @@ def measured(methods: list[str], rounds: int) -> dict[str, dict[str, float]]:
     given = pairs(Path(os.environ["IDA_FACES_DIR"]))
     for method in methods:
         least: dict[str, list[float]] = defaultdict(lambda: [float("inf")] * len(given))
+        totals = []
         for _ in range(rounds):
             for number, (probe, reference) in enumerate(given):
                 timings = verifier.verify(Photo(probe), Photo(reference), method=method).timings_ms
+                totals.append(timings["total"])
                 for stage in STAGES:
                     least[stage][number] = min(least[stage][number], timings[stage])
         found[method] = {stage: round(sum(times) / len(times), 3) for stage, times in least.items()}
+        found[method]["median"] = round(statistics.median(totals), 2)
     return found
 
 
@@ -86,7 +91,7 @@ def main() -> None:
     given = {} if options.bundle is None else {"IDA_BUNDLE": str(options.bundle)}
     for copies in map(int, options.copies.split(",")):
         for method, stages in costs(options.methods, rounds=options.rounds, copies=copies, **given).items():
-            total = sum(stages.values())
+            total = sum(stages[stage] for stage in STAGES)
             rows.append({"copies": copies, "method": method, **stages, "total": round(total, 2)})
             bound = 1000 * cpus / total
             print(f"{copies} at once, {method}: {total:.1f} ms, at most {bound:.1f} pairs a second: {stages}")
