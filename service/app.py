@@ -17,6 +17,7 @@ from service.activation.loading import BundleLoader
 from service.activation.start import Started, start
 from service.activation.switch import Switch, describe
 from service.api import admin, batches, faces, status
+from service.api.door import Door
 from service.api.middleware import BodyLimit, RequestScope
 from service.api.problems import install_error_handlers
 from service.api.state import Readiness, State
@@ -157,6 +158,7 @@ def _application(
     pair = int(2 * settings.max_image_bytes * _BASE64_GROWTH) + _BODY_MARGIN
     limits = dict.fromkeys(batches.PATHS, _PAIRS_OF_A_BATCH * pair)
     app.add_middleware(BodyLimit, max_bytes=pair, limits=limits, metrics=metrics)
+    app.add_middleware(Door, paths=("/verify", "/embed", *batches.PATHS), metrics=metrics)
     app.add_middleware(RequestScope, metrics=metrics)
     return app
 

@@ -132,6 +132,12 @@ def problem_response(
     return JSONResponse(problem.model_dump(), status, media_type=PROBLEM_JSON, headers=headers)
 
 
+def overloaded_response(error: Overloaded) -> JSONResponse:
+    """Return the answer to who is turned away, saying when to come again."""
+    headers = {"Retry-After": str(error.retry_after)}
+    return problem_response(STATUS[Overloaded], error.code, error.message, headers=headers)
+
+
 def problem_of(error: errors.InputError) -> Problem:
     """Return the problem document of a failure that is the caller's."""
     return _problem(STATUS[type(error)], error.code, error.message, error.image)
@@ -159,10 +165,9 @@ def install_error_handlers(app: FastAPI, metrics: Metrics) -> None:
         if status == 500:
             logger.error("request failed", exc_info=error)
             return problem_response(status, "internal_error", INTERNAL_DETAIL)
-        headers = _HEADERS.get(status)
         if isinstance(error, Overloaded):
-            headers = {"Retry-After": str(error.retry_after)}
-        return problem_response(status, error.code, error.message, error.image, headers)
+            return overloaded_response(error)
+        return problem_response(status, error.code, error.message, error.image, _HEADERS.get(status))
 
     async def routing(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)  # noqa: S101

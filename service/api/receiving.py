@@ -1,7 +1,8 @@
-"""What happens to a request before it is worked on: turned away at the door, or its body received in time."""
+"""What happens to a request before it is worked on: its body is received, in time."""
 
 import math
 import time
+from collections.abc import Mapping
 
 import anyio
 from fastapi import Request
@@ -16,16 +17,12 @@ _HEADER = "x-deadline-seconds"
 async def receive(request: Request, state: State) -> tuple[Body, float]:
     """Return a request's body, and when its caller gives up, by ``time.monotonic``.
 
-    A request that would wait too long is turned away before its body is read.
-
     Raises:
-        Overloaded: if the queue is full.
         SlowRequest: if the body does not arrive before the deadline.
         InvalidRequest, UnsupportedMediaType: if the deadline or the body cannot be used.
     """
-    seconds = _seconds(request, state["settings"].deadline_seconds)
+    seconds = seconds_allowed(request.headers, state["settings"].deadline_seconds)
     deadline = time.monotonic() + seconds
-    state["workers"].check(deadline)
     try:
         with anyio.fail_after(seconds):
             return await read_body(request), deadline
@@ -36,8 +33,13 @@ async def receive(request: Request, state: State) -> tuple[Body, float]:
         ) from error
 
 
-def _seconds(request: Request, most: float) -> float:
-    text = request.headers.get(_HEADER)
+def seconds_allowed(headers: Mapping[str, str], most: float) -> float:
+    """Return for how many seconds the caller waits: what its header says, and no more than the service allows.
+
+    Raises:
+        InvalidRequest: if the header is no number above 0.
+    """
+    text = headers.get(_HEADER)
     if text is None:
         return most
     try:

@@ -52,7 +52,8 @@ class Readiness:
         self.set(False)
 
 
-def _state(request: Request) -> State:
+async def _state(request: Request) -> State:
+    # Awaited, because FastAPI has a thread call what is not.
     return request.scope["state"]  # type: ignore[no-any-return]
 
 

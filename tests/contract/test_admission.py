@@ -83,11 +83,47 @@ def test_request_beyond_the_queue_is_turned_away_at_once_and_told_when_to_come_a
 
     assert (refused.status_code, refused.json()["code"]) == (429, "overloaded")
     assert int(refused.headers["retry-after"]) >= 1
-    assert "ida_requests_waiting 1.0" in client.get("/metrics").text
+    metrics = client.get("/metrics").text
+    assert "ida_requests_waiting 1.0" in metrics
+    assert 'ida_requests_total{method="POST",route="/verify",status="429"} 1.0' in metrics
+    assert 'ida_failures_total{reason="overloaded"} 1.0' in metrics
+    assert refused.headers["x-request-id"] == refused.json()["request_id"]
     gate.opened.set()
     asking.join()
     assert [answer.status_code for answer in asking.answers] == [200, 200]
     assert client.post("/verify", files=FILES).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/verify", "/embed", "/verify/batch", "/embed/batch"])
+def test_request_beyond_the_queue_is_turned_away_before_its_body_is_read(client, gate, path):
+    asking = Asking(client)
+    asking.ask()
+    assert gate.begun.acquire(timeout=20)
+    asking.ask()
+    until(lambda: waiting(client) == 1)
+
+    try:
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": path,
+            "headers": [(b"content-type", b"application/json")],
+            "state": client.app_state,
+        }
+        sent = []
+
+        async def send(message):
+            sent.append(message)
+
+        async def never():
+            raise AssertionError("the body was read")
+
+        anyio.run(client.app, scope, never, send)
+        assert sent[0]["status"] == 429
+        assert client.get("/readyz").status_code == 200
+    finally:
+        gate.opened.set()
+        asking.join()
 
 
 def test_request_whose_turn_does_not_come_before_its_deadline_is_answered_then(client, gate):
