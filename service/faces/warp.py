@@ -67,7 +67,7 @@ def _four_channels(image: ImageArray, matrix: NDArray[np.float64], width: int, h
     least = np.clip(np.floor(corners.min(axis=1)) - _MARGIN, 0, (columns - 1, rows - 1)).astype(int)
     most = np.clip(np.ceil(corners.max(axis=1)) + _MARGIN, 0, (columns - 1, rows - 1)).astype(int)
     seen = slice(least[1], most[1] + 1), slice(least[0], most[0] + 1)
-    padded[seen] = cv2.cvtColor(image[seen], cv2.COLOR_RGB2RGBA)
+    cv2.cvtColor(image[seen], cv2.COLOR_RGB2RGBA, dst=padded[seen])
     return padded
 
 
