@@ -7,7 +7,7 @@ from service.anchors.search import Search
 from service.settings import Device
 
 # Below this a pair of faces is found by faiss's flat index in the same time, and nothing has to be rounded.
-_LEAST_ROUNDED = 8192
+_LEAST_ROUNDED = 4096
 
 
 def open_search(anchors: AnchorSet, *, device: Device = "cpu", threads: int = 1) -> Search:
