@@ -16,6 +16,7 @@ logger = logging.getLogger("service.access")
 
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _POLLED = frozenset({"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/metrics"})
+_FAILED = 400
 # What nginx logs for it too; it goes to nobody.
 _CLIENT_GONE = 499
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
@@ -70,7 +71,11 @@ class RequestScope:
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self._metrics.requests.labels(route, method, str(status)).inc()
         self._metrics.request_seconds.labels(route).observe(seconds)
-        logger.info("request", extra={"route": route, "method": method, "status": status, "seconds": round(seconds, 6)})
+        # What asks every few seconds for ever would bury what somebody asked for.
+        level = logging.DEBUG if route in _POLLED and status < _FAILED else logging.INFO
+        logger.log(
+            level, "request", extra={"route": route, "method": method, "status": status, "seconds": round(seconds, 6)}
+        )
 
 
 class BodyLimit:

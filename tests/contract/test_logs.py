@@ -40,6 +40,14 @@ def test_log_lines_are_json_with_the_request_id_and_a_time_in_utc(client, log):
     assert datetime.fromisoformat(line["time"]).utcoffset().total_seconds() == 0
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/metrics"])
+def test_log_tells_at_debug_alone_of_what_is_polled(client, log, path):
+    client.get(path, headers={"x-request-id": "probe-1"})
+    client.get("/info", headers={"x-request-id": "person-1"})
+    lines = {line["request_id"]: line["level"] for line in map(json.loads, log.getvalue().splitlines())}
+    assert (lines["probe-1"], lines["person-1"]) == ("DEBUG", "INFO")
+
+
 def test_log_at_debug_tells_nothing_of_a_photograph(client, log):
     exif = Image.Exif()
     exif[0x010E] = "Jane Doe at home"  # ImageDescription
