@@ -40,8 +40,7 @@ class Follower:
         """Start with what a start found; nothing is watched before ``start``.
 
         Args:
-            registry: what serves.
-            switch: loads bundles and puts them in force.
+            registry, switch: what serves, and what puts bundles in force.
             store: what is watched.
             metrics: where the state is shown.
             report: of this replica, as it starts.
@@ -240,8 +239,7 @@ class Follower:
                 logger.warning("the report of this replica cannot be written: %s", error.message)
             self._report_failed = True
             return
-        self._report_failed = False
-        self._report, self._reported_at = report, at
+        self._report_failed, self._report, self._reported_at = False, report, at
 
     def _watch(self) -> None:
         while not self._is_closing:

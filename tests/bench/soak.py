@@ -2,9 +2,10 @@
 
     IDA_HOME=... python tests/bench/soak.py [--requests 200000] [--anchors 50000] [--json FILE]
 
-Photographs of three sizes (two public-domain portraits that packages carry), embeddings, single faces, and batches of
-1 to 9 pairs, in an order drawn from a seed, by four clients. The first tenth warms up; after it, the resident memory is
-sampled two hundred times, and a line is fitted to it.
+Photographs of three sizes (two public-domain portraits that packages carry), embeddings (new ones each time, so that
+they are searched for and the densities' cache fills), single faces, and batches of 1 to 9 pairs, in an order drawn from
+a seed, by four clients. The first tenth warms up; after it, the resident memory is sampled two hundred times, and a line
+is fitted to it.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -35,8 +37,8 @@ _CLIENTS = 4
 _SAMPLES = 200
 
 
-def requests(dimension: int) -> list[tuple[str, bytes]]:
-    """Return paths and JSON bodies of every kind."""
+def kinds_of_requests(dimension: int) -> list[Callable[[np.random.Generator], tuple[str, bytes]]]:
+    """Return makers of paths and JSON bodies of every kind; the embeddings in them are new each time."""
     portraits = [
         Image.fromarray(data.astronaut()),
         Image.open(matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)).convert("RGB"),
@@ -47,17 +49,32 @@ def requests(dimension: int) -> list[tuple[str, bytes]]:
             buffer = io.BytesIO()
             portrait.resize((side, side)).save(buffer, "JPEG", quality=85)
             photographs.append({"image": base64.b64encode(buffer.getvalue()).decode()})
-    random = np.random.default_rng(0)
-    vectors = [{"embedding": row.tolist()} for row in random.standard_normal((8, dimension))]
+
+    def vector(random: np.random.Generator) -> dict:
+        return {"embedding": random.standard_normal(dimension).round(4).tolist()}
+
+    def photographs_pair(one: dict, other: dict) -> Callable[[np.random.Generator], tuple[str, bytes]]:
+        body = json.dumps({"probe": one, "reference": other}).encode()
+        return lambda _: ("/verify", body)
+
+    def embeddings_pair(random: np.random.Generator) -> tuple[str, bytes]:
+        return "/verify", json.dumps({"probe": vector(random), "reference": vector(random)}).encode()
+
+    def face(photograph: dict) -> Callable[[np.random.Generator], tuple[str, bytes]]:
+        body = json.dumps(photograph).encode()
+        return lambda _: ("/embed", body)
+
+    def batch(size: int) -> Callable[[np.random.Generator], tuple[str, bytes]]:
+        def made(random: np.random.Generator) -> tuple[str, bytes]:
+            faces = [*(vector(random) for _ in range(size)), *small]
+            pairs = [{"probe": faces[i], "reference": faces[(3 * i + 1) % len(faces)]} for i in range(size)]
+            return "/verify/batch", json.dumps({"pairs": pairs}).encode()
+
+        return made
+
     small = [photographs[0], photographs[3]]
-    found = [("/verify", {"probe": one, "reference": other}) for one in photographs for other in small]
-    found += [("/verify", {"probe": one, "reference": other}) for one in vectors for other in vectors]
-    found += [("/embed", photograph) for photograph in photographs]
-    for size in range(1, 10):
-        faces = [*vectors, *small]
-        pairs = [{"probe": faces[(size + i) % 10], "reference": faces[(3 * i) % 10]} for i in range(size)]
-        found.append(("/verify/batch", {"pairs": pairs}))
-    return [(path, json.dumps(document).encode()) for path, document in found]
+    found = [photographs_pair(one, other) for one in photographs for other in small]
+    return [*found, *[embeddings_pair] * 40, *map(face, photographs), *map(batch, range(1, 10))]
 
 
 def resident(replica: Replica) -> float:
@@ -84,13 +101,13 @@ def soak(home: Path, count: int, anchors: int) -> dict:
                 "anchors": anchors,
                 "seconds_until_ready": round(ready, 2),
                 "mib_when_ready": round(resident(replica), 1),
-                **_sent(replica, requests(pipeline.dimension), count),
+                **_sent(replica, kinds_of_requests(pipeline.dimension), count),
             }
         finally:
             fleet.close()
 
 
-def _sent(replica: Replica, kinds: list[tuple[str, bytes]], count: int) -> dict:
+def _sent(replica: Replica, kinds: list[Callable[[np.random.Generator], tuple[str, bytes]]], count: int) -> dict:
     order = np.random.default_rng(1).integers(0, len(kinds), count)
     statuses: Counter[int] = Counter()
     samples: list[tuple[int, float]] = []
@@ -99,9 +116,10 @@ def _sent(replica: Replica, kinds: list[tuple[str, bytes]], count: int) -> dict:
 
     def send(client: int) -> None:
         nonlocal done
+        random = np.random.default_rng(client)
         connection = http.client.HTTPConnection("127.0.0.1", replica.port, timeout=60)
         for kind in order[client::_CLIENTS]:
-            path, body = kinds[kind]
+            path, body = kinds[kind](random)
             connection.request("POST", path, body, {"Content-Type": "application/json"})
             answer = connection.getresponse()
             answer.read()
