@@ -40,7 +40,8 @@ class Follower:
         """Start with what a start found; nothing is watched before ``start``.
 
         Args:
-            registry, switch: what serves, and what puts bundles in force.
+            registry: what serves.
+            switch: loads bundles and puts them in force.
             store: what is watched.
             metrics: where the state is shown.
             report: of this replica, as it starts.
@@ -49,9 +50,7 @@ class Follower:
             store_id: the store that was followed before; None for whatever is there.
             clock: seconds that never go back.
         """
-        self._registry = registry
-        self._switch = switch
-        self._store = store
+        self._registry, self._switch, self._store = registry, switch, store
         self._metrics = metrics
         self._report = report
         self._interval = report.watch_interval

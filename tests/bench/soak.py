@@ -4,8 +4,8 @@
 
 Photographs of three sizes (two public-domain portraits that packages carry), embeddings (new ones each time, so that
 they are searched for and the densities' cache fills), single faces, and batches of 1 to 9 pairs, in an order drawn from
-a seed, by four clients. The first tenth warms up; after it, the resident memory is sampled two hundred times, and a line
-is fitted to it.
+a seed, by four clients. The first tenth warms up; after it, the resident memory is sampled two hundred times, and a
+line is fitted to it.
 """
 
 import argparse
