@@ -74,7 +74,7 @@ def kinds_of_requests(dimension: int) -> list[Callable[[np.random.Generator], tu
 
     small = [photographs[0], photographs[3]]
     found = [photographs_pair(one, other) for one in photographs for other in small]
-    return [*found, *[embeddings_pair] * 40, *map(face, photographs), *map(batch, range(1, 10))]
+    return [*found, *[embeddings_pair] * 120, *map(face, photographs), *map(batch, range(1, 10))]
 
 
 def resident(replica: Replica) -> float:
