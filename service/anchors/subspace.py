@@ -9,7 +9,7 @@ FloatArray = NDArray[np.float32]
 
 # Enough to know the directions; whatever else lies outside is measured, not assumed.
 _SAMPLED_ROWS = 4096
-# Share of the squared norm, over the whole sample, that may lie outside: similarities move by no more than this.
+# Share of the squared norm, over the whole sample, that may lie outside.
 _OUTSIDE = 2e-4
 # The kernel that multiplies takes so many values at a time.
 _MULTIPLE = 16
