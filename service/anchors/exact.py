@@ -7,6 +7,8 @@ from service.anchors.search import FloatArray, SupportSets
 
 IntArray = NDArray[np.int64]
 
+# Bounds what is copied at a time, of 4 bytes each: a tool searches for thousands of faces in one call.
+_GATHERED_VALUES = 1 << 23
 _SCANNED_ROWS = 16384
 
 
@@ -25,7 +27,11 @@ def support_sets(
         k: anchors in a support set.
         left_out: (m,), what no similarity to an anchor that is no candidate exceeds.
     """
-    exact = np.einsum("mcd,md->mc", anchors[candidates], queries)
+    exact = np.empty(candidates.shape, np.float32)
+    step = max(1, _GATHERED_VALUES // max(1, candidates.shape[1] * anchors.shape[1]))
+    for start in range(0, len(queries), step):
+        part = slice(start, start + step)
+        exact[part] = np.einsum("mcd,md->mc", anchors[candidates[part]], queries[part])
     order = np.argsort(-exact, axis=1, kind="stable")[:, :k]
     similarities, rows = np.take_along_axis(exact, order, 1), np.take_along_axis(candidates, order, 1)
     for face in np.flatnonzero(similarities[:, -1] <= left_out):
