@@ -86,6 +86,7 @@ def serve_requests(metrics: Metrics) -> None:
     metrics.crowding.labels(method="ida-r").observe(0.2)
     metrics.crowding_difference.observe(0.003)
     metrics.agreement_samples.labels(outcome="compared").inc()
+    metrics.count_lookups(1, 2)
     metrics.newest_generation.set(3)
     metrics.store_info.labels(store_id="s").set(1)
     metrics.store_seen.set_to_current_time()
