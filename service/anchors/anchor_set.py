@@ -46,14 +46,15 @@ class AnchorSet:
     backbone_id: str
 
     @classmethod
-    def from_stored(cls, stored: StoredArray, backbone_id: str) -> Self:
+    def from_stored(cls, stored: StoredArray, backbone_id: str, widened: FloatArray | None = None) -> Self:
         """Return the anchor set that stored embeddings stand for.
 
         Args:
             stored: (n, d) float16 or float32, finite, of unit norm to the stored precision.
             backbone_id: the backbone that gave them.
+            widened: the same in float32, which becomes the set's own and is changed; None to make it here.
         """
-        embeddings = stored.astype(np.float32)
+        embeddings = stored.astype(np.float32) if widened is None else widened
         # Rounding to float16 moves a norm by up to 5e-4, which every similarity would inherit.
         norms = np.sqrt(np.einsum("nd,nd->n", embeddings, embeddings, dtype=np.float64))
         embeddings /= norms.astype(np.float32)[:, None]
