@@ -56,6 +56,15 @@ class Loaded:
     copies: LocalCopies
     started: Started
 
+    def verifier(self, settings: Settings, metrics: Metrics) -> Verifier:
+        """Return a verifier of what was loaded, for a program that serves nobody and swaps nothing."""
+        return Verifier(
+            pipeline=self.pipeline,
+            registry=Registry(self.started.loaded.snapshot),
+            metrics=metrics,
+            default_policy=settings.face_policy,
+        )
+
 
 def load(settings: Settings, metrics: Metrics) -> Loaded:
     """Load and warm the models, then load the newest anchors that can be served.
@@ -158,7 +167,7 @@ def _application(
     pair = int(2 * settings.max_image_bytes * _BASE64_GROWTH) + _BODY_MARGIN
     limits = dict.fromkeys(batches.PATHS, _PAIRS_OF_A_BATCH * pair)
     app.add_middleware(BodyLimit, max_bytes=pair, limits=limits, metrics=metrics)
-    app.add_middleware(Door, paths=("/verify", "/embed", *batches.PATHS), metrics=metrics)
+    app.add_middleware(Door, paths=(*faces.PATHS, *batches.PATHS), metrics=metrics)
     app.add_middleware(RequestScope, metrics=metrics)
     return app
 

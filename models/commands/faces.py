@@ -5,17 +5,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from prometheus_client import CollectorRegistry
 from rich.console import Console
 from rich.table import Table
 
 from models.commands import reporting_errors
 from service.api.faces import embed_answer, verify_answer
 from service.api.schemas import VerifyAnswer
-from service.app import Loaded, load
-from service.bundle.registry import Registry
-from service.settings import FacePolicy, Settings, load_settings
-from service.telemetry import Metrics
+from service.app import Loaded, load, open_metrics
+from service.settings import FacePolicy, load_settings
 from service.verifier import Photo, Verifier
 
 Image = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="A photograph.")]
@@ -61,16 +58,10 @@ def embed(
 
 
 def _load() -> tuple[Loaded, Verifier]:
-    settings: Settings = load_settings()
-    metrics = Metrics(CollectorRegistry())
+    settings = load_settings()
+    metrics = open_metrics()
     loaded = load(settings, metrics)
-    verifier = Verifier(
-        pipeline=loaded.pipeline,
-        registry=Registry(loaded.started.loaded.snapshot),
-        metrics=metrics,
-        default_policy=settings.face_policy,
-    )
-    return loaded, verifier
+    return loaded, loaded.verifier(settings, metrics)
 
 
 def _print(answer: VerifyAnswer) -> None:

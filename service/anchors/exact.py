@@ -7,13 +7,24 @@ from service.anchors.search import FloatArray, SupportSets
 
 IntArray = NDArray[np.int64]
 
+# Candidates beyond the k that are asked, so that the gap between the last support and the last candidate is wide.
+_SPARE = 54
 # Bounds what is copied at a time, of 4 bytes each: a tool searches for thousands of faces in one call.
 _GATHERED_VALUES = 1 << 23
 _SCANNED_ROWS = 16384
 
 
+def candidates_for(k: int, count: int) -> int:
+    """Return how many candidates among ``count`` anchors are asked of a rounded search for k."""
+    return min(count, k + max(_SPARE, k))
+
+
 def support_sets(
-    anchors: FloatArray, queries: FloatArray, candidates: IntArray, k: int, left_out: NDArray[np.floating]
+    anchors: FloatArray,
+    queries: FloatArray,
+    candidates: IntArray,
+    k: int,
+    left_out: NDArray[np.floating] | float = -np.inf,
 ) -> SupportSets:
     """Return the k most similar of each face's candidates by their exact similarities.
 
@@ -25,7 +36,7 @@ def support_sets(
         queries: (m, d) float32, unit norm.
         candidates: (m, c) rows of anchors, c at least k.
         k: anchors in a support set.
-        left_out: (m,), what no similarity to an anchor that is no candidate exceeds.
+        left_out: (m,) or one for all, what no similarity to an anchor that is no candidate exceeds.
     """
     exact = np.empty(candidates.shape, np.float32)
     step = max(1, _GATHERED_VALUES // max(1, candidates.shape[1] * anchors.shape[1]))

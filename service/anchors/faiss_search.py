@@ -8,14 +8,13 @@ import faiss
 import numpy as np
 
 from service.anchors.anchor_set import AnchorSet
-from service.anchors.exact import IntArray, support_sets
+from service.anchors.exact import IntArray, candidates_for, support_sets
 from service.anchors.search import FloatArray, SupportSets, check_query
 from service.errors import DeviceUnavailable, SearchFailed
 from service.settings import Device
 
-# Candidates beyond the k that are asked of half-precision anchors, and twice how far such a similarity is off at most:
-# rounding to 11 bits moves a unit vector by 2**-11, and the query is rounded as well.
-_SPARE = 54
+# Twice how far a similarity of half-precision vectors is off at most: rounding to 11 bits moves each of the two unit
+# vectors by 2**-11.
 _HALF_ERROR = 2.0**-9
 # faiss selects no more on a GPU.
 _MOST_ON_GPU = 2048
@@ -71,21 +70,21 @@ class FaissSearch:
         found, left_out = (self._of_cpu if self._gpu is None else self._of_gpu)(queries, k)
         return support_sets(self._anchors, queries, found, k, left_out)
 
-    def _of_cpu(self, queries: FloatArray, k: int) -> tuple[IntArray, FloatArray]:
+    def _of_cpu(self, queries: FloatArray, k: int) -> tuple[IntArray, FloatArray | float]:
         # OpenMP keeps this number per calling thread: set elsewhere, it would not bound this search.
         self._engine.omp_set_num_threads(self._threads)
         _, rows = self._found(queries, k)
-        return rows, np.full(len(queries), -np.inf, np.float32)
+        return rows, -np.inf
 
-    def _of_gpu(self, queries: FloatArray, k: int) -> tuple[IntArray, FloatArray]:
-        count = min(self._count, k + max(_SPARE, k), _MOST_ON_GPU)
+    def _of_gpu(self, queries: FloatArray, k: int) -> tuple[IntArray, FloatArray | float]:
+        count = min(candidates_for(k, self._count), _MOST_ON_GPU)
         if count < k:
             # Every face is then compared with every anchor.
-            return np.zeros((len(queries), k), np.int64), np.full(len(queries), np.inf, np.float32)
+            return np.zeros((len(queries), k), np.int64), np.inf
         assert self._gpu is not None  # noqa: S101  (device is cuda)
         similarities, rows = self._gpu.submit(self._found, queries, count).result()
         if count == self._count:
-            return rows, np.full(len(queries), -np.inf, np.float32)
+            return rows, -np.inf
         return rows, similarities[:, -1] + np.float32(_HALF_ERROR)
 
     def _found(self, queries: FloatArray, count: int) -> tuple[FloatArray, IntArray]:

@@ -12,15 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.anchors.anchor_set import AnchorSet
-from service.anchors.exact import support_sets
+from service.anchors.exact import candidates_for, support_sets
 from service.anchors.search import FloatArray, SupportSets, check_query
 from service.anchors.subspace import subspace_of
 from service.inference.integer_product import QUERY_LIMIT, QUERY_ZERO, IntegerProduct
 from service.settings import Device
 
 _LIMIT = 127
-# Candidates beyond the k that are asked, so that the gap between the last support and the last candidate is wide.
-_SPARE = 54
 # The rounding errors of r values add up like noise: not one search of 50,000 anchors in ten million has one so far off.
 _DEVIATIONS = 7.0
 # Bounds the matrix of all products, of 4 bytes each.
@@ -55,26 +53,23 @@ class Int8Search:
     def search(self, embeddings: FloatArray, k: int) -> SupportSets:
         """Return the support sets of embeddings; see ``Search.search``."""
         check_query(embeddings, k, count=self._count, dimension=self._dimension)
+        similarities = np.empty((len(embeddings), k), np.float32)
+        rows = np.empty((len(embeddings), k), np.int64)
         step = max(1, _PRODUCTS // self._count)
-        parts = [
-            self._search(np.ascontiguousarray(embeddings[start : start + step], np.float32), k)
-            for start in range(0, len(embeddings), step)
-        ]
-        if len(parts) == 1:
-            return parts[0]
-        return SupportSets(
-            np.concatenate([part.similarities for part in parts] or [np.empty((0, k), np.float32)]),
-            np.concatenate([part.rows for part in parts] or [np.empty((0, k), np.int64)]),
-        )
+        for start in range(0, len(embeddings), step):
+            part = slice(start, start + step)
+            found = self._search(np.ascontiguousarray(embeddings[part], np.float32), k)
+            similarities[part], rows[part] = found.similarities, found.rows
+        return SupportSets(similarities, rows)
 
     def _search(self, queries: FloatArray, k: int) -> SupportSets:
-        count = min(self._count, k + max(_SPARE, k))
+        count = candidates_for(k, self._count)
         inside = queries @ self._basis
         steps = np.maximum(np.max(np.abs(inside), axis=1), np.finfo(np.float32).tiny) / QUERY_LIMIT
         integers = np.rint(inside / steps[:, None])
         products, candidates = self._product.greatest((integers + QUERY_ZERO).astype(np.uint8), count)
         if count == self._count:
-            return support_sets(self._anchors, queries, candidates, k, np.full(len(queries), -np.inf))
+            return support_sets(self._anchors, queries, candidates, k)
         # With q = q' + (q - q') and a = a' + (a - a') in the subspace, <q, a> - <q', a'> is two sums of r small errors,
         # independent of each other, and the product of what lies outside, at most that of the norms.
         rounding = np.hypot(np.linalg.norm(inside - integers * steps[:, None], axis=1), self._error)
@@ -93,7 +88,7 @@ def _rounded(anchors: FloatArray, basis: FloatArray) -> tuple[NDArray[np.int8], 
 
     The norms are of what rounding took from an anchor, and of what lies outside the subspace.
     """
-    # In parts: NumPy holds the interpreter only between them, and no temporary is as large as the set.
+    # In parts: NumPy holds the interpreter only between them.
     parts = [slice(start, start + _ROUNDED_ROWS) for start in range(0, len(anchors), _ROUNDED_ROWS)]
     inside = np.concatenate([anchors[part] @ basis for part in parts])
     step = max(float(np.abs(inside).max()), float(np.finfo(np.float32).tiny)) / _LIMIT

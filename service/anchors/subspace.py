@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float32]
+from service.anchors.search import FloatArray
 
 # Enough to know the directions; whatever else lies outside is measured, not assumed.
 _SAMPLED_ROWS = 4096

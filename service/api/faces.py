@@ -26,10 +26,12 @@ from service.scoring.decision import Judgement
 from service.telemetry import request_id
 from service.verifier import EmbeddedFace, Verification
 
+PATHS = ("/verify", "/embed")
+
 router = APIRouter(tags=["faces"])
 
 
-@router.post("/verify", openapi_extra=VERIFY_BODY, responses=VERIFY_PROBLEMS, summary="Compare two faces")
+@router.post(PATHS[0], openapi_extra=VERIFY_BODY, responses=VERIFY_PROBLEMS, summary="Compare two faces")
 async def verify(request: Request, state: ServiceState) -> VerifyAnswer:
     """Compare two faces: the raw cosine and the asked method's score, with the evidence for it.
 
@@ -51,7 +53,7 @@ async def verify(request: Request, state: ServiceState) -> VerifyAnswer:
     return verify_answer(await state["workers"].run(work, deadline), state["pipeline"])
 
 
-@router.post("/embed", openapi_extra=EMBED_BODY, responses=EMBED_PROBLEMS, summary="Embed one face")
+@router.post(PATHS[1], openapi_extra=EMBED_BODY, responses=EMBED_PROBLEMS, summary="Embed one face")
 async def embed(request: Request, state: ServiceState) -> EmbedAnswer:
     """Embed one face: its unit embedding and the density of its neighbourhood."""
     body, deadline = await receive(request, state)

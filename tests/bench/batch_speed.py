@@ -9,10 +9,8 @@ one enrolled photograph against all others.
 import argparse
 import base64
 import http.client
-import io
 import json
 import os
-import random
 import statistics
 import sys
 import tempfile
@@ -25,19 +23,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from e2e.bundles import make_bundle, pipeline_of
 from e2e.fleet import Fleet
 from hardware import hardware
-from PIL import Image
+from photographs import of_lfw
 
 _CLIENTS = 2
-
-
-def photographs(faces: Path, count: int) -> list[dict[str, str]]:
-    """Return 640-pixel JPEG photographs of LFW as the API takes them."""
-    found = []
-    for file in random.Random(0).sample(sorted((faces / "dev" / "lfw").rglob("*.jpg")), count):
-        buffer = io.BytesIO()
-        Image.open(file).convert("RGB").resize((640, 640), Image.Resampling.LANCZOS).save(buffer, "JPEG", quality=88)
-        found.append({"image": base64.b64encode(buffer.getvalue()).decode()})
-    return found
 
 
 def post(port: int, path: str, bodies: list[bytes]) -> float:
@@ -66,7 +54,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     home, count = Path(os.environ["IDA_HOME"]), options.pairs
-    taken = photographs(Path(os.environ["IDA_FACES_DIR"]), 2 * count)
+    photographs = of_lfw(Path(os.environ["IDA_FACES_DIR"]), 2 * count)
+    taken = [{"image": base64.b64encode(photograph).decode()} for photograph in photographs]
     shapes = {
         "two new photographs in every pair": [(taken[2 * i], taken[2 * i + 1]) for i in range(count)],
         "one photograph against all others": [(taken[0], other) for other in taken[1 : count + 1]],

@@ -4,7 +4,9 @@ import io
 import random
 from pathlib import Path
 
+import matplotlib.cbook
 from PIL import Image
+from skimage import data
 
 BOUNDARY = b"a-boundary-of-this-benchmark"
 CONTENT_TYPE = f"multipart/form-data; boundary={BOUNDARY.decode()}"
@@ -18,10 +20,21 @@ def jpeg(photograph: Image.Image, side: int = 640) -> bytes:
     return buffer.getvalue()
 
 
+def portraits() -> list[Image.Image]:
+    """Return two public-domain portraits that packages carry."""
+    hopper = matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
+    return [Image.fromarray(data.astronaut()), Image.open(hopper)]
+
+
+def of_lfw(faces: Path, count: int) -> list[bytes]:
+    """Return photographs of LFW, drawn from a seed, as JPEG files of 640 pixels."""
+    files = random.Random(0).sample(sorted((faces / "dev" / "lfw").rglob("*.jpg")), count)
+    return [jpeg(Image.open(file)) for file in files]
+
+
 def pairs(faces: Path) -> list[tuple[bytes, bytes]]:
     """Return pairs of 640-pixel photographs of LFW, each photograph in two of them."""
-    files = random.Random(0).sample(sorted((faces / "dev" / "lfw").rglob("*.jpg")), _COUNT)
-    photographs = [jpeg(Image.open(file)) for file in files]
+    photographs = of_lfw(faces, _COUNT)
     return [(photographs[i], photographs[(7 * i + 3) % _COUNT]) for i in range(_COUNT)]
 
 

@@ -11,7 +11,6 @@ line is fitted to it.
 import argparse
 import base64
 import http.client
-import io
 import json
 import os
 import sys
@@ -24,13 +23,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import matplotlib.cbook
 import numpy as np
 from e2e.bundles import make_bundle, pipeline_of
 from e2e.fleet import Fleet, Replica
 from hardware import hardware
-from PIL import Image
-from skimage import data
+from photographs import jpeg, portraits
 
 _SIDES = (240, 640, 2000)
 _CLIENTS = 4
@@ -43,17 +40,9 @@ Request = Callable[[np.random.Generator], tuple[str, bytes]]
 
 def kinds_of_requests(dimension: int) -> list[Request]:
     """Return makers of paths and JSON bodies of every kind."""
-    portraits = [
-        Image.fromarray(data.astronaut()),
-        Image.open(matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)).convert("RGB"),
+    photographs = [
+        b'{"image": "%s"}' % base64.b64encode(jpeg(portrait, side)) for portrait in portraits() for side in _SIDES
     ]
-    photographs = []
-    for portrait in portraits:
-        for side in _SIDES:
-            buffer = io.BytesIO()
-            portrait.resize((side, side)).save(buffer, "JPEG", quality=85)
-            photographs.append(b'{"image": "%s"}' % base64.b64encode(buffer.getvalue()))
-
     random = np.random.default_rng(0)
     vectors = [
         json.dumps({"embedding": row.round(4).tolist()}).encode()

@@ -15,7 +15,6 @@ import os
 import statistics
 import subprocess
 import sys
-from collections import defaultdict
 from pathlib import Path
 
 from hardware import hardware
@@ -28,23 +27,15 @@ def measured(methods: list[str], rounds: int) -> dict[str, dict[str, float]]:
     from photographs import pairs
 
     from service.app import load, open_metrics
-    from service.bundle.registry import Registry
     from service.settings import load_settings
-    from service.verifier import Verifier
     from service.verifier.inputs import Photo
 
     settings, metrics = load_settings(threads=1, density_cache=0, agreement_share=0.0), open_metrics()
-    loaded = load(settings, metrics)
-    verifier = Verifier(
-        pipeline=loaded.pipeline,
-        registry=Registry(loaded.started.loaded.snapshot),
-        metrics=metrics,
-        default_policy=settings.face_policy,
-    )
+    verifier = load(settings, metrics).verifier(settings, metrics)
     found = {}
     given = pairs(Path(os.environ["IDA_FACES_DIR"]))
     for method in methods:
-        least: dict[str, list[float]] = defaultdict(lambda: [float("inf")] * len(given))
+        least = {stage: [float("inf")] * len(given) for stage in STAGES}
         totals = []
         for _ in range(rounds):
             for number, (probe, reference) in enumerate(given):

@@ -17,21 +17,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import matplotlib.cbook
 from e2e.bundles import make_bundle, pipeline_of
 from e2e.fleet import Fleet
 from e2e.scenarios import push
 from e2e.steady_load import Pairs, SteadyLoad
 from hardware import hardware
-from photographs import CONTENT_TYPE, form, jpeg
-from PIL import Image
-from skimage import data
-
-
-def portraits() -> list[bytes]:
-    """Return two portraits as JPEG files of 640 pixels."""
-    hopper = Image.open(matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
-    return [jpeg(Image.fromarray(data.astronaut())), jpeg(hopper)]
+from photographs import CONTENT_TYPE, form, jpeg, portraits
 
 
 def main() -> None:
@@ -54,7 +45,7 @@ def main() -> None:
         for seed, bundle_id in enumerate(bundles, 1):
             push(fleet, folder / f"b{seed}", bundle_id)
         fleet.activate(bundles[1])
-        one, other = portraits()
+        one, other = map(jpeg, portraits())
         bodies = [form(one, other, "ida-r"), form(other, one, "ida-r")]
         pairs = Pairs(bodies, {}, CONTENT_TYPE)
         windows = []

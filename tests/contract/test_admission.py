@@ -61,6 +61,16 @@ class Asking:
             thread.join()
 
 
+def full_queue(client, gate):
+    """One request that computes and one that waits: the queue takes no more."""
+    asking = Asking(client)
+    asking.ask()
+    assert gate.begun.acquire(timeout=20)
+    asking.ask()
+    until(lambda: waiting(client) == 1)
+    return asking
+
+
 def waiting(client):
     return client.app_state["workers"]._waiting
 
@@ -73,11 +83,7 @@ def until(condition):
 
 
 def test_request_beyond_the_queue_is_turned_away_at_once_and_told_when_to_come_again(client, gate):
-    asking = Asking(client)
-    asking.ask()
-    assert gate.begun.acquire(timeout=20)
-    asking.ask()
-    until(lambda: waiting(client) == 1)
+    asking = full_queue(client, gate)
 
     refused = client.post("/verify", files=FILES)
 
@@ -96,11 +102,7 @@ def test_request_beyond_the_queue_is_turned_away_at_once_and_told_when_to_come_a
 
 @pytest.mark.parametrize("path", ["/verify", "/embed", "/verify/batch", "/embed/batch"])
 def test_request_beyond_the_queue_is_turned_away_before_its_body_is_read(client, gate, path):
-    asking = Asking(client)
-    asking.ask()
-    assert gate.begun.acquire(timeout=20)
-    asking.ask()
-    until(lambda: waiting(client) == 1)
+    asking = full_queue(client, gate)
 
     try:
         scope = {
@@ -141,11 +143,7 @@ def test_request_whose_turn_does_not_come_before_its_deadline_is_answered_then(c
 
 def test_request_that_would_come_too_late_is_turned_away_before_it_waits(client, gate):
     client.app_state["workers"]._mean_seconds = 5.0
-    asking = Asking(client)
-    asking.ask()
-    assert gate.begun.acquire(timeout=20)
-    asking.ask()
-    until(lambda: waiting(client) == 1)
+    asking = full_queue(client, gate)
     client.app_state["workers"]._queue = 10
     refused = client.post("/verify", files=FILES, headers={"X-Deadline-Seconds": "1"})
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "10")
