@@ -13,6 +13,7 @@ _COMMANDS = MappingProxyType(
     {
         "serve": ("models.commands.serve", "serve"),
         "check": ("models.commands.serve", "check"),
+        "settings": ("models.commands.settings", "settings_command"),
         "verify": ("models.commands.faces", "verify"),
         "embed": ("models.commands.faces", "embed"),
         "calibrate": ("models.commands.calibrate", "calibrate_bundle"),

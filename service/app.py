@@ -1,5 +1,7 @@
 """The composition root: the one place that builds the service's objects, and closes them."""
 
+import logging
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -10,6 +12,7 @@ import anyio.to_thread
 from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry, ProcessCollector
 
+from service.activation.activator import Activator
 from service.activation.anchor_sets import AnchorSets
 from service.activation.follower import Follower
 from service.activation.listing import Listing
@@ -17,21 +20,26 @@ from service.activation.loading import BundleLoader
 from service.activation.start import Started, start
 from service.activation.switch import Switch, describe
 from service.api import admin, batches, faces, status
+from service.api.attempts import Attempts
 from service.api.door import Door
 from service.api.middleware import BodyLimit, RequestScope
 from service.api.problems import install_error_handlers
 from service.api.state import Readiness, State
 from service.api.tokens import Tokens, load_tokens
+from service.api.upload_folder import UploadFolder
 from service.api.workers import Workers
 from service.bundle.registry import Registry
 from service.cpus import keep_libraries_to_one_thread, share_allocator_arenas, usable_cpus
+from service.errors import IdaError
 from service.pipeline import FacePipeline, load_pipeline
-from service.settings import Settings
+from service.settings import Settings, unknown_variables
 from service.store.bundle_store import BundleStore, open_store
 from service.store.local_copies import LocalCopies
 from service.store.records import ReplicaReport, now
 from service.telemetry import Metrics
 from service.verifier import AgreementMonitor, Verifier
+
+logger = logging.getLogger(__name__)
 
 # Two images in base64, which adds a third, and room for the rest of the JSON document or the form.
 _BASE64_GROWTH = 4 / 3
@@ -77,13 +85,16 @@ def load(settings: Settings, metrics: Metrics) -> Loaded:
         StartupError: one of its kinds, saying what to do.
         IdaError: if the anchors do not pass their checks.
     """
+    for problem in unknown_variables():
+        logger.warning("%s", problem)
     keep_libraries_to_one_thread()
     share_allocator_arenas()
     # Workers times threads is the CPUs there are: more would only take turns.
     workers = settings.workers or usable_cpus()
     pipeline = load_pipeline(settings, threads=max(1, usable_cpus() // workers), observe=metrics.batch_size.observe)
     pipeline.warm_up()
-    store, copies = open_store(settings.store_location), LocalCopies(settings.cache_folder)
+    store = open_store(settings.store_location, is_made=not settings.store)
+    copies = LocalCopies(settings.cache_folder)
     started = start(BundleLoader(settings, pipeline, metrics), store, copies, settings.bundle)
     return Loaded(pipeline, store, copies, started)
 
@@ -123,6 +134,8 @@ def create_app(
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
         loaded = await anyio.to_thread.run_sync(load_service, settings, metrics)
         state, closing = _assemble(settings, loaded, metrics, readiness, tokens)
+        if tokens is not None:
+            await anyio.to_thread.run_sync(_sweep, loaded.store, state["uploads"])
         state["follower"].start()
         shared.append(state)
         readiness.set(True)
@@ -145,6 +158,18 @@ def create_app(
     if is_apart:
         app.state.inside = _application(of_the_same_service, [status.probes, *inside], settings, metrics)
     return app
+
+
+def _sweep(store: BundleStore, uploads: UploadFolder) -> None:
+    """Remove what uploads and pushes that were cut short by the end of their process left behind."""
+    uploads.sweep()
+    try:
+        removed = store.sweep()
+    except IdaError as error:
+        logger.info("the store stays as it is: %s", error.message)
+        return
+    if removed:
+        logger.info("removed %s files that were cut short from the store", removed)
 
 
 def _application(
@@ -207,15 +232,18 @@ def _assemble(
         store_id=started.store_id,
     )
     retention = settings.retention_count, timedelta(seconds=settings.retention_seconds)
+    turn = threading.Lock()
+    activator = Activator(
+        store=store, switch=switch, follower=follower, pipeline_id=pipeline.pipeline_id, metrics=metrics, turn=turn
+    )
     anchor_sets = AnchorSets(
         store=store,
-        switch=switch,
-        follower=follower,
         loader=loader,
-        listing=Listing(store, registry, (switch.built_in_id, settings.bundle), retention=retention),
-        metrics=metrics,
+        listing=Listing(store, registry, (switch.built_in_id, settings.bundle), retention=retention, keys=loader.keys),
         max_bundle_bytes=settings.max_bundle_bytes,
+        turn=turn,
     )
+    uploads = UploadFolder(settings.cache_folder / "uploads")
     agreement = AgreementMonitor(settings.agreement_share, metrics)
     verifier = Verifier(
         pipeline=pipeline,
@@ -234,6 +262,9 @@ def _assemble(
         readiness=readiness,
         follower=follower,
         anchor_sets=anchor_sets,
+        activator=activator,
         tokens=tokens,
+        attempts=Attempts(),
+        uploads=uploads,
     )
-    return state, [follower.close, switch.close, agreement.close]
+    return state, [follower.close, switch.close, agreement.close, uploads.close]

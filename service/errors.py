@@ -150,6 +150,18 @@ class BundleMismatch(StartupError):
     code = "bundle_mismatch"
 
 
+class BundleNotTrusted(StartupError):
+    """Only signed bundles are taken, and this one is not signed by a key that is trusted."""
+
+    code = "bundle_not_trusted"
+
+
+class CalibrationInconsistent(StartupError):
+    """A bundle's thresholds contradict its own curve from score to false-match rate."""
+
+    code = "calibration_inconsistent"
+
+
 class TooFewAnchors(StartupError):
     """An anchor set has fewer anchors than a support set needs."""
 
@@ -224,6 +236,12 @@ class BundleNotWritten(ToolError):
     """A bundle cannot be written where it should be."""
 
     code = "bundle_not_written"
+
+
+class KeyUnusable(ToolError):
+    """A key that signs bundles cannot be written or read, or others could read it."""
+
+    code = "key_unusable"
 
 
 class CalibrationImpossible(ToolError):
@@ -312,6 +330,18 @@ class StaleGeneration(AdminError):
     """The generation that was expected is not the newest any more."""
 
     code = "stale_generation"
+
+
+class GenerationUnknown(AdminError):
+    """The store has no readable record of this generation."""
+
+    code = "unknown_generation"
+
+
+class BundleUncalibrated(AdminError):
+    """A bundle would take decisions away that requests get now, or gives none at all."""
+
+    code = "bundle_uncalibrated"
 
 
 class BundleUnknown(AdminError):

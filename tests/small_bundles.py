@@ -18,13 +18,21 @@ def embed(crops):
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
-def small_bundle(folder: Path, *, seed: int = 0, count: int = 40, backbone_id: str = BACKBONE_ID, embed=embed) -> str:
+def small_bundle(
+    folder: Path,
+    *,
+    seed: int = 0,
+    count: int = 40,
+    backbone_id: str = BACKBONE_ID,
+    pipeline_id: str = "a" * 16,
+    embed=embed,
+) -> str:
     """Write a bundle and return its id."""
     rows = np.random.default_rng(seed).standard_normal((count, DIMENSION))
     anchors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
     facts = BundleFacts(
         backbone_id=backbone_id,
-        pipeline_id="a" * 16,
+        pipeline_id=pipeline_id,
         parameters=Parameters(),
         default_method="ida-r",
         provenance={"made": "for a test", "seed": seed},

@@ -9,7 +9,7 @@ import typer
 from models.anchors.build import BuildOptions, Built, build_bundle, build_from_embeddings, check_build
 from models.anchors.crops import reasons
 from models.anchors.steps import AnchorSteps, Shared
-from models.commands import anchor_generation, anchor_inspection, anchors_remote, reporting_errors
+from models.commands import anchor_generation, anchor_inspection, anchor_signing, anchors_remote, reporting_errors
 from models.commands.anchor_bars import anchor_bars
 from models.commands.anchor_generation import Batch, Classes, Label, Latent, Psi
 from models.commands.anchor_input import SourceOptions, given_embeddings, image_source
@@ -37,6 +37,8 @@ app.command("push")(anchors_remote.push)
 app.command("activate")(anchors_remote.activate)
 app.command("rollback")(anchors_remote.rollback)
 app.command("status")(anchors_remote.status)
+app.command("keygen")(anchor_signing.keygen)
+app.command("sign")(anchor_signing.sign)
 
 _PAPER = Parameters()
 _SOURCE = "Source (give one)"

@@ -14,8 +14,7 @@ from models.commands import reporting_errors
 from models.remote.client import AdminClient
 from models.remote.waiting import wait_for_replicas
 from service.api.tokens import read_tokens
-from service.bundle.manifest import MANIFEST_NAME, bundle_id_of
-from service.bundle.reader import read_manifest
+from service.bundle.reader import read_bundle_id
 from service.errors import SettingsInvalid
 from service.settings import load_settings
 from service.store.archive import pack_bundle
@@ -29,6 +28,9 @@ TokenFile = Annotated[
 ]
 Expected = Annotated[
     int | None, typer.Option(min=0, help="Newest generation that you know; refused where there is a newer one.")
+]
+AllowUncalibrated = Annotated[
+    bool, typer.Option("--allow-uncalibrated", help="Even if requests lose decisions by it, or get none.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Load and check it there, and change nothing.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait until every replica serves it.")]
@@ -45,8 +47,7 @@ def push(
 ) -> None:
     """Upload a bundle to the store of a running service, and print its id."""
     with reporting_errors(), _client(url, token_file) as client, tempfile.TemporaryDirectory() as folder:
-        read_manifest(bundle)
-        bundle_id = bundle_id_of((bundle / MANIFEST_NAME).read_bytes())
+        bundle_id = read_bundle_id(bundle)
         archive = Path(folder) / f"{bundle_id}.tar"
         pack_bundle(bundle, archive)
         columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
@@ -60,6 +61,7 @@ def activate(
     bundle_id: Annotated[str, typer.Argument(metavar="ID", help="The bundle's id, as push prints it.")],
     expected_generation: Expected = None,
     dry_run: DryRun = False,
+    allow_uncalibrated: AllowUncalibrated = False,
     wait: Wait = False,
     timeout: Timeout = 120,
     url: Url = _LOCAL,
@@ -71,22 +73,37 @@ def activate(
     Exit code 1 if it is refused, or with --wait if a replica cannot load it or does not follow in time.
     """
     with reporting_errors(), _client(url, token_file) as client:
-        answer = client.activate(bundle_id, expected_generation=expected_generation, dry_run=dry_run)
+        answer = client.activate(
+            bundle_id,
+            expected_generation=expected_generation,
+            dry_run=dry_run,
+            allow_uncalibrated=allow_uncalibrated,
+        )
         _conclude(client, answer, wait and not dry_run, timeout, as_json)
 
 
 def rollback(
+    to: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="GENERATION", help="Go back to this one; 0: the bundle of the settings."),
+    ] = None,
     expected_generation: Expected = None,
     dry_run: DryRun = False,
+    allow_uncalibrated: AllowUncalibrated = False,
     wait: Wait = False,
     timeout: Timeout = 120,
     url: Url = _LOCAL,
     token_file: TokenFile = None,
     as_json: Json = False,
 ) -> None:
-    """Go back to the anchor set that was active before; exit codes as activate has."""
+    """Go back to what was active before, each time further; exit codes as activate has."""
     with reporting_errors(), _client(url, token_file) as client:
-        answer = client.rollback(expected_generation=expected_generation, dry_run=dry_run)
+        answer = client.rollback(
+            expected_generation=expected_generation,
+            to_generation=to,
+            dry_run=dry_run,
+            allow_uncalibrated=allow_uncalibrated,
+        )
         _conclude(client, answer, wait and not dry_run, timeout, as_json)
 
 

@@ -11,8 +11,8 @@ from rich.table import Table
 
 from models.commands import EXIT_FAILURE, reporting_errors
 from models.commands.servers import NotListening, run_servers
+from service.activation.decisions import why_undecided
 from service.app import Loaded, create_app, load, open_metrics
-from service.bundle.golden import GoldenReport
 from service.settings import Settings, load_settings
 from service.telemetry import configure_logging
 
@@ -47,8 +47,11 @@ def serve(
 
 def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    allow_uncalibrated: Annotated[
+        bool, typer.Option("--allow-uncalibrated", help="Pass a bundle by which no request gets a decision.")
+    ] = False,
 ) -> None:
-    """Load everything, score the golden pairs, run the synthetic crop, and print what would be served.
+    """Load everything, compare the thresholds with their curves, score the golden pairs, print what would be served.
 
     Exit code 0 if all of it holds, 1 otherwise.
     """
@@ -56,11 +59,14 @@ def check(
         settings = load_settings()
         loaded = load(settings, open_metrics())
         report = loaded.started.loaded.golden
+    undecided = why_undecided(loaded.started.loaded.snapshot, loaded.pipeline.pipeline_id)
+    passed = report.passed and (undecided is None or allow_uncalibrated)
+    told = {**_served(settings, loaded), "no_decisions": undecided, **report.as_dict()}
     if as_json:
-        typer.echo(json.dumps({"passed": report.passed, **_served(settings, loaded), **report.as_dict()}, indent=2))
+        typer.echo(json.dumps({"passed": passed, **told}, indent=2))
     else:
-        _print_report(settings, loaded, report)
-    raise typer.Exit(0 if report.passed else 1)
+        _print_report(told, passed)
+    raise typer.Exit(0 if passed else EXIT_FAILURE)
 
 
 def _served(settings: Settings, loaded: Loaded) -> dict[str, object]:
@@ -79,13 +85,14 @@ def _served(settings: Settings, loaded: Loaded) -> dict[str, object]:
         "strength": snapshot.parameters.strength,
         "methods": list(snapshot.methods),
         "default_method": snapshot.default_method,
+        "signed_by": snapshot.signer and snapshot.signer.name,
     }
 
 
-def _print_report(settings: Settings, loaded: Loaded, report: GoldenReport) -> None:
+def _print_report(told: dict[str, object], passed: bool) -> None:
     table = Table(show_header=False, box=None)
-    for name, value in {**_served(settings, loaded), **report.as_dict()}.items():
-        table.add_row(name, str(value))
+    for name, value in told.items():
+        table.add_row(name, "" if value is None else str(value))
     console = Console()
     console.print(table)
-    console.print("[green]all checks hold[/green]" if report.passed else "[red]a check does not hold[/red]")
+    console.print("[green]all checks hold[/green]" if passed else "[red]a check does not hold[/red]")

@@ -64,18 +64,37 @@ class AdminClient:
             )
         return bool(answer["created"])
 
-    def activate(self, bundle_id: str, *, expected_generation: int | None, dry_run: bool) -> dict[str, Any]:
+    def activate(
+        self, bundle_id: str, *, expected_generation: int | None, dry_run: bool, allow_uncalibrated: bool
+    ) -> dict[str, Any]:
         """Make a bundle the active one.
 
         Raises:
             StaleGeneration: if the newest generation is another than expected.
         """
-        document = {"id": bundle_id, "expected_generation": expected_generation, "dry_run": dry_run}
+        document = {
+            "id": bundle_id,
+            "expected_generation": expected_generation,
+            "dry_run": dry_run,
+            "allow_uncalibrated": allow_uncalibrated,
+        }
         return self._ask("PUT", "/anchor-sets/active", json=document)
 
-    def rollback(self, *, expected_generation: int | None, dry_run: bool) -> dict[str, Any]:
-        """Activate the bundle that was active before; raises as ``activate`` does."""
-        document = {"expected_generation": expected_generation, "dry_run": dry_run}
+    def rollback(
+        self,
+        *,
+        expected_generation: int | None,
+        to_generation: int | None,
+        dry_run: bool,
+        allow_uncalibrated: bool,
+    ) -> dict[str, Any]:
+        """Activate the bundle that was active before, or as some generation; raises as ``activate`` does."""
+        document = {
+            "expected_generation": expected_generation,
+            "to_generation": to_generation,
+            "dry_run": dry_run,
+            "allow_uncalibrated": allow_uncalibrated,
+        }
         return self._ask("POST", "/anchor-sets/rollback", json=document)
 
     def _ask(self, verb: str, path: str, **options: Any) -> dict[str, Any]:

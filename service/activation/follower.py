@@ -146,7 +146,7 @@ class Follower:
         try:
             if record is None:
                 raise unreadable or ActivationInvalid(f"The record of generation {newest} is gone from the store.")
-            loaded = self._switch.prepare(record.bundle_id, newest)
+            loaded = self._switch.prepare(record.bundle_id, newest, allow_uncalibrated=record.allow_uncalibrated)
         except IdaError as error:
             self._fail(newest, record, error)
             return

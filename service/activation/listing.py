@@ -1,5 +1,6 @@
 """The bundles that can be activated, what each says of itself, and which must stay."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -8,9 +9,10 @@ from pathlib import Path
 from service.activation.results import AnchorSetEntry, State
 from service.bundle.calibration_part import parse_calibrations
 from service.bundle.manifest import CALIBRATION, Manifest
-from service.bundle.reader import read_manifest
+from service.bundle.reader import manifest_content, read_manifest
 from service.bundle.registry import Registry
-from service.errors import BundleInvalid
+from service.bundle.signature import TrustedKeys, parse_signature, read_signature
+from service.errors import BundleInvalid, BundleNotTrusted
 from service.store.bundle_store import BundleStore
 from service.store.records import Activation, now
 
@@ -19,28 +21,38 @@ class Listing:
     """Looks at a store's bundles. Safe to use from several threads; raises ``StoreUnavailable`` as the store does."""
 
     def __init__(
-        self, store: BundleStore, registry: Registry, built_in: tuple[str, Path], *, retention: tuple[int, timedelta]
+        self,
+        store: BundleStore,
+        registry: Registry,
+        built_in: tuple[str | None, Path],
+        *,
+        retention: tuple[int, timedelta],
+        keys: TrustedKeys | None,
     ) -> None:
         """Take what is looked at.
 
         Args:
             store: the store.
             registry: what this replica serves.
-            built_in: id and folder of the bundle of the settings.
+            built_in: id and folder of the bundle of the settings; the id is None where there is none.
             retention: how many of the bundles active last stay, and for how long any stays.
+            keys: by which bundles must be signed; None where they need not be.
         """
         self._store = store
         self._registry = registry
         self._built_in_id, self._built_in = built_in
         self._keep, self._least_age = retention
+        self._keys = keys
 
     def entries(self) -> list[AnchorSetEntry]:
         """Return every bundle that can be activated, the active one first, then the newest."""
         history = self._store.activations()
         ids = self._store.bundle_ids()
         found = [self._stored(bundle_id, history) for bundle_id in ids]
-        if self._built_in_id not in ids:
-            found.append(self._entry(self._built_in_id, "built_in", None, history, read_manifest(self._built_in)))
+        if self._built_in_id is not None and self._built_in_id not in ids:
+            signed = self._signed(lambda: manifest_content(self._built_in), read_signature(self._built_in))
+            manifest = read_manifest(self._built_in)
+            found.append(self._entry(self._built_in_id, "built_in", None, history, manifest, signed=signed))
         return sorted(found, key=lambda entry: (entry.state != "active", -(entry.last_activation or 0), entry.id))
 
     def why_retained(self, bundle_id: str, pushed_at: datetime) -> str | None:
@@ -69,7 +81,20 @@ class Listing:
             manifest = self._store.manifest(bundle_id)
         except BundleInvalid as error:
             return self._entry(bundle_id, state, pushed_at, history, None, error.message)
-        return self._entry(bundle_id, state, pushed_at, history, manifest)
+        signed = self._signed(lambda: self._store.manifest_content(bundle_id), self._store.signature(bundle_id))
+        return self._entry(bundle_id, state, pushed_at, history, manifest, signed=signed)
+
+    def _signed(self, manifest: Callable[[], bytes], signature: bytes | None) -> tuple[str | None, str | None]:
+        """Return who signed a bundle, where that key is trusted here, and the key that its signature names."""
+        if signature is None:
+            return None, None
+        key_id = None
+        try:
+            key_id = parse_signature(signature).key_id
+            signer = None if self._keys is None else self._keys.verify(manifest(), signature)
+        except BundleNotTrusted:
+            return None, key_id
+        return None if signer is None else signer.name, key_id
 
     def _entry(
         self,
@@ -79,6 +104,8 @@ class Listing:
         history: tuple[Activation, ...],
         manifest: Manifest | None,
         error: str | None = None,
+        *,
+        signed: tuple[str | None, str | None] = (None, None),
     ) -> AnchorSetEntry:
         generations = [record.generation for record in history if record.bundle_id == bundle_id]
         facts = {
@@ -89,6 +116,8 @@ class Listing:
             "pushed_at": pushed_at,
             "last_activation": max(generations, default=None),
             "error": error,
+            "signed_by": signed[0],
+            "key_id": signed[1],
         }
         if manifest is None:
             return AnchorSetEntry(**facts)  # type: ignore[arg-type]

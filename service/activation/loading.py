@@ -1,15 +1,20 @@
 """From a bundle's folder to a snapshot that may serve: loaded with the service's settings, its golden pairs scored."""
 
+import hashlib
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from service.bundle.density_cache import DensityCache
 from service.bundle.golden import LEAST_CROP_SIMILARITY, SCORE_TOLERANCE, GoldenReport, check_golden
+from service.bundle.manifest import PFE, SSR, Manifest
+from service.bundle.reader import manifest_content
+from service.bundle.signature import Signer, TrustedKeys, load_trusted_keys, read_signature
 from service.bundle.snapshot import Snapshot, load_snapshot
-from service.errors import BundleInvalid, GoldenCheckFailed
+from service.errors import BundleInvalid, BundleNotTrusted, CalibrationInconsistent, GoldenCheckFailed, HeadMismatch
 from service.pipeline import FacePipeline
-from service.settings import Settings
+from service.scoring.consistency import contradictions
+from service.settings import DEFAULT_BUNDLE, Settings
 from service.store.bundle_store import BundleStore
 from service.store.local_copies import LocalCopies
 from service.telemetry import Metrics
@@ -37,22 +42,48 @@ class BundleLoader:
         self._settings = settings
         self._pipeline = pipeline
         self._metrics = metrics
+        self._keys = None if settings.bundle_keys is None else _trusted(settings.bundle_keys)
+
+    @property
+    def keys(self) -> TrustedKeys | None:
+        """The keys by which bundles must be signed; None where they need not be."""
+        return self._keys
+
+    @property
+    def pipeline_id(self) -> str:
+        """The pipeline that a bundle's calibration and heads must have been made for."""
+        return self._pipeline.pipeline_id
 
     @property
     def backbone_id(self) -> str:
         """The backbone that a bundle must have been made for."""
         return self._pipeline.backbone_id
 
-    def load(self, folder: Path, generation: int) -> Loaded:
-        """Load a bundle, build its index, and score its golden pairs.
+    def verify(self, folder: Path) -> Signer | None:
+        """Return who signed the bundle in a folder; None where it need not be signed.
 
         Raises:
+            BundleNotTrusted: if it must be, and is not by a trusted key.
+            BundleInvalid: if there is no bundle.
+        """
+        if self._keys is None:
+            return None
+        return self._keys.verify(manifest_content(folder), read_signature(folder))
+
+    def load(self, folder: Path, generation: int) -> Loaded:
+        """Find out who signed a bundle, load it, build its index, and score its golden pairs.
+
+        Raises:
+            BundleNotTrusted: if it must be signed, and is not by a trusted key.
+            HeadMismatch: also if it has a head that was trained for another pipeline than is served.
+            CalibrationInconsistent: if its thresholds contradict its curves.
             BundleInvalid, BundleMismatch, HeadMismatch, DeviceUnavailable, SettingsInvalid, SearchFailed: as
                 ``load_snapshot`` says.
             GoldenCheckFailed: if the golden pairs or the synthetic crop score otherwise than when it was made.
             InferenceFailed: if a network fails.
         """
         began = time.perf_counter()
+        signer = self.verify(folder)
         settings, entries = self._settings, self._settings.density_cache
         snapshot = load_snapshot(
             folder,
@@ -66,17 +97,26 @@ class BundleLoader:
             search=settings.anchor_search == "on",
             cache=DensityCache(entries, self._metrics.count_lookups) if entries else None,
         )
+        self._check_heads(snapshot.manifest)
+        snapshot = replace(snapshot, signer=signer)
         loaded = time.perf_counter() - began
         checked = self.recheck(snapshot)
         return Loaded(snapshot, checked.golden, {"load": loaded, **checked.seconds})
 
     def recheck(self, snapshot: Snapshot) -> Loaded:
-        """Score the golden pairs of a snapshot that is loaded already.
+        """Compare the thresholds of a snapshot that is loaded already with its curves, and score its golden pairs.
 
         Raises:
-            GoldenCheckFailed, InferenceFailed, SearchFailed: as ``load`` says.
+            CalibrationInconsistent, GoldenCheckFailed, InferenceFailed, SearchFailed: as ``load`` says.
         """
         began = time.perf_counter()
+        if snapshot.calibrations is not None:
+            problems = contradictions(snapshot.calibrations)
+            if problems:
+                raise CalibrationInconsistent(
+                    f"The calibration of the bundle {snapshot.bundle_id} contradicts itself: {'; '.join(problems[:5])}"
+                    f"{f'; and {len(problems) - 5} more' if len(problems) > 5 else ''}. Calibrate the bundle again."
+                )
         golden = check_golden(snapshot, self._pipeline.embed)
         if not golden.passed:
             raise GoldenCheckFailed(
@@ -87,15 +127,32 @@ class BundleLoader:
             )
         return Loaded(snapshot, golden, {"check": time.perf_counter() - began})
 
+    def _check_heads(self, manifest: Manifest) -> None:
+        """Refuse heads of another pipeline; that they are of the bundle's own was found when their cards were read."""
+        heads = [name for name in (SSR, PFE) if name in manifest.parts]
+        if heads and manifest.pipeline_id != self.pipeline_id:
+            raise HeadMismatch(
+                f"The bundle has a head ({', '.join(heads)}) that was trained for the pipeline {manifest.pipeline_id}, "
+                f"and {self.pipeline_id} is served. Serve the pack it was made for (IDA_PACK), or build a bundle for "
+                "this one and train its head."
+            )
+
+
+def _trusted(path: Path) -> TrustedKeys:
+    # What lies inside the package is trusted as the package's code is, wherever a copy of it comes from.
+    own = hashlib.sha256(manifest_content(DEFAULT_BUNDLE)).hexdigest()
+    return load_trusted_keys(path, frozenset({own}))
+
 
 def load_stored(
     loader: BundleLoader, store: BundleStore, copies: LocalCopies, bundle_id: str, generation: int
 ) -> Loaded:
     """Load a bundle of the store by its copy on this machine, which is made now if it is not there.
 
-    A copy that the disk spoilt is made once more.
+    A copy that the disk spoilt, or that was made before the bundle was signed, is made once more.
 
     Raises:
+        BundleNotTrusted: if it must be signed, and is not by a trusted key.
         StoreUnavailable, BundleUnknown, StorageFull, LocalCopyUnusable: as ``LocalCopies.folder_of`` says.
         BundleInvalid: if it is spoilt in the store.
         IdaError: of another kind, as ``BundleLoader.load`` says.
@@ -108,7 +165,7 @@ def load_stored(
         loaded = loader.load(folder, generation)
         if loaded.snapshot.bundle_id != bundle_id:
             raise BundleInvalid(f"The copy of the bundle {bundle_id} in {folder} is {loaded.snapshot.bundle_id}.")
-    except BundleInvalid:
+    except (BundleInvalid, BundleNotTrusted):
         copies.drop(bundle_id)
         if was_held:
             return load_stored(loader, store, copies, bundle_id, generation)

@@ -1,9 +1,11 @@
 """What the administration is answered."""
 
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from service.activation.loading import Loaded
 from service.store.records import ReplicaReport
 
 State = Literal["active", "available", "built_in"]
@@ -30,6 +32,8 @@ class AnchorSetEntry:
         provenance: where the anchors came from.
         operating_points: by method, the names of its operating points and their thresholds; None where not known.
         error: why it could not be looked at; None where it could.
+        signed_by: who signed it, by a key that is trusted here; None where nobody did.
+        key_id: the key that its signature names; None where it is not signed.
     """
 
     id: str
@@ -48,6 +52,8 @@ class AnchorSetEntry:
     provenance: dict[str, Any] | None = None
     operating_points: dict[str, dict[str, float]] | None = None
     error: str | None = None
+    signed_by: str | None = None
+    key_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +94,55 @@ class ActivationResult:
     golden_drift: dict[str, float]
     crop_similarity: float
     seconds: dict[str, float]
+
+
+def result_of(
+    loaded: Loaded,
+    previous: str | None,
+    generation: int,
+    began: float,
+    objections: tuple[str, ...],
+    *,
+    is_changed: bool,
+    is_dry_run: bool,
+) -> ActivationResult:
+    """Return what is answered of a bundle that passed its checks.
+
+    Args:
+        loaded: the bundle.
+        previous: the bundle that was active before.
+        generation: the newest generation now.
+        began: when it was asked for, by ``time.perf_counter``.
+        objections: what requests lose by it, which was allowed.
+        is_changed: whether a record was written.
+        is_dry_run: whether it stopped before that.
+    """
+    snapshot, golden = loaded.snapshot, loaded.golden
+    manifest, signer = snapshot.manifest, snapshot.signer
+    drift = max(golden.score_drift.values(), default=0.0)
+    points = sum(len(found.points) for found in snapshot.calibrations.methods) if snapshot.calibrations else 0
+    checks = (
+        *([] if signer is None else [Check("signature", f"by {signer.name}, key {signer.key_id}")]),
+        Check("parts", f"all {len(manifest.parts)} parts are what the manifest says"),
+        Check("backbone", f"made for {manifest.backbone_id}, which is served"),
+        Check("anchors", f"{manifest.count} of {manifest.dimension} values, finite and of unit norm"),
+        Check("search", f"answers at k = {snapshot.parameters.k}"),
+        Check("thresholds", f"{points} operating points, each where its curve has its false-match rate"),
+        Check("decisions", f"fewer than now: {'; '.join(objections)}" if objections else "all that there were"),
+        Check("golden pairs", f"{golden.pairs} pairs by {len(golden.score_drift)} methods, largest drift {drift:.3g}"),
+        Check("synthetic crop", f"cosine {golden.crop_similarity:.6f} with the maker's embedding"),
+    )
+    return ActivationResult(
+        previous=previous,
+        current=snapshot.bundle_id,
+        generation=generation,
+        is_changed=is_changed,
+        is_dry_run=is_dry_run,
+        checks=checks,
+        golden_drift=dict(golden.score_drift),
+        crop_similarity=golden.crop_similarity,
+        seconds={**loaded.seconds, "total": time.perf_counter() - began},
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from service.activation.decisions import require_decisions, why_undecided
 from service.activation.loading import BundleLoader, Loaded, load_stored
-from service.bundle.manifest import MANIFEST_NAME, bundle_id_of
+from service.activation.switch import built_in_id_of
 from service.errors import IdaError, StoreUnavailable
 from service.store.bundle_store import BundleStore
 from service.store.local_copies import LastGood, LocalCopies
@@ -37,7 +38,8 @@ def start(loader: BundleLoader, store: BundleStore, copies: LocalCopies, built_i
     """Load what a replica begins with.
 
     That is the newest activation of the store that loads and passes its checks; where none does, or nothing was ever
-    activated, the bundle of the settings; and where the store is away, what was served here last.
+    activated, the bundle of the settings; and where the store is away, what was served here last. A bundle by which no
+    request gets a decision is served where an administrator allowed it or the settings name it, with a warning.
 
     Args:
         loader: loads bundles.
@@ -58,8 +60,20 @@ def start(loader: BundleLoader, store: BundleStore, copies: LocalCopies, built_i
         history = store.activations() if newest else ()
         found = _newest(history, newest, _loads(loader, store, copies, built_in))
     except StoreUnavailable as error:
-        return _remembered(loader, copies, last, error)
-    return Started(found or loader.load(built_in, generation=0), newest, store_id)
+        started = _remembered(loader, copies, last, error)
+    else:
+        started = Started(found or loader.load(built_in, generation=0), newest, store_id)
+        if found is not None and built_in_id_of(built_in) is None:
+            logger.warning(
+                "there is no bundle in %s (IDA_BUNDLE); generation %s is served, and before the first "
+                "activation there is nothing to go back to",
+                built_in,
+                found.snapshot.generation,
+            )
+    reason = why_undecided(started.loaded.snapshot, loader.pipeline_id)
+    if reason is not None:
+        logger.warning("no request gets a decision by the bundle that is served: %s", reason)
+    return started
 
 
 def _newest(history: tuple[Activation, ...], newest: int, load: Callable[[Activation], Loaded]) -> Loaded | None:
@@ -91,10 +105,15 @@ def _loads(
     loader: BundleLoader, store: BundleStore, copies: LocalCopies, built_in: Path
 ) -> Callable[[Activation], Loaded]:
     def load(record: Activation) -> Loaded:
-        if record.bundle_id == bundle_id_of((built_in / MANIFEST_NAME).read_bytes()):
-            return loader.load(built_in, record.generation)
-        return load_stored(loader, store, copies, record.bundle_id, record.generation)
+        if record.bundle_id == built_in_id:
+            loaded = loader.load(built_in, record.generation)
+        else:
+            loaded = load_stored(loader, store, copies, record.bundle_id, record.generation)
+        if not record.allow_uncalibrated:
+            require_decisions(loaded.snapshot, loader.pipeline_id)
+        return loaded
 
+    built_in_id = built_in_id_of(built_in)
     return load
 
 

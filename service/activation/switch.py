@@ -9,11 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from service.activation.decisions import require_decisions
 from service.activation.loading import BundleLoader, Loaded, load_stored
-from service.bundle.manifest import MANIFEST_NAME, bundle_id_of
+from service.bundle.reader import read_bundle_id
 from service.bundle.registry import Registry
 from service.bundle.snapshot import Snapshot
-from service.errors import IdaError, LocalCopyUnusable
+from service.errors import BundleInvalid, IdaError, LocalCopyUnusable
 from service.store.bundle_store import BundleStore
 from service.store.local_copies import LastGood, LocalCopies
 from service.telemetry import Metrics
@@ -51,19 +52,30 @@ class Switch:
         self._store = store
         self._copies = copies
         self.built_in = built_in
-        self.built_in_id = bundle_id_of((built_in / MANIFEST_NAME).read_bytes())
+        self.built_in_id = built_in_id_of(built_in)
         self._metrics = metrics
         self._thread = ThreadPoolExecutor(1, "bundle-loader", initializer=_give_way)
 
-    def prepare(self, bundle_id: str, generation: int) -> Loaded:
+    @property
+    def served(self) -> Snapshot:
+        """What is served now."""
+        return self._registry.current()
+
+    def prepare(self, bundle_id: str, generation: int, *, allow_uncalibrated: bool) -> Loaded:
         """Fetch, load and check a bundle, in a thread of low priority, after whatever it is loading already.
 
         A bundle that is served already is not loaded again.
 
+        Args:
+            bundle_id: which.
+            generation: as which it would be served.
+            allow_uncalibrated: whether it may be one by which no request gets a decision.
+
         Raises:
+            BundleUncalibrated: if it is such a one, and may not be.
             IdaError: as ``LocalCopies.folder_of`` and ``BundleLoader.load`` say; it is counted by its code.
         """
-        return self._thread.submit(self._prepare, bundle_id, generation).result()
+        return self._thread.submit(self._prepare, bundle_id, generation, allow_uncalibrated).result()
 
     def put(self, loaded: Loaded, began: float, store_id: str | None) -> bool:
         """Serve a loaded snapshot from now on, if it is newer than what is served; return whether it was.
@@ -81,7 +93,11 @@ class Switch:
         describe(self._metrics, loaded, before)
         logger.info(
             "serving another anchor set",
-            extra={"bundle_id": loaded.snapshot.bundle_id, "generation": loaded.snapshot.generation},
+            extra={
+                "bundle_id": loaded.snapshot.bundle_id,
+                "generation": loaded.snapshot.generation,
+                "signed_by": loaded.snapshot.signer and loaded.snapshot.signer.name,
+            },
         )
         self.remember(loaded.snapshot, store_id)
         return True
@@ -107,18 +123,32 @@ class Switch:
         """End the thread, after what it is loading."""
         self._thread.shutdown(cancel_futures=True)
 
-    def _prepare(self, bundle_id: str, generation: int) -> Loaded:
-        served = self._registry.current()
+    def _prepare(self, bundle_id: str, generation: int, allow_uncalibrated: bool) -> Loaded:
         try:
-            if served.bundle_id == bundle_id:
-                # Its golden pairs are scored all the same: the checks that were asked for are made.
-                return self._loader.recheck(replace(served, generation=generation))
-            if bundle_id == self.built_in_id:
-                return self._loader.load(self.built_in, generation)
-            return load_stored(self._loader, self._store, self._copies, bundle_id, generation)
+            loaded = self._load(bundle_id, generation)
+            if not allow_uncalibrated:
+                require_decisions(loaded.snapshot, self._loader.pipeline_id)
+            return loaded
         except IdaError as error:
             self._metrics.load_failures.labels(error.code).inc()
             raise
+
+    def _load(self, bundle_id: str, generation: int) -> Loaded:
+        served = self._registry.current()
+        if served.bundle_id == bundle_id:
+            # Its golden pairs are scored all the same: the checks that were asked for are made.
+            return self._loader.recheck(replace(served, generation=generation))
+        if bundle_id == self.built_in_id:
+            return self._loader.load(self.built_in, generation)
+        return load_stored(self._loader, self._store, self._copies, bundle_id, generation)
+
+
+def built_in_id_of(folder: Path) -> str | None:
+    """Return the id of the bundle of the settings; None where it cannot be read, and nothing can be made of it."""
+    try:
+        return read_bundle_id(folder)
+    except BundleInvalid:
+        return None
 
 
 def describe(metrics: Metrics, loaded: Loaded, before: Snapshot | None = None) -> None:

@@ -1,12 +1,14 @@
 """The admin API: which anchor sets there are, which is active, and how every replica follows."""
 
 import json
+import logging
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 import anyio.to_thread
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from service.activation.results import ActivationResult, AnchorSetEntry, ReplicaState
 from service.api.admin_schemas import (
@@ -15,23 +17,29 @@ from service.api.admin_schemas import (
     AnchorSetAnswer,
     AnchorSetsAnswer,
     CheckAnswer,
+    FailureAnswer,
     HistoryAnswer,
     RecordAnswer,
     ReplicaAnswer,
     ReplicasAnswer,
     RollbackRequest,
+    StoreAnswer,
     UploadAnswer,
 )
 from service.api.openapi import ADMIN_PROBLEMS, json_body
-from service.api.problems import InvalidRequest, Unauthorized, UnsupportedMediaType
+from service.api.problems import InvalidRequest, ReadOnlyToken, TooManyAttempts, Unauthorized, UnsupportedMediaType
 from service.api.state import ServiceState
+from service.api.tokens import Administrator, offered
 from service.api.uploads import discard, received
+from service.bundle.parsing import Limits, Unreadable, parse_document
 from service.errors import BundleUnknown
 from service.store.records import BUNDLE_ID
 
+logger = logging.getLogger(__name__)
+
 Model = TypeVar("Model", bound=BaseModel)
 
-_LONGEST_DOCUMENT = 64 * 1024
+_DOCUMENT = Limits(64 * 1024, max_objects=8, max_arrays=8, max_values=64)
 _ARCHIVES = ("application/x-tar", "application/gzip", "application/zip", "application/octet-stream")
 _UPLOAD = {
     "requestBody": {
@@ -45,20 +53,43 @@ _bearer = HTTPBearer(auto_error=False, description="A token of IDA_ADMIN_TOKEN o
 
 def administrator(
     request: Request, state: ServiceState, _: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-) -> str:
-    """Return the administrator's name.
+) -> Administrator:
+    """Return whose token the request has.
 
     Raises:
+        TooManyAttempts: if too many wrong tokens came from the client's address; none is looked at then.
         Unauthorized: if the request has no token, or nobody's.
     """
-    tokens = state["tokens"]
-    name = None if tokens is None else tokens.who(request.headers.get("authorization"))
-    if name is None:
+    tokens, attempts = state["tokens"], state["attempts"]
+    authorization = request.headers.get("authorization")
+    client = "unknown" if request.client is None else request.client.host
+    wait = attempts.wait(client)
+    if wait:
+        raise TooManyAttempts(f"Too many wrong tokens came from {client}: try again in {wait} s.", wait)
+    found = None if tokens is None else tokens.who(authorization)
+    if found is None:
+        # Where no token is known, the right ones are wrong.
+        if tokens is not None and offered(authorization) is not None and not tokens.knows_nobody:
+            logger.warning("wrong token", extra={"client": client, "attempts": attempts.count(client)})
         raise Unauthorized("The admin API needs a token: send it as Authorization: Bearer TOKEN.")
-    return name
+    return found
 
 
-Administrator = Annotated[str, Depends(administrator)]
+def writer(found: Annotated[Administrator, Depends(administrator)]) -> str:
+    """Return the name of an administrator who may change something.
+
+    Raises:
+        ReadOnlyToken: if he may not.
+    """
+    if found.role != "write":
+        raise ReadOnlyToken(
+            f"The token of {found.name} may read, and this changes something. Use one that may write (name:write:token "
+            "in IDA_ADMIN_TOKEN_FILE)."
+        )
+    return found.name
+
+
+Writer = Annotated[str, Depends(writer)]
 router = APIRouter(prefix="/admin", tags=["admin"], dependencies=[Depends(administrator)], responses=ADMIN_PROBLEMS)
 
 
@@ -74,34 +105,45 @@ def get_anchor_sets(state: ServiceState) -> AnchorSetsAnswer:
 
 
 @router.put("/anchor-sets/active", summary="Activate an anchor set", openapi_extra=json_body(ActivateRequest))
-async def put_active(request: Request, state: ServiceState, who: Administrator) -> ActivationAnswer:
+async def put_active(request: Request, state: ServiceState, who: Writer) -> ActivationAnswer:
     """Load and check a bundle here, make it the active one for every replica, and serve it.
 
-    Asking for what is active already changes nothing. Whatever is wrong, all stays as it was.
+    Asking for what is active already changes nothing. Whatever is wrong, all stays as it was. Where requests would lose
+    decisions, that is 422 `bundle_uncalibrated`, unless the document allows it.
     """
     asked = await _document(request, ActivateRequest)
     result = await anyio.to_thread.run_sync(
-        lambda: state["anchor_sets"].activate(
-            asked.id, expected_generation=asked.expected_generation, dry_run=asked.dry_run, who=who
+        lambda: state["activator"].activate(
+            asked.id,
+            expected_generation=asked.expected_generation,
+            dry_run=asked.dry_run,
+            allow_uncalibrated=asked.allow_uncalibrated,
+            who=who,
         )
     )
     return _activation_answer(result)
 
 
 @router.post("/anchor-sets/rollback", summary="Go back", openapi_extra=json_body(RollbackRequest, required=False))
-async def post_rollback(request: Request, state: ServiceState, who: Administrator) -> ActivationAnswer:
-    """Activate the bundle that was active before the one that is."""
+async def post_rollback(request: Request, state: ServiceState, who: Writer) -> ActivationAnswer:
+    """Activate the bundle that was active before the one that is, each time further back; or that of a generation."""
     asked = await _document(request, RollbackRequest)
     result = await anyio.to_thread.run_sync(
-        lambda: state["anchor_sets"].rollback(
-            expected_generation=asked.expected_generation, dry_run=asked.dry_run, who=who
+        lambda: state["activator"].rollback(
+            expected_generation=asked.expected_generation,
+            to_generation=asked.to_generation,
+            dry_run=asked.dry_run,
+            allow_uncalibrated=asked.allow_uncalibrated,
+            who=who,
         )
     )
     return _activation_answer(result)
 
 
 @router.put("/anchor-sets/{bundle_id}", summary="Upload an anchor set", status_code=201, openapi_extra=_UPLOAD)
-async def put_anchor_set(bundle_id: str, request: Request, response: Response, state: ServiceState) -> UploadAnswer:
+async def put_anchor_set(
+    bundle_id: str, request: Request, response: Response, state: ServiceState, who: Writer
+) -> UploadAnswer:
     """Put a bundle into the store: its files as .tar, .tar.gz or .zip, under its own bundle_id.
 
     201 where it is new, 200 where the same bundle is there already. It becomes active by PUT /admin/anchor-sets/active.
@@ -115,18 +157,17 @@ async def put_anchor_set(bundle_id: str, request: Request, response: Response, s
         await discard(request, max_bytes=limit)
         created = False
     else:
-        folder = state["settings"].cache_folder / "uploads"
-        async with received(request, folder, max_bytes=limit) as archive:
-            created = await anyio.to_thread.run_sync(anchor_sets.upload, archive, bundle_id)
+        async with received(request, state["uploads"], max_bytes=limit) as archive:
+            created = await anyio.to_thread.run_sync(partial(anchor_sets.upload, archive, bundle_id, who=who))
     response.status_code = 201 if created else 200
     return UploadAnswer(id=bundle_id, created=created)
 
 
 @router.delete("/anchor-sets/{bundle_id}", summary="Delete an anchor set", status_code=204)
-def delete_anchor_set(bundle_id: str, state: ServiceState) -> None:
+def delete_anchor_set(bundle_id: str, state: ServiceState, who: Writer) -> None:
     """Remove a bundle from the store; never the active one, nor one within its retention."""
     _check_id(bundle_id)
-    state["anchor_sets"].delete(bundle_id)
+    state["anchor_sets"].delete(bundle_id, who=who)
 
 
 @router.get("/activations", summary="What was active when")
@@ -137,6 +178,31 @@ def get_activations(
     found = state["anchor_sets"].history(limit)
     return HistoryAnswer(
         activations=[RecordAnswer.model_validate(record.model_dump(exclude={"nonce"})) for record in found]
+    )
+
+
+@router.get("/store", summary="How this replica stands to the store")
+def get_store(state: ServiceState) -> StoreAnswer:
+    """Tell where the store is, whether it can be reached from here, and what could not be followed, in words."""
+    following = state["follower"].state
+    failure = following.failure
+    return StoreAnswer(
+        replica=state["settings"].replica_name,
+        url=state["anchor_sets"].store_url,
+        store_id=following.store_id,
+        reachable=following.is_reachable,
+        since=following.since,
+        error=following.store_error,
+        newest_generation=following.newest_generation,
+        last_error=None
+        if failure is None
+        else FailureAnswer(
+            generation=failure.generation,
+            bundle_id=failure.bundle_id,
+            code=failure.code,
+            message=failure.message,
+            attempts=failure.attempts,
+        ),
     )
 
 
@@ -160,14 +226,13 @@ async def _document(request: Request, model: type[Model]) -> Model:
     content = bytearray()
     async for piece in request.stream():
         content += piece
-        if len(content) > _LONGEST_DOCUMENT:
-            raise InvalidRequest(f"The document is longer than {_LONGEST_DOCUMENT} bytes.")
+        if len(content) > _DOCUMENT.max_bytes:
+            raise InvalidRequest(f"The document is longer than {_DOCUMENT.max_bytes} bytes.")
     try:
-        return model.model_validate_json(bytes(content) or b"{}")
-    except ValidationError as error:
-        reasons = "; ".join(f"{'.'.join(map(str, item['loc'])) or 'body'}: {item['msg']}" for item in error.errors())
+        return parse_document(model, bytes(content) or b"{}", _DOCUMENT)
+    except Unreadable as error:
         example = json.dumps(model.model_json_schema()["example"])
-        raise InvalidRequest(f"{reasons}. Send a JSON document such as {example}.") from error
+        raise InvalidRequest(f"The document cannot be used: {error}. Send one such as {example}.") from error
 
 
 def _entry_answer(entry: AnchorSetEntry) -> AnchorSetAnswer:

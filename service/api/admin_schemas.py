@@ -22,6 +22,10 @@ class ActivateRequest(BaseModel):
         description="The newest generation that you know: 412 where there is a newer one. Absent: whatever it is.",
     )
     dry_run: bool = Field(default=False, description="Load and check it, and change nothing.")
+    allow_uncalibrated: bool = Field(
+        default=False,
+        description="Activate it although requests lose decisions or methods that they get now, or get no decision.",
+    )
 
 
 class RollbackRequest(BaseModel):
@@ -30,7 +34,13 @@ class RollbackRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra={"example": {"expected_generation": 8}})
 
     expected_generation: int | None = Field(default=None, ge=0, description="As for the activation.")
+    to_generation: int | None = Field(
+        default=None,
+        ge=0,
+        description="The generation to go back to; 0: the bundle of the settings. Absent: that before the active one.",
+    )
     dry_run: bool = Field(default=False, description="As for the activation.")
+    allow_uncalibrated: bool = Field(default=False, description="As for the activation.")
 
 
 class AnchorSetAnswer(BaseModel):
@@ -55,6 +65,8 @@ class AnchorSetAnswer(BaseModel):
         description="Thresholds by method and operating point; null where the bundle was not calibrated."
     )
     provenance: dict[str, Any] | None
+    signed_by: str | None = Field(description="Who signed it, by a key of IDA_BUNDLE_KEYS; null where nobody did.")
+    key_id: str | None = Field(description="The key that its signature names; null where it is not signed.")
     error: str | None = Field(description="Why it cannot be looked at; null where it can.")
 
 
@@ -105,6 +117,8 @@ class RecordAnswer(BaseModel):
     at: datetime
     previous: str | None
     action: Literal["activate", "rollback"]
+    restores: int | None = Field(description="Of a rollback, the generation gone back to; 0: the settings' bundle.")
+    allow_uncalibrated: bool = Field(description="Whether it may be served although requests get no decisions by it.")
 
 
 class HistoryAnswer(BaseModel):
@@ -137,3 +151,26 @@ class ReplicasAnswer(BaseModel):
 
     generation: int = Field(description="The newest generation.")
     replicas: list[ReplicaAnswer]
+
+
+class FailureAnswer(BaseModel):
+    """An activation that a replica could not follow."""
+
+    generation: int
+    bundle_id: str | None = Field(description="null where the record cannot be read.")
+    code: str
+    message: str
+    attempts: int
+
+
+class StoreAnswer(BaseModel):
+    """How the replica that answers stands to the store."""
+
+    replica: str
+    url: str = Field(description="Folder or URL, without credentials.")
+    store_id: str | None = Field(description="null while nothing was ever written to it.")
+    reachable: bool
+    since: datetime = Field(description="Since when that is so.")
+    error: str | None = Field(description="Why it cannot be reached; null where it can.")
+    newest_generation: int
+    last_error: FailureAnswer | None

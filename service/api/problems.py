@@ -40,6 +40,26 @@ class Unauthorized(errors.InputError):
     code = "unauthorized"
 
 
+class ReadOnlyToken(errors.InputError):
+    """The request changes something, and its token may only read."""
+
+    code = "read_only_token"
+
+
+class TooManyAttempts(errors.InputError):
+    """Too many wrong tokens came from the client's address.
+
+    Attributes:
+        retry_after: seconds after which a token is looked at again.
+    """
+
+    code = "too_many_attempts"
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class Overloaded(errors.InputError):
     """More requests wait than may.
 
@@ -80,6 +100,7 @@ STATUS: dict[type[errors.IdaError], int] = {
     errors.MethodNotServed: 400,
     errors.UnknownOperatingPoint: 400,
     RequestTooLarge: 413,
+    errors.DocumentTooComplex: 413,
     errors.ImageTooLarge: 413,
     UnsupportedMediaType: 415,
     errors.UnsupportedImageType: 415,
@@ -96,7 +117,10 @@ STATUS: dict[type[errors.IdaError], int] = {
     SlowRequest: 408,
     Overloaded: 429,
     DeadlineExceeded: 504,
+    ReadOnlyToken: 403,
+    TooManyAttempts: 429,
     errors.BundleUnknown: 404,
+    errors.GenerationUnknown: 404,
     errors.AnchorSetInUse: 409,
     errors.NothingToRollBack: 409,
     errors.StaleGeneration: 412,
@@ -106,6 +130,9 @@ STATUS: dict[type[errors.IdaError], int] = {
     errors.BundleInvalid: 422,
     errors.BundleMismatch: 422,
     errors.HeadMismatch: 422,
+    errors.BundleNotTrusted: 422,
+    errors.CalibrationInconsistent: 422,
+    errors.BundleUncalibrated: 422,
     errors.TooFewAnchors: 422,
     errors.GoldenCheckFailed: 422,
     # What the settings of this replica do not allow of a bundle.
@@ -167,6 +194,9 @@ def install_error_handlers(app: FastAPI, metrics: Metrics) -> None:
             return problem_response(status, "internal_error", INTERNAL_DETAIL)
         if isinstance(error, Overloaded):
             return overloaded_response(error)
+        if isinstance(error, TooManyAttempts):
+            headers = {"Retry-After": str(error.retry_after)}
+            return problem_response(status, error.code, error.message, headers=headers)
         return problem_response(status, error.code, error.message, error.image, _HEADERS.get(status))
 
     async def routing(request: Request, error: Exception) -> JSONResponse:

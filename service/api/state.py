@@ -4,9 +4,12 @@ from typing import Annotated, TypedDict
 
 from fastapi import Depends, Request
 
+from service.activation.activator import Activator
 from service.activation.anchor_sets import AnchorSets
 from service.activation.follower import Follower
+from service.api.attempts import Attempts
 from service.api.tokens import Tokens
+from service.api.upload_folder import UploadFolder
 from service.api.workers import Workers
 from service.bundle.registry import Registry
 from service.pipeline import FacePipeline
@@ -27,7 +30,10 @@ class State(TypedDict):
     readiness: "Readiness"
     follower: Follower
     anchor_sets: AnchorSets
+    activator: Activator
     tokens: Tokens | None
+    attempts: Attempts
+    uploads: UploadFolder
 
 
 class Readiness:

@@ -48,12 +48,9 @@ async def readyz(state: ServiceState) -> JSONResponse:
         "generation": state["registry"].current().generation,
         "newest_generation": following.newest_generation,
         "lagging": state["follower"].is_lagging,
-        "store": {
-            "reachable": following.is_reachable,
-            "since": following.since.isoformat(),
-            "error": following.store_error,
-        },
-        "last_error": failure and {"generation": failure.generation, "code": failure.code, "message": failure.message},
+        # Why, and where: the log and GET /admin/store say it to those who may know.
+        "store": {"reachable": following.is_reachable, "since": following.since.isoformat()},
+        "last_error": failure and {"generation": failure.generation, "code": failure.code},
     }
     return JSONResponse(details, 200 if readiness.is_ready else 503)
 

@@ -11,6 +11,7 @@ import anyio
 import anyio.to_thread
 from fastapi import Request
 
+from service.api.upload_folder import UploadFolder
 from service.errors import LocalCopyUnusable, StorageFull, UploadTooLarge
 
 # A thread is asked once for this many bytes, not once for each packet.
@@ -18,7 +19,7 @@ _PIECE = 1 << 20
 
 
 @asynccontextmanager
-async def received(request: Request, folder: Path, *, max_bytes: int) -> AsyncIterator[Path]:
+async def received(request: Request, uploads: UploadFolder, *, max_bytes: int) -> AsyncIterator[Path]:
     """Give the file that a request's body was written to; it is removed when the context is left.
 
     Raises:
@@ -27,7 +28,7 @@ async def received(request: Request, folder: Path, *, max_bytes: int) -> AsyncIt
         LocalCopyUnusable: if the folder cannot be written.
         ClientDisconnect: if the client went away.
     """
-    path = await anyio.to_thread.run_sync(_new_file, folder)
+    path = await anyio.to_thread.run_sync(_new_file, uploads)
     try:
         await _write(request, path, max_bytes)
         yield path
@@ -69,7 +70,7 @@ async def _write(request: Request, path: Path, max_bytes: int) -> None:
         async for piece in request.stream():
             taken += len(piece)
             _check(taken, max_bytes)
-        raise _failure(error, path.parent) from error
+        raise _failure(error, path.parents[1]) from error
 
 
 def _check(taken: int, max_bytes: int) -> None:
@@ -79,13 +80,12 @@ def _check(taken: int, max_bytes: int) -> None:
         )
 
 
-def _new_file(folder: Path) -> Path:
+def _new_file(uploads: UploadFolder) -> Path:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, prefix="upload-", delete=False) as file:
+        with tempfile.NamedTemporaryFile(dir=uploads.place(), prefix="upload-", delete=False) as file:
             return Path(file.name)
     except OSError as error:
-        raise _failure(error, folder) from error
+        raise _failure(error, uploads.folder) from error
 
 
 def _failure(error: OSError, folder: Path) -> StorageFull | LocalCopyUnusable:

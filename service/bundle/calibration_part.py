@@ -4,9 +4,10 @@ from dataclasses import asdict
 from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, FailFast, Field, model_validator
 
 from service.bundle.manifest import CALIBRATION, PFE, SSR, Id, Manifest, Sha256
+from service.bundle.parsing import Limits, Unreadable, parse_document
 from service.bundle.writer import PartContent, json_content
 from service.errors import BundleInvalid
 from service.scoring.calibration import (
@@ -26,6 +27,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Log10Rate = Annotated[float, Field(le=0, allow_inf_nan=False)]
+# Nine methods for three forms of input, five points and curves of some 150 knots each, need a tenth of this.
+_LIMITS = Limits(8 * 1024 * 1024, max_objects=2_000, max_arrays=2_000, max_values=200_000)
 
 
 class _Strict(BaseModel):
@@ -50,10 +53,10 @@ class _Point(_Strict):
 
 
 class _Curve(_Strict):
-    scores: list[Number] = Field(min_length=2)
-    log10_fmr: list[Log10Rate]
-    log10_low: list[Log10Rate]
-    log10_high: list[Log10Rate]
+    scores: Annotated[list[Number], FailFast(), Field(min_length=2)]
+    log10_fmr: Annotated[list[Log10Rate], FailFast()]
+    log10_low: Annotated[list[Log10Rate], FailFast()]
+    log10_high: Annotated[list[Log10Rate], FailFast()]
     shown_down_to: Rate
 
     @model_validator(mode="after")
@@ -81,7 +84,7 @@ class _Method(_Strict):
     parameters: _Parameters
     input_form: InputForm
     curve: _Curve
-    points: list[_Point]
+    points: Annotated[list[_Point], FailFast()]
 
 
 class _Document(_Strict):
@@ -93,7 +96,7 @@ class _Document(_Strict):
     head_sha256: Sha256 | None
     pfe_sha256: Sha256 | None = None
     population: str
-    methods: list[_Method] = Field(min_length=1)
+    methods: Annotated[list[_Method], FailFast(), Field(min_length=1)]
 
 
 def calibration_content(calibrations: Calibrations, manifest: Manifest) -> PartContent:
@@ -131,12 +134,9 @@ def parse_calibrations(content: bytes, manifest: Manifest) -> Calibrations:
         BundleInvalid: if they are none, or those of other anchors than the manifest's.
     """
     try:
-        document = _Document.model_validate_json(content)
-    except ValidationError as error:
-        reasons = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-        raise BundleInvalid(
-            f"The bundle's calibration cannot be read: {reasons}. Calibrate the bundle again."
-        ) from error
+        document = parse_document(_Document, content, _LIMITS)
+    except Unreadable as error:
+        raise BundleInvalid(f"The bundle's calibration cannot be read: {error}. Calibrate the bundle again.") from error
     if document.anchor_set_id != manifest.anchor_set_id:
         raise BundleInvalid("The bundle's calibration is that of other anchors. Calibrate the bundle again.")
     unknown = [found.method for found in document.methods if found.method not in METHODS]

@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, FailFast, Field, model_validator
 
 from service.bundle.manifest import GOLDEN_CROP, GOLDEN_PAIRS, GOLDEN_SCORES, Manifest
+from service.bundle.parsing import Limits, Unreadable, parse_document
 from service.bundle.writer import PartContent, array_content, json_content
 from service.errors import BundleInvalid
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
+
+_LIMITS = Limits(8 * 1024 * 1024, max_objects=10, max_arrays=100, max_values=100_000)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +49,7 @@ class _ScoresFile(BaseModel):
     norm_power: float = Parameters().norm_power
     typical_norm: float = Parameters().typical_norm
     pfe_strength: float = Parameters().pfe_strength
-    scores: dict[str, list[float]] = Field(min_length=1)
+    scores: dict[str, Annotated[list[float], FailFast()]] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _same_pairs(self) -> "_ScoresFile":
@@ -76,10 +80,9 @@ def parse_scores(content: bytes, manifest: Manifest) -> dict[str, NDArray[np.flo
         BundleInvalid: if they are no scores, or those of other anchors or parameters than the manifest's.
     """
     try:
-        found = _ScoresFile.model_validate_json(content)
-    except ValidationError as error:
-        reasons = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-        raise BundleInvalid(f"The bundle's golden scores cannot be read: {reasons}. Build the bundle again.") from error
+        found = parse_document(_ScoresFile, content, _LIMITS)
+    except Unreadable as error:
+        raise BundleInvalid(f"The bundle's golden scores cannot be read: {error}. Build the bundle again.") from error
     parameters = Parameters(**found.model_dump(exclude={"anchor_set_id", "scores"}))
     if (found.anchor_set_id, parameters) != (manifest.anchor_set_id, manifest.parameters):
         raise BundleInvalid(

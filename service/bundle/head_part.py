@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 from service.bundle.manifest import Id, Manifest, Sha256
+from service.bundle.parsing import Limits, Unreadable, parse_document
 from service.bundle.writer import PartContent, json_content
 from service.errors import BundleInvalid, HeadMismatch
+
+_LIMITS = Limits(4 * 1024 * 1024, max_objects=20_000, max_arrays=20_000, max_values=200_000)
 
 
 class Card(BaseModel):
@@ -84,11 +87,10 @@ def parse_card(kind: type[CardT], content: bytes, manifest: Manifest) -> CardT:
         HeadMismatch: if it is that of another network, or of anything else that it is bound to.
     """
     try:
-        card = kind.model_validate_json(content)
-    except ValidationError as error:
-        reasons = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        card = parse_document(kind, content, _LIMITS, free=("report",))
+    except Unreadable as error:
         raise BundleInvalid(
-            f"The card of the bundle's {kind.called} cannot be read: {reasons}. Train the head again."
+            f"The card of the bundle's {kind.called} cannot be read: {error}. Train the head again."
         ) from error
     _check_digest(card, manifest.parts[kind.part].sha256)
     different = [name for name in card.bound if getattr(card, name) != getattr(manifest, name)]

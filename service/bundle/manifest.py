@@ -6,13 +6,20 @@ from dataclasses import fields
 from pathlib import PurePath
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
+from service.bundle.parsing import Limits, Unreadable, parse_document
 from service.errors import BundleInvalid
 from service.scoring.parameters import Parameters
 
 MANIFEST_NAME = "manifest.json"
+SIGNATURE_NAME = "signature.json"
+RESERVED_NAMES = frozenset({MANIFEST_NAME, SIGNATURE_NAME})
+"""Files beside the parts of a bundle."""
+
 MANIFEST_BYTES_LIMIT = 16 * 1024 * 1024
+# The provenance counts the images of every source folder, of which there may be thousands.
+_LIMITS = Limits(MANIFEST_BYTES_LIMIT, max_objects=50_000, max_arrays=10_000, max_values=300_000)
 
 EMBEDDINGS = "embeddings"
 GOLDEN_PAIRS = "golden_pairs"
@@ -101,6 +108,12 @@ class Manifest(_Strict):
             raise ValueError(f"k is {self.k}, and there are only {self.count} anchors")
         return self
 
+    @model_validator(mode="after")
+    def _parts_leave_the_reserved_names(self) -> Self:
+        if {part.file for part in self.parts.values()} & RESERVED_NAMES:
+            raise ValueError(f"no part may be called {' or '.join(sorted(RESERVED_NAMES))}")
+        return self
+
     @property
     def parameters(self) -> Parameters:
         """The parameters that the bundle was made for."""
@@ -127,15 +140,12 @@ def parse_manifest(content: bytes, where: PurePath) -> Manifest:
     """Read and check the content of a ``manifest.json``.
 
     Raises:
-        BundleInvalid: if it is not JSON, lacks a part, or says something it must not, naming the field.
+        BundleInvalid: if it is not JSON, holds too much, lacks a part, or says what it must not, naming the field.
     """
     try:
-        manifest = Manifest.model_validate_json(content)
-    except ValidationError as error:
-        reasons = "; ".join(
-            f"{'.'.join(map(str, item['loc'])) or 'manifest'}: {item['msg']}" for item in error.errors()
-        )
-        raise BundleInvalid(f"{where} is not the manifest of a bundle: {reasons}.") from error
+        manifest = parse_document(Manifest, content, _LIMITS, free=("provenance",))
+    except Unreadable as error:
+        raise BundleInvalid(f"{where} is not the manifest of a bundle: {error}.") from error
     missing = [name for name in REQUIRED_PARTS if name not in manifest.parts]
     if missing:
         raise BundleInvalid(f"{where} lists no part called {', '.join(missing)}.")

@@ -34,6 +34,9 @@ from service.errors import BundleInvalid, BundleMismatch, UnknownMethod
 from service.scoring.calibration import Calibrations
 from service.scoring.methods import find_method
 
+DOCUMENT_BYTES_LIMIT = 8 * 1024 * 1024
+"""Largest part of a bundle that is read as a JSON document."""
+
 # Rounding a unit vector's values to float16 moves its norm by 5e-4 at most, to float32 by far less.
 _NORM_TOLERANCE = {"float16": 1e-3, "float32": 1e-4}
 
@@ -67,7 +70,16 @@ def read_manifest(folder: Path) -> Manifest:
     Raises:
         BundleInvalid: if there is no manifest, or it cannot be read.
     """
-    return parse_manifest(_manifest_content(folder), folder / MANIFEST_NAME)
+    return parse_manifest(manifest_content(folder), folder / MANIFEST_NAME)
+
+
+def read_bundle_id(folder: Path) -> str:
+    """Return the id of the bundle in a folder: the digest of its manifest, which is not parsed.
+
+    Raises:
+        BundleInvalid: if there is no manifest, or it is larger than any.
+    """
+    return bundle_id_of(manifest_content(folder))
 
 
 def read_bundle(folder: Path, *, backbone_id: str) -> Bundle:
@@ -82,7 +94,7 @@ def read_bundle(folder: Path, *, backbone_id: str) -> Bundle:
         HeadMismatch: if its SSR head, or its PFE head, was trained for another bundle.
         BundleInvalid: if it cannot be read, or a part is not what the manifest says.
     """
-    content = _manifest_content(folder)
+    content = manifest_content(folder)
     manifest = parse_manifest(content, folder / MANIFEST_NAME)
     _check_backbone(folder, manifest, backbone_id)
     try:
@@ -109,7 +121,8 @@ def read_bundle(folder: Path, *, backbone_id: str) -> Bundle:
     )
 
 
-def _manifest_content(folder: Path) -> bytes:
+def manifest_content(folder: Path) -> bytes:
+    """Return the bytes of the manifest of the bundle in a folder; raises as ``read_manifest``, but parses nothing."""
     path = folder / MANIFEST_NAME
     try:
         with path.open("rb") as stream:
@@ -134,8 +147,7 @@ def _check_backbone(folder: Path, manifest: Manifest, backbone_id: str) -> None:
 
 
 def _read_golden(folder: Path, manifest: Manifest) -> GoldenPairs:
-    with _checked(folder, manifest, GOLDEN_SCORES) as stream:
-        scores = parse_scores(stream.read(), manifest)
+    scores = parse_scores(_document(folder, manifest, GOLDEN_SCORES), manifest)
     pairs = len(next(iter(scores.values())))
     _, embeddings = _read_embeddings(folder, manifest, GOLDEN_PAIRS, (pairs, 2, manifest.dimension))
     _, crop_embedding = _read_embeddings(folder, manifest, GOLDEN_CROP, (manifest.dimension,))
@@ -150,17 +162,26 @@ def _read_golden(folder: Path, manifest: Manifest) -> GoldenPairs:
 def _read_calibrations(folder: Path, manifest: Manifest) -> Calibrations | None:
     if CALIBRATION not in manifest.parts:
         return None
-    with _checked(folder, manifest, CALIBRATION) as stream:
-        return parse_calibrations(stream.read(), manifest)
+    return parse_calibrations(_document(folder, manifest, CALIBRATION), manifest)
 
 
 def _read_head(folder: Path, manifest: Manifest, kind: type[CardT]) -> StoredHead[CardT] | None:
     if kind.part not in manifest.parts:
         return None
-    with _checked(folder, manifest, kind.card_part) as stream:
-        card = parse_card(kind, stream.read(), manifest)
+    card = parse_card(kind, _document(folder, manifest, kind.card_part), manifest)
     with _checked(folder, manifest, kind.part):
         return StoredHead(folder / manifest.parts[kind.part].file, card)
+
+
+def _document(folder: Path, manifest: Manifest, name: str) -> bytes:
+    """Return the bytes of a part that is a JSON document, found to be no more than are parsed."""
+    part = manifest.parts[name]
+    if part.bytes > DOCUMENT_BYTES_LIMIT:
+        raise BundleInvalid(
+            _what(folder, part.file, f"has {part.bytes} bytes, at most {DOCUMENT_BYTES_LIMIT} are read")
+        )
+    with _checked(folder, manifest, name) as stream:
+        return stream.read()
 
 
 @contextmanager

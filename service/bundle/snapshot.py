@@ -12,6 +12,7 @@ from service.bundle.golden_pairs import GoldenPairs
 from service.bundle.manifest import Manifest
 from service.bundle.reader import Bundle, read_bundle
 from service.bundle.served_methods import default_method, not_served
+from service.bundle.signature import Signer
 from service.bundle.ssr_part import HeadCard
 from service.bundle.term_sources import TermSources, open_sources
 from service.errors import BundleInvalid, InferenceFailed, MethodNotServed, SettingsInvalid
@@ -40,6 +41,7 @@ class Snapshot:
         calibrations: what the bundle's scores mean; None where it was not calibrated.
         head: the card of the bundle's SSR head; None where it has none.
         cache: keeps the densities of the faces used last; None where each is searched for.
+        signer: who signed the bundle; None where that was not asked, or it needs no signature.
     """
 
     bundle_id: str
@@ -53,6 +55,7 @@ class Snapshot:
     calibrations: Calibrations | None
     head: HeadCard | None
     cache: DensityCache | None = None
+    signer: Signer | None = None
 
     @property
     def methods(self) -> tuple[str, ...]:

@@ -1,12 +1,13 @@
 """Bundles as archives: packed for their way to a service, unpacked with distrust."""
 
 import errno
+import gzip
 import tarfile
 import zipfile
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
 
-from service.bundle.manifest import MANIFEST_NAME
+from service.bundle.manifest import MANIFEST_NAME, SIGNATURE_NAME
 from service.bundle.reader import read_manifest
 from service.errors import StorageFull, UploadInvalid, UploadTooLarge
 from service.store.layout import new_folder
@@ -15,16 +16,24 @@ _CHUNK = 1 << 20
 # A bundle has a dozen parts.
 _MOST_MEMBERS = 64
 _LONGEST_NAME = 100
+# Folders among them, which hold nothing themselves.
+_MOST_ENTRIES = 256
+# What an archive says of one file, or a .zip of all of them: names, times, owners.
+_HEADERS = 256 * 1024
+_DIRECTORY = 1 << 20
+_GZIP = b"\x1f\x8b"
 
 
 def pack_bundle(folder: Path, archive: Path) -> None:
-    """Write the files of a bundle to a new .tar, the same bytes for the same bundle.
+    """Write the files of a bundle, its signature among them, to a new .tar: the same bytes for the same bundle.
 
     Raises:
         BundleInvalid: if the folder holds no bundle.
         OSError: if the archive cannot be written.
     """
     names = sorted(part.file for part in read_manifest(folder).parts.values())
+    if (folder / SIGNATURE_NAME).is_file():
+        names.append(SIGNATURE_NAME)
     with tarfile.open(archive, "x", format=tarfile.USTAR_FORMAT) as tar:
         for name in (MANIFEST_NAME, *names):
             member = tarfile.TarInfo(name)
@@ -39,7 +48,7 @@ def unpack_bundle(archive: Path, destination: Path, *, max_bytes: int) -> None:
 
     The files may lie in the archive itself or in one folder of it. Links, devices, paths that lead elsewhere, names
     that occur twice and more bytes than the limit are refused; sizes are counted as they are unpacked, whatever the
-    archive says of them.
+    archive says of them. No more memory is needed for what an archive says of its files than for those of a bundle.
 
     Raises:
         UploadInvalid: if it is no such archive.
@@ -75,13 +84,22 @@ class _Unpacker:
         self._bytes = 0
         self._names: set[str] = set()
         self._tops: set[str] = set()
+        self._entries = 0
 
-    def write(self, name: str, content: IO[bytes]) -> None:
+    def count(self, name: str) -> None:
+        """Take note of an entry of the archive, a file or a folder."""
+        self._entries += 1
+        if self._entries > _MOST_ENTRIES:
+            raise UploadInvalid(f"The archive has more than {_MOST_ENTRIES} entries; a bundle has fewer.")
+        if len(name) > _LONGEST_NAME:
+            raise UploadInvalid(f"The archive has a name of {len(name)} characters; a bundle has shorter ones.")
+
+    def write(self, name: str, content: "_Content") -> None:
         """Write one file."""
         path = PurePosixPath(name)
         parts = [part for part in path.parts if part != "."]
-        if path.is_absolute() or "\\" in name or ".." in parts or not 1 <= len(parts) <= 2 or len(name) > _LONGEST_NAME:
-            raise UploadInvalid(f"The archive names the file {name[:_LONGEST_NAME]!r}, which lies outside one folder.")
+        if path.is_absolute() or "\\" in name or ".." in parts or not 1 <= len(parts) <= 2:
+            raise UploadInvalid(f"The archive names the file {name!r}, which lies outside one folder.")
         if parts[-1] in self._names:
             raise UploadInvalid(f"The archive names the file {parts[-1]!r} twice.")
         if len(self._names) == _MOST_MEMBERS:
@@ -106,25 +124,75 @@ class _Unpacker:
             raise UploadInvalid(f"The archive has no {MANIFEST_NAME}: send the files of one bundle.")
 
 
+class _Metered:
+    """A stream from which no more is read than was allowed: headers say themselves how long they are."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._allowed = 0
+        self.seek, self.tell = stream.seek, stream.tell
+
+    def allow(self, size: int) -> None:
+        """Let so many bytes be read from now on."""
+        self._allowed = size
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes."""
+        found = self._stream.read(min(size, self._allowed + 1) if size >= 0 else self._allowed + 1)
+        self._allowed -= len(found)
+        if self._allowed < 0:
+            raise UploadInvalid("The archive says more of its files than can be said of a bundle's.")
+        return found
+
+    def seekable(self) -> bool:
+        """Say that it can be gone back in."""
+        return True
+
+
+class _Content:
+    """The content of one file of an archive, read piece by piece from what is metered."""
+
+    def __init__(self, content: IO[bytes], metered: _Metered) -> None:
+        self._content, self._metered = content, metered
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes."""
+        # What is compressed badly is longer than what it holds, and readers read ahead.
+        self._metered.allow(4 * size)
+        return self._content.read(size)
+
+
 def _unpack_tar(archive: Path, unpacker: _Unpacker) -> None:
-    with tarfile.open(archive, "r:*") as tar:
-        for member in tar:
-            if member.isdir():
-                continue
-            content = tar.extractfile(member) if member.isreg() and not member.issparse() else None
-            if content is None:
-                raise UploadInvalid(f"The archive holds {member.name[:_LONGEST_NAME]!r}, which is no plain file.")
-            with content:
-                unpacker.write(member.name, content)
+    with archive.open("rb") as file:
+        is_compressed = file.read(len(_GZIP)) == _GZIP
+        file.seek(0)
+        stream: Any = gzip.GzipFile(fileobj=file) if is_compressed else file
+        metered = _Metered(stream)
+        metered.allow(_HEADERS)
+        with tarfile.open(fileobj=metered, mode="r:") as tar:  # type: ignore[call-overload]
+            while (member := tar.next()) is not None:
+                unpacker.count(member.name)
+                content = tar.extractfile(member) if member.isreg() and not member.issparse() else None
+                if content is not None:
+                    with content:
+                        unpacker.write(member.name, _Content(content, metered))
+                elif not member.isdir():
+                    raise UploadInvalid(f"The archive holds {member.name!r}, which is no plain file.")
+                metered.allow(_HEADERS)
 
 
 def _unpack_zip(archive: Path, unpacker: _Unpacker) -> None:
-    with zipfile.ZipFile(archive) as found:
-        for member in found.infolist():
-            if member.is_dir():
-                continue
-            kind = member.external_attr >> 28
-            if kind not in (0, 8):  # of Unix's file types, 8 is a plain file; 0 is an archive made elsewhere
-                raise UploadInvalid(f"The archive holds {member.filename[:_LONGEST_NAME]!r}, which is no plain file.")
-            with found.open(member) as content:
-                unpacker.write(member.filename, content)
+    with archive.open("rb") as file:
+        metered = _Metered(file)
+        metered.allow(_DIRECTORY)
+        with zipfile.ZipFile(metered) as found:
+            for member in found.infolist():
+                unpacker.count(member.filename)
+                if member.is_dir():
+                    continue
+                kind = member.external_attr >> 28
+                if kind not in (0, 8):  # of Unix's file types, 8 is a plain file; 0 is an archive made elsewhere
+                    raise UploadInvalid(f"The archive holds {member.filename!r}, which is no plain file.")
+                metered.allow(_HEADERS)
+                with found.open(member) as content:
+                    unpacker.write(member.filename, _Content(content, metered))

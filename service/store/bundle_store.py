@@ -1,7 +1,7 @@
 """The store: immutable bundles, the record of every activation, and what each replica last said of itself.
 
 store.json                    the store's id, made by the first write
-bundles/<bundle_id>/<file>    a bundle's parts, its manifest last: one without a manifest is not there
+bundles/<bundle_id>/<file>    a bundle's parts and its signature, its manifest last: one without a manifest is not there
 activations/<n>.json          n = 1, 2, ...: created, never updated; the highest is active
 replicas/<name>.json          overwritten by each replica
 """
@@ -14,10 +14,18 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
-from pydantic import ValidationError
-
-from service.bundle.manifest import MANIFEST_NAME, Manifest, Part, bundle_id_of, parse_manifest
-from service.bundle.reader import read_manifest
+from service.bundle.manifest import (
+    MANIFEST_BYTES_LIMIT,
+    MANIFEST_NAME,
+    SIGNATURE_NAME,
+    Manifest,
+    Part,
+    bundle_id_of,
+    parse_manifest,
+)
+from service.bundle.parsing import Limits, ModelT, Unreadable, parse_document
+from service.bundle.reader import DOCUMENT_BYTES_LIMIT, read_manifest
+from service.bundle.signature import SIGNATURE_BYTES_LIMIT, read_signature
 from service.errors import (
     ActivationInvalid,
     BundleInvalid,
@@ -26,13 +34,26 @@ from service.errors import (
     StoreInvalid,
     StoreUnavailable,
 )
-from service.store.layout import IDENTITY, activation_of, check_part, generation_of, manifest_of, new_folder, report_of
-from service.store.objects import ObjectExists, Objects, open_objects
-from service.store.records import BUNDLE_ID, Activation, ReplicaReport
+from service.store.layout import (
+    IDENTITY,
+    activation_of,
+    check_part,
+    generation_of,
+    manifest_of,
+    new_folder,
+    report_of,
+    signature_of,
+)
+from service.store.objects import ObjectExists, Objects, ObjectTooLarge, open_objects
+from service.store.records import BUNDLE_ID, Activation, Identity, ReplicaReport
 
 logger = logging.getLogger(__name__)
 
 _FORMAT = 1
+# A report quotes an error, whose text has commas and colons too.
+_RECORD = Limits(64 * 1024, max_objects=64, max_arrays=64, max_values=2000)
+# A writer that is alive writes to its file more often.
+_ABANDONED_SECONDS = 3600.0
 
 
 class BundleStore:
@@ -67,18 +88,17 @@ class BundleStore:
         return found
 
     def _identity(self) -> str | None:
-        content = self._objects.get(IDENTITY)
-        if content is None:
-            return None
         try:
-            identity = json.loads(content)
-            if identity["format"] == _FORMAT:
-                return str(identity["store_id"])
-        except (ValueError, KeyError, TypeError) as error:
+            identity = self._document(IDENTITY, Identity)
+        except Unreadable as error:
             raise StoreInvalid(
-                f"{IDENTITY} of the store {self.url} cannot be read: this is no store of bundles."
+                f"{IDENTITY} of the store {self.url} cannot be read: this is no store of bundles ({error})."
             ) from error
-        raise StoreInvalid(f"The store {self.url} has the format {identity['format']}, this version reads {_FORMAT}.")
+        if identity is None:
+            return None
+        if identity.format != _FORMAT:
+            raise StoreInvalid(f"The store {self.url} has the format {identity.format}, this version reads {_FORMAT}.")
+        return identity.store_id
 
     def bundle_ids(self) -> tuple[str, ...]:
         """Return the ids of all bundles whose manifest is there."""
@@ -105,10 +125,14 @@ class BundleStore:
             raise self._unknown(bundle_id)
         return found
 
-    def push(self, folder: Path) -> bool:
+    def push(self, folder: Path, *, replace_signature: bool = False) -> bool:
         """Copy a bundle into the store, its manifest last; return False where it is there already.
 
         What a push that was cut short left behind is written over. Safe beside another push of the same bundle.
+
+        Args:
+            folder: the bundle.
+            replace_signature: whether its signature, found to hold, is put in the place of one that is there.
 
         Raises:
             BundleInvalid: if the folder holds no bundle, or a part is not what its manifest says.
@@ -117,12 +141,18 @@ class BundleStore:
         manifest = read_manifest(folder)
         content = (folder / MANIFEST_NAME).read_bytes()
         bundle_id = bundle_id_of(content)
+        signed = read_signature(folder)
         if self._objects.modified(manifest_of(bundle_id)) is not None:
+            # What is there without a signature may get one; the bundle itself never changes.
+            if signed is not None and (replace_signature or self._objects.modified(signature_of(bundle_id)) is None):
+                self._objects.put(signature_of(bundle_id), signed)
             return False
         self._claim()
         for part in manifest.parts.values():
             check_part(folder / part.file, part)
             self._objects.put(f"bundles/{bundle_id}/{part.file}", folder / part.file)
+        if signed is not None:
+            self._objects.put(signature_of(bundle_id), signed)
         try:
             self._objects.create(manifest_of(bundle_id), content)
         except ObjectExists:
@@ -143,13 +173,34 @@ class BundleStore:
         with new_folder(destination):
             for part in manifest.parts.values():
                 self._fetch_part(bundle_id, part, destination / part.file)
+            signature = self.signature(bundle_id)
+            if signature is not None:
+                (destination / SIGNATURE_NAME).write_bytes(signature)
             (destination / MANIFEST_NAME).write_bytes(content)
 
     def part(self, bundle_id: str, part: Part) -> bytes | None:
         """Return the bytes of a small part of a bundle; None where it is missing or not what the manifest says."""
-        content = self._objects.get(f"bundles/{bundle_id}/{part.file}")
+        try:
+            content = self._objects.get(f"bundles/{bundle_id}/{part.file}", max_bytes=DOCUMENT_BYTES_LIMIT)
+        except ObjectTooLarge:
+            return None
         is_right = content is not None and hashlib.sha256(content).hexdigest() == part.sha256
         return content if is_right else None
+
+    def manifest_content(self, bundle_id: str) -> bytes:
+        """Return the bytes of a bundle's manifest; raises as ``manifest`` does."""
+        return self._manifest_content(bundle_id)
+
+    def signature(self, bundle_id: str) -> bytes | None:
+        """Return the bytes of a bundle's signature; None where it has none, or one too large to be any."""
+        try:
+            return self._objects.get(signature_of(bundle_id), max_bytes=SIGNATURE_BYTES_LIMIT)
+        except ObjectTooLarge:
+            return None
+
+    def sweep(self) -> int:
+        """Remove files that writers which were killed left behind, an hour ago or longer; return how many."""
+        return sum(self._objects.sweep(prefix, _ABANDONED_SECONDS) for prefix in ("bundles", "activations", "replicas"))
 
     def delete(self, bundle_id: str) -> None:
         """Remove a bundle, its manifest first.
@@ -173,15 +224,14 @@ class BundleStore:
         Raises:
             ActivationInvalid: if the record cannot be read.
         """
-        content = self._objects.get(activation_of(generation))
-        if content is None:
-            return None
         try:
-            record = Activation.model_validate_json(content)
-        except ValidationError as error:
+            record = self._document(activation_of(generation), Activation)
+        except Unreadable as error:
             raise ActivationInvalid(
                 f"The record of generation {generation} in the store {self.url} cannot be read: activate a bundle anew."
             ) from error
+        if record is None:
+            return None
         if record.generation != generation:
             raise ActivationInvalid(
                 f"The record of generation {generation} in the store {self.url} says {record.generation}: activate "
@@ -233,10 +283,10 @@ class BundleStore:
         """Return what every replica last said of itself, by name; what cannot be read is left out and logged."""
         found = []
         for name in sorted(self._objects.names("replicas")):
-            content = self._objects.get(name)
             try:
-                found += [] if content is None else [ReplicaReport.model_validate_json(content)]
-            except ValidationError:
+                report = self._document(name, ReplicaReport)
+                found += [] if report is None else [report]
+            except Unreadable:
                 logger.warning("%s of the store %s is no report of a replica", name, self.url)
         return tuple(found)
 
@@ -252,6 +302,18 @@ class BundleStore:
                 self._objects.create(IDENTITY, json.dumps(identity).encode())
             self.store_id()
 
+    def _document(self, name: str, model: type[ModelT]) -> ModelT | None:
+        """Return what a small object says; None where it is not there.
+
+        Raises:
+            Unreadable: if it is none.
+        """
+        try:
+            content = self._objects.get(name, max_bytes=_RECORD.max_bytes)
+        except ObjectTooLarge as error:
+            raise Unreadable(str(error)) from error
+        return None if content is None else parse_document(model, content, _RECORD)
+
     def _is_written(self, activation: Activation) -> bool:
         try:
             found = self.activation(activation.generation)
@@ -264,7 +326,12 @@ class BundleStore:
         return [generation for generation in found if generation is not None]
 
     def _manifest_content(self, bundle_id: str) -> bytes:
-        content = self._objects.get(manifest_of(bundle_id)) if BUNDLE_ID.fullmatch(bundle_id) else None
+        if not BUNDLE_ID.fullmatch(bundle_id):
+            raise self._unknown(bundle_id)
+        try:
+            content = self._objects.get(manifest_of(bundle_id), max_bytes=MANIFEST_BYTES_LIMIT)
+        except ObjectTooLarge as error:
+            raise BundleInvalid(f"The manifest of the bundle {bundle_id} in the store {self.url}: {error}.") from error
         if content is None:
             raise self._unknown(bundle_id)
         if bundle_id_of(content) != bundle_id:
@@ -299,10 +366,14 @@ class BundleStore:
         )
 
 
-def open_store(location: str) -> BundleStore:
+def open_store(location: str, *, is_made: bool = True) -> BundleStore:
     """Return the store at a folder or a URL; nothing is read or made yet.
+
+    Args:
+        location: the folder or the URL.
+        is_made: whether a folder that is not there is an empty store, and made by the first write.
 
     Raises:
         StoreInvalid: if it is neither, or its settings cannot be used.
     """
-    return BundleStore(open_objects(location))
+    return BundleStore(open_objects(location, is_made=is_made))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from service.bundle.manifest import MANIFEST_NAME, Part
+from service.bundle.manifest import MANIFEST_NAME, SIGNATURE_NAME, Part
 from service.errors import BundleInvalid
 from service.pack import file_sha256
 
@@ -15,6 +15,11 @@ IDENTITY = "store.json"
 def manifest_of(bundle_id: str) -> str:
     """Return the name of a bundle's manifest."""
     return f"bundles/{bundle_id}/{MANIFEST_NAME}"
+
+
+def signature_of(bundle_id: str) -> str:
+    """Return the name of a bundle's signature."""
+    return f"bundles/{bundle_id}/{SIGNATURE_NAME}"
 
 
 def activation_of(generation: int) -> str:

@@ -10,8 +10,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
+from service.bundle.parsing import Limits, Unreadable, parse_document
 from service.errors import LocalCopyUnusable
 from service.store.bundle_store import BundleStore
 from service.store.records import BUNDLE_ID, BundleId
@@ -20,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 _LAST_GOOD = "last-good.json"
 _STAYS_SECONDS = 600
+_LIMITS = Limits(64 * 1024, max_objects=1, max_arrays=0, max_values=64)
 
 
 def _used_at(copy: Path) -> float:
@@ -101,10 +103,11 @@ class LocalCopies:
     def remembered(self) -> LastGood | None:
         """Return what was served last and is still held; None where nothing is."""
         try:
-            last = LastGood.model_validate_json((self._folder / _LAST_GOOD).read_bytes())
+            with (self._folder / _LAST_GOOD).open("rb") as file:
+                last = parse_document(LastGood, file.read(_LIMITS.max_bytes + 1), _LIMITS)
         except FileNotFoundError:
             return None
-        except (OSError, ValidationError):
+        except (OSError, Unreadable):
             logger.warning("%s cannot be read, and is left alone", self._folder / _LAST_GOOD)
             return None
         return last if self.held(last.bundle_id) is not None else None

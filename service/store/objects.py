@@ -2,7 +2,9 @@
 
 import errno
 import os
+import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -21,6 +23,7 @@ from obstore.exceptions import (
 from obstore.store import LocalStore, from_url
 
 from service.errors import StorageFull, StoreInvalid, StoreUnavailable
+from service.redaction import redacted
 
 # A store that is away must be found out before a caller gives up; its own retries would go on for minutes.
 _CLIENT: Any = {"timeout": "4s", "connect_timeout": "2s", "allow_http": True}
@@ -33,10 +36,18 @@ _RETRY: Any = {
 }
 _CHUNK = 1 << 20
 _SCHEMES = ("s3", "s3a", "gs", "az", "adl", "azure", "abfs", "abfss", "https", "http")
+# A bucket that is not there, unlike an object, is no empty store.
+_NO_BUCKET = ("NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist", "container does not exist")
+# Files that obstore has begun and not yet put in their place are called NAME#NUMBER.
+_PARTIAL = re.compile(r".+#\d+")
 
 
 class ObjectExists(Exception):
     """An object of this name is there already."""
+
+
+class ObjectTooLarge(Exception):
+    """An object has more bytes than what it should be."""
 
 
 class Objects:
@@ -46,34 +57,53 @@ class Objects:
     ``StorageFull`` where there is no room.
     """
 
-    def __init__(self, url: str, store: Any = None, bulk: Any = None, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        store: Any = None,
+        bulk: Any = None,
+        folder: Path | None = None,
+        *,
+        is_made: bool = True,
+    ) -> None:
         """Take a store of obstore's, or a folder that may not be there yet.
 
         Args:
             url: what people know it by.
             store: the object store, for what is small.
             bulk: the same one, for what takes long to send.
-            folder: the folder, in the store's place; made by the first write.
+            folder: the folder, in the store's place.
+            is_made: whether a folder that is not there is an empty store, and made by the first write.
         """
         self.url = url
         self._store = store
         self._bulk = bulk
         self._folder = folder
+        self._is_made = is_made
 
-    def get(self, name: str) -> bytes | None:
-        """Return an object's bytes; None where it is not there."""
+    def get(self, name: str, *, max_bytes: int) -> bytes | None:
+        """Return an object's bytes; None where it is not there.
+
+        Raises:
+            ObjectTooLarge: if it has more bytes than are asked for; none of them is read then.
+        """
         with self._failures(f"read {name}"):
             try:
-                return bytes(obstore.get(self._reading(self._store), name).bytes())
-            except (NotFoundError, FileNotFoundError):
+                found = obstore.get(self._reading(self._store), name)
+            except (NotFoundError, FileNotFoundError) as error:
+                self._check_bucket(error)
                 return None
+            if found.meta["size"] > max_bytes:
+                raise ObjectTooLarge(f"{name} has {found.meta['size']} bytes, at most {max_bytes} are read")
+            return bytes(found.bytes())
 
     def save(self, name: str, path: Path, check: Callable[[bytes], object]) -> bool:
         """Write an object to a new file, telling ``check`` of each piece; return False where it is not there."""
         with self._failures(f"read {name}"):
             try:
                 found = obstore.get(self._reading(self._bulk), name)
-            except (NotFoundError, FileNotFoundError):
+            except (NotFoundError, FileNotFoundError) as error:
+                self._check_bucket(error)
                 return False
             with path.open("xb") as file:
                 for piece in found.stream(min_chunk_size=_CHUNK):
@@ -140,23 +170,66 @@ class Objects:
         if self._folder is not None:
             shutil.rmtree(self._folder / prefix, ignore_errors=True)
 
+    def sweep(self, prefix: str, older_than: float) -> int:
+        """Remove what writers that were killed left of objects below a prefix; return how many files that were.
+
+        Of a folder alone: an object store shows nothing of an object before all of it is there.
+
+        Args:
+            prefix: where.
+            older_than: seconds since a file was last written to; whoever still writes does so more often.
+        """
+        if self._folder is None or not (self._folder / prefix).is_dir():
+            return 0
+        removed, now = 0, time.time()
+        with self._failures(f"clear up {prefix}"):
+            for path in (self._folder / prefix).rglob("*"):
+                if not _PARTIAL.fullmatch(path.name) or path.is_symlink() or not path.is_file():
+                    continue
+                try:
+                    if now - path.stat().st_mtime > older_than:
+                        path.unlink()
+                        removed += 1
+                except FileNotFoundError:  # its writer was done, or another replica was faster
+                    continue
+        return removed
+
     def _reading(self, store: Any) -> Any:
         if self._folder is None:
             return store
-        self._folder.stat()  # not there: FileNotFoundError, which every reader takes for an empty store
+        try:
+            self._folder.stat()
+        except FileNotFoundError:
+            if self._is_made:
+                raise  # which every reader takes for an empty store
+            raise self._absent() from None
         return LocalStore(self._folder)
 
     def _writing(self, store: Any) -> Any:
         if self._folder is None:
             return store
-        self._folder.mkdir(parents=True, exist_ok=True)
+        if self._is_made:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        elif not self._folder.is_dir():
+            raise self._absent()
         return LocalStore(self._folder)
+
+    def _absent(self) -> StoreUnavailable:
+        return StoreUnavailable(
+            f"The store {self.url} is not there: no such folder. Mount it, make the folder, or correct IDA_STORE."
+        )
+
+    def _check_bucket(self, error: Exception) -> None:
+        if any(words in str(error) for words in _NO_BUCKET):
+            raise StoreUnavailable(
+                f"The store {self.url} is not there: no such bucket. Make it, or correct IDA_STORE."
+            ) from error
 
     @contextmanager
     def _failures(self, what: str) -> Iterator[None]:
         try:
             yield
-        except (ObjectExists, StorageFull):
+        except (ObjectExists, ObjectTooLarge, StorageFull, StoreUnavailable):
             raise
         except (PermissionDeniedError, UnauthenticatedError, PermissionError) as error:
             raise StoreUnavailable(
@@ -171,27 +244,35 @@ class Objects:
             ) from error
 
 
-def open_objects(location: str) -> Objects:
+def open_objects(location: str, *, is_made: bool = True) -> Objects:
     """Return the objects at a folder or a URL; nothing is read or made yet.
+
+    Args:
+        location: the folder or the URL.
+        is_made: whether a folder that is not there is an empty store, and made by the first write.
 
     Raises:
         StoreInvalid: if it is neither, or its settings cannot be used.
     """
     scheme = location.partition("://")[0].lower() if "://" in location else ""
+    if not scheme and location.partition(":")[0].lower() in _SCHEMES:
+        raise StoreInvalid(f"IDA_STORE is {redacted(location)}: after the colon of a URL come two slashes.")
     if scheme in ("", "file"):
         folder = Path(location.removeprefix("file://")).expanduser().absolute()
         if folder.exists() and not folder.is_dir():
             raise StoreInvalid(f"IDA_STORE is {location}, which is no folder.")
-        return Objects(str(folder), folder=folder)
+        return Objects(str(folder), folder=folder, is_made=is_made)
     if scheme not in _SCHEMES:
-        raise StoreInvalid(f"IDA_STORE is {location}: give a folder, or a URL that starts with s3://, gs:// or az://.")
+        raise StoreInvalid(
+            f"IDA_STORE is {redacted(location)}: give a folder, or a URL that starts with s3://, gs:// or az://."
+        )
     try:
         store, bulk = (
             from_url(location, client_options=client, retry_config=_RETRY) for client in (_CLIENT, _BULK_CLIENT)
         )
     except (BaseError, ValueError, TypeError) as error:
-        raise StoreInvalid(f"IDA_STORE: {location} cannot be opened ({_first_line(error)}).") from error
-    return Objects(location.partition("?")[0], store, bulk)
+        raise StoreInvalid(f"IDA_STORE: {redacted(location)} cannot be opened ({_first_line(error)}).") from error
+    return Objects(redacted(location).partition("?")[0], store, bulk)
 
 
 def _is_full(error: Exception) -> bool:
@@ -202,4 +283,4 @@ def _is_full(error: Exception) -> bool:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    return redacted((str(error).strip().splitlines() or [type(error).__name__])[0])[:300]

@@ -23,6 +23,18 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+class Identity(_Record):
+    """Which store it is.
+
+    Attributes:
+        format: version of the store's form.
+        store_id: made by the first write.
+    """
+
+    format: int
+    store_id: str = Field(max_length=128)
+
+
 class Activation(_Record):
     """One change of what is active; written once, never updated.
 
@@ -33,15 +45,21 @@ class Activation(_Record):
         at: when.
         previous: the bundle that was active before; None where none was.
         action: whether it was chosen or gone back to.
+        restores: of a rollback, the generation that was gone back to, 0 for the bundle of the settings; None of one
+            that did not say so, and of what was chosen.
+        allow_uncalibrated: whether a bundle is served although requests get no decisions by it. Records that do not
+            say so are from before it was asked, and hold.
         nonce: tells this record from another writer's of the same generation.
     """
 
     generation: int = Field(ge=1)
     bundle_id: BundleId
-    who: str
+    who: str = Field(max_length=256)
     at: AwareDatetime = Field(default_factory=now)
     previous: BundleId | None
     action: Action = "activate"
+    restores: int | None = Field(default=None, ge=0)
+    allow_uncalibrated: bool = True
     nonce: str = Field(default_factory=lambda: secrets.token_hex(8))
 
 

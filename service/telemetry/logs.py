@@ -3,15 +3,26 @@
 import logging
 import sys
 from contextvars import ContextVar
+from typing import Any
 
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
+
+from service.redaction import redacted
 
 # At debug they log what a photograph's file says of itself (place, names, comments) and the form that brought it.
 _TELL_TALES = ("PIL", "python_multipart")
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 """Id of the request that the current task serves, None outside one."""
+
+
+class _Formatter(JsonFormatter):
+    """Shows no secret of a URL, whoever logs it, in tracebacks as in messages."""
+
+    def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
+        """Return what is logged of a record."""
+        return {name: redacted(value) if isinstance(value, str) else value for name, value in log_data.items()}
 
 
 class _RequestIdFilter(logging.Filter):
@@ -29,7 +40,7 @@ def configure_logging(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(_RequestIdFilter())
     handler.setFormatter(
-        JsonFormatter(
+        _Formatter(
             "{levelname}{name}{message}{request_id}",
             style="{",
             timestamp="time",  # in UTC, with its offset

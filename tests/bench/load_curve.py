@@ -101,6 +101,7 @@ def measure(options: argparse.Namespace) -> tuple[list[dict], dict]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_bundle(folder / "bundle", pipeline_of(home), anchors=options.anchors, seed=1)
+        (folder / "store").mkdir(exist_ok=True)
         stages = costs(options.methods, IDA_BUNDLE=str(folder / "bundle"), IDA_STORE=str(folder / "store"))
         fleet = Fleet(folder)
         # The same photographs come again and again: with a cache of their densities, nothing would be searched.

@@ -49,16 +49,16 @@ def test_push_activate_wait_rollback_and_status(fleet, tmp_path, home, bundles):
         f"{one} was in the store already",
     ]
 
-    dry = anchors(fleet, "activate", one, "--dry-run")
+    dry = anchors(fleet, "activate", one, "--dry-run", "--allow-uncalibrated")
     assert (dry.returncode, "could be activated" in dry.stdout) == (0, True)
-    first = anchors(fleet, "activate", one, "--expected-generation", 0, "--wait")
+    first = anchors(fleet, "activate", one, "--expected-generation", 0, "--wait", "--allow-uncalibrated")
     assert first.returncode == 0, first.stderr
     assert "served by all 2 replicas: replica-0, replica-1" in first.stdout
     assert [replica.generation() for replica in fleet.replicas] == [1, 1]
 
-    stale = anchors(fleet, "activate", other, "--expected-generation", 0)
+    stale = anchors(fleet, "activate", other, "--expected-generation", 0, "--allow-uncalibrated")
     assert (stale.returncode, "newest generation is 1" in stale.stderr) == (1, True)
-    assert anchors(fleet, "activate", other, "--wait", "--json").returncode == 0
+    assert anchors(fleet, "activate", other, "--wait", "--json", "--allow-uncalibrated").returncode == 0
     back = anchors(fleet, "rollback", "--wait")
     assert (back.returncode, f"{one} is active, {other} was before" in back.stdout) == (0, True)
 
@@ -81,7 +81,7 @@ def test_what_cannot_be_done_is_said_in_one_line(fleet, tmp_path, home, bundles)
         (anchors(fleet, "status", token="not-the-right-token"), "does not know the token"),
         (anchors(fleet, "status", url=nobody), "cannot be reached"),
         (anchors(fleet, "activate", one), "has no bundle"),
-        (anchors(fleet, "rollback"), "No anchor set was active before"),
+        (anchors(fleet, "rollback"), "No anchor set was ever activated"),
         (anchors(fleet, "push", tmp_path), "There is no bundle"),
     ):
         assert result.returncode == 1

@@ -1,0 +1,1 @@
+"""Keys that sign bundles, and signing by them; the service only verifies."""
