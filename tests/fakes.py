@@ -120,7 +120,8 @@ def serving(settings, bundle, session, change=lambda snapshot: snapshot):
 
     def load(settings, metrics):
         pipeline = fake_pipeline(settings, session, metrics.batch_size.observe)
-        store, copies = open_store(settings.store_location), LocalCopies(settings.cache_folder)
+        store = open_store(settings.store_location, is_made=not settings.store)
+        copies = LocalCopies(settings.cache_folder)
         started = start(BundleLoader(settings, pipeline, metrics), store, copies, bundle)
         loaded = replace(started.loaded, snapshot=change(started.loaded.snapshot))
         return Loaded(pipeline, store, copies, replace(started, loaded=loaded))

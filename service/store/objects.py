@@ -256,7 +256,8 @@ def open_objects(location: str, *, is_made: bool = True) -> Objects:
     """
     scheme = location.partition("://")[0].lower() if "://" in location else ""
     if not scheme and location.partition(":")[0].lower() in _SCHEMES:
-        raise StoreInvalid(f"IDA_STORE is {redacted(location)}: after the colon of a URL come two slashes.")
+        scheme = location.partition(":")[0]
+        raise StoreInvalid(f"IDA_STORE begins with {scheme}: and not with {scheme}://, as a URL does.")
     if scheme in ("", "file"):
         folder = Path(location.removeprefix("file://")).expanduser().absolute()
         if folder.exists() and not folder.is_dir():

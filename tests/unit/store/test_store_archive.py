@@ -3,6 +3,7 @@
 import gzip
 import io
 import tarfile
+import tracemalloc
 import zipfile
 
 import pytest
@@ -143,3 +144,46 @@ def test_archive_that_is_cut_short_is_refused(bundle, archive, out, mode):
     with pytest.raises(UploadInvalid):
         unpack_bundle(archive, out, max_bytes=LIMIT)
     assert not out.exists()
+
+
+def peak_of(archive, out):
+    """Return how many bytes were held at most while an archive was refused."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(UploadInvalid):
+            unpack_bundle(archive, out, max_bytes=LIMIT)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_folders_without_end_are_refused(archive, out):
+    with tarfile.open(archive, "w:gz") as tar:
+        for number in range(300):
+            member = tarfile.TarInfo(f"d{number}")
+            member.type = tarfile.DIRTYPE
+            tar.addfile(member)
+    with pytest.raises(UploadInvalid, match="more than 256 entries"):
+        unpack_bundle(archive, out, max_bytes=LIMIT)
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK])
+def test_header_of_many_megabytes_is_refused_unread(archive, out, kind):
+    member = tarfile.TarInfo("header")
+    member.type, member.size = kind, 64 * LIMIT
+    with gzip.open(archive, "wb", compresslevel=1) as file:
+        file.write(member.tobuf(tarfile.GNU_FORMAT))
+        file.write(bytes(member.size))
+    assert peak_of(archive, out) < 2 * LIMIT
+
+
+def test_zip_of_a_hundred_thousand_entries_is_refused_by_its_directory(archive, out):
+    zip_of(archive, [(f"{number:06}", b"") for number in range(100_000)])
+    assert peak_of(archive, out) < 4 * LIMIT
+
+
+@pytest.mark.parametrize("make", [tar_of, zip_of])
+def test_names_without_end_are_refused(archive, out, make):
+    make(archive, [("x" * 60_000, b"")])
+    with pytest.raises(UploadInvalid, match="60000 characters"):
+        unpack_bundle(archive, out, max_bytes=LIMIT)
