@@ -1,6 +1,7 @@
 """The administration by the command, against real servers: what is printed, and with which code it ends."""
 
 import json
+import shutil
 import signal
 import subprocess
 
@@ -70,6 +71,46 @@ def test_push_activate_wait_rollback_and_status(fleet, tmp_path, home, bundles):
     table = anchors(fleet, "status").stdout
     assert one in table
     assert "rollback" in table
+
+
+def test_decisions_are_kept_unless_it_is_said_and_going_back_ends_at_the_settings(fleet, tmp_path, home, bundles):
+    fleet.add(str(tmp_path / "store"), home)
+    fleet.start()
+    one, folder = next(iter(bundles.items()))
+    anchors(fleet, "push", folder)
+    for refused in (anchors(fleet, "activate", one), anchors(fleet, "activate", one, "--dry-run")):
+        assert refused.returncode == 1
+        assert "--allow-uncalibrated" in refused.stderr.replace("\n", " ")
+    built_in = next(entry["id"] for entry in _sets(fleet) if entry["state"] == "built_in")
+    assert anchors(fleet, "activate", one, "--allow-uncalibrated").returncode == 0
+    back = anchors(fleet, "rollback")
+    assert (back.returncode, f"{built_in} is active" in back.stdout) == (0, True), back.stderr
+    assert anchors(fleet, "rollback").returncode == 1
+    assert anchors(fleet, "rollback", "--to", 1, "--allow-uncalibrated").returncode == 0
+    assert anchors(fleet, "rollback", "--to", 0).returncode == 0
+
+
+def _sets(fleet):
+    return json.loads(anchors(fleet, "status", "--json").stdout)["anchor_sets"]
+
+
+def test_signed_bundles_are_taken_and_others_are_not(fleet, tmp_path, home, bundles):
+    one, folder = next(iter(bundles.items()))
+    shutil.copytree(folder, tmp_path / "bundle")
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    fleet.add(str(tmp_path / "store"), home, IDA_BUNDLE_KEYS=str(keys))
+    for command in (["keygen", tmp_path / "alice"], ["sign", tmp_path / "bundle", "--key", tmp_path / "alice.key"]):
+        made = subprocess.run([PROGRAM, "anchors", *map(str, command)], capture_output=True, text=True, check=False)
+        assert made.returncode == 0, made.stderr
+    (tmp_path / "alice.pub").rename(keys / "alice.pub")
+    fleet.start()
+    refused = anchors(fleet, "push", folder)
+    assert (refused.returncode, "is not signed" in refused.stderr.replace("\n", " ")) == (1, True)
+    pushed = anchors(fleet, "push", tmp_path / "bundle")
+    assert (pushed.returncode, pushed.stdout.strip()) == (0, f"{one} is in the store now")
+    active = anchors(fleet, "activate", one, "--allow-uncalibrated")
+    assert (active.returncode, "signature: by alice" in active.stdout) == (0, True)
 
 
 def test_what_cannot_be_done_is_said_in_one_line(fleet, tmp_path, home, bundles):

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx2
 import numpy as np
 import pytest
+from e2e.bundles import make_bundle, pipeline_of
 from PIL import Image
 from skimage import data
 
@@ -201,6 +202,16 @@ def test_command_check_holds_on_what_is_shipped(pack):
     report = json.loads(result.stdout)
     assert report["passed"] is True
     assert report["crop_similarity"] > 0.999
+
+
+def test_command_check_does_not_pass_a_bundle_by_which_nothing_is_decided(pack, tmp_path):
+    make_bundle(tmp_path / "bundle", pipeline_of(pack.folder.parents[1]), anchors=100, seed=1)
+    refused = run("check", "--json", IDA_BUNDLE=str(tmp_path / "bundle"), IDA_CACHE=str(tmp_path / "cache"))
+    report = json.loads(refused.stdout)
+    assert (refused.returncode, report["passed"]) == (1, False)
+    assert "was not calibrated" in report["no_decisions"]
+    environment = {"IDA_BUNDLE": str(tmp_path / "bundle"), "IDA_CACHE": str(tmp_path / "cache")}
+    assert run("check", "--allow-uncalibrated", **environment).returncode == 0
 
 
 def test_command_verify_prints_a_readable_and_a_raw_answer(pack, tmp_path, collins, collins_changed):

@@ -40,12 +40,14 @@ class World:
         self.store.push(folder)
         return bundle_id
 
-    def activated(self, bundle_id):
+    def activated(self, bundle_id, **more):
         """Write the next record, as another replica's administrator would; return its generation."""
         generation = self.store.newest_generation() + 1
         active = self.store.activation(generation - 1) if generation > 1 else None
         previous = None if active is None else active.bundle_id
-        self.store.append(Activation(generation=generation, bundle_id=bundle_id, who="other", previous=previous))
+        self.store.append(
+            Activation(generation=generation, bundle_id=bundle_id, who="other", previous=previous, **more)
+        )
         return generation
 
     def spoil(self, bundle_id):

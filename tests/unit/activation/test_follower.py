@@ -1,6 +1,7 @@
 """A replica follows the store: what it serves, what it says of itself, and what disturbs it not at all."""
 
 import gc
+import json
 import threading
 import weakref
 
@@ -263,4 +264,47 @@ def test_thread_follows_by_itself_and_ends(world):
     replica.follower.wake()
     assert swapped.wait(20)
     replica.follower.close()
+    assert served(replica) == (bundle_id, 1)
+
+
+def test_registry_keeps_what_it_serves_where_another_has_the_same_generation(world):
+    replica = world.replica()
+    world.activated(world.pushed(1))
+    replica.follower.look()
+    before = replica.registry.current()
+    other = replica.loader.load(world.folder / "bundle-1", before.generation).snapshot
+    assert replica.registry.swap(other) is False
+    assert replica.registry.current() is before
+
+
+def test_generation_that_is_served_already_is_not_loaded_again(world):
+    replica, bundle_id = world.replica(), world.pushed(1)
+    world.activated(bundle_id)
+    replica.follower.look()
+    prepared = []
+    replica.switch.prepare = lambda *arguments, **options: prepared.append(arguments)
+    replica.follower.look()
+    assert prepared == []
+    assert not replica.follower.is_lagging
+    assert sample(replica, "ida_swaps_total", result="swapped") == 1
+
+
+def test_replica_follows_what_was_allowed_without_decisions_and_nothing_else_of_the_kind(world):
+    replica, one, other = world.replica(), world.pushed(1), world.pushed(2)
+    world.activated(one, allow_uncalibrated=True)
+    replica.follower.look()
+    assert served(replica) == (one, 1)
+    world.activated(other, allow_uncalibrated=False)
+    replica.follower.look()
+    assert served(replica) == (one, 1)
+    assert replica.follower.state.failure.code == "bundle_uncalibrated"
+
+
+def test_record_of_a_version_that_did_not_ask_is_followed(world):
+    replica, bundle_id = world.replica(), world.pushed(1)
+    world.activated(bundle_id)
+    path = world.folder / "store" / "activations" / "1.json"
+    document = json.loads(path.read_bytes())
+    path.write_text(json.dumps({name: document[name] for name in document if name != "allow_uncalibrated"}))
+    replica.follower.look()
     assert served(replica) == (bundle_id, 1)

@@ -1,11 +1,13 @@
 """What a replica begins with: the newest that can be served, or what it served last."""
 
+import shutil
+
 import pytest
 
 from service.activation.loading import BundleLoader
 from service.activation.start import start
 from service.app import open_metrics
-from service.errors import StoreUnavailable
+from service.errors import BundleInvalid, StoreUnavailable
 from service.settings import Settings
 from service.store.bundle_store import open_store
 from service.store.local_copies import LocalCopies
@@ -83,3 +85,24 @@ def test_store_in_another_place_is_followed_although_another_was_before(world):
     loader = BundleLoader(Settings(home=world.folder), world.pipeline, open_metrics())
     started = start(loader, other, copies, world.built_in)
     assert started.loaded.snapshot.bundle_id == world.built_in_id
+
+
+def test_start_follows_what_was_allowed_without_decisions_and_nothing_else_of_the_kind(world):
+    one, other = world.pushed(1), world.pushed(2)
+    world.activated(one, allow_uncalibrated=True)
+    world.activated(other, allow_uncalibrated=False)
+    assert served(world.replica()) == (one, 1, True)
+
+
+def test_bundle_of_the_settings_may_be_absent_while_something_else_is_active(world, caplog):
+    bundle_id = world.pushed(1)
+    world.activated(bundle_id)
+    shutil.rmtree(world.built_in)
+    assert served(world.replica()) == (bundle_id, 1, False)
+    assert "IDA_BUNDLE" in caplog.text
+
+
+def test_bundle_of_the_settings_that_is_needed_and_absent_is_one_clear_error(world):
+    shutil.rmtree(world.built_in)
+    with pytest.raises(BundleInvalid, match="There is no bundle in"):
+        world.replica()
