@@ -92,6 +92,12 @@ class InvalidBase64(InputError):
     code = "invalid_base64"
 
 
+class DocumentTooComplex(InputError):
+    """A JSON document has more bytes, objects, arrays or values than are parsed."""
+
+    code = "document_too_complex"
+
+
 class UnknownMethod(InputError):
     """The asked scoring method does not exist."""
 
