@@ -149,6 +149,22 @@ class Settings(BaseSettings):
         le=3600,
         description="Seconds within which a request must be begun, unless its header X-Deadline-Seconds says fewer.",
     )
+    max_connections: int = Field(
+        default=512,
+        ge=1,
+        le=100_000,
+        description="Connections at the same time; beyond it the one idle for longest is closed. Fewer where the "
+        "process may not open so many descriptors.",
+    )
+    header_seconds: float = Field(
+        default=10, gt=0, le=600, description="Seconds within which a request's headers must arrive."
+    )
+    max_bodies: int = Field(
+        default=128, ge=1, le=100_000, description="Requests whose bodies are held in memory at the same time."
+    )
+    max_body_bytes: int = Field(
+        default=256 * 1024 * 1024, ge=1024, description="Bytes of all those bodies together; who comes beyond gets 429."
+    )
     max_batch: int = Field(default=64, ge=1, le=4096, description="Most pairs or faces of one batch.")
     k: int | None = Field(default=None, ge=1, description="Support set size; the bundle's own (10) by default.")
     tau: float | None = Field(default=None, gt=0, le=100, description="Tau of Eq. 4; the bundle's own (1) by default.")
