@@ -17,7 +17,8 @@ from service.activation.loading import BundleLoader
 from service.activation.start import Started, start
 from service.activation.switch import Switch, describe
 from service.api import admin, batches, faces, status
-from service.api.door import Door
+from service.api.admission import Door
+from service.api.bodies import Bodies
 from service.api.middleware import BodyLimit, RequestScope
 from service.api.problems import install_error_handlers
 from service.api.state import Readiness, State
@@ -224,16 +225,18 @@ def _assemble(
         default_policy=settings.face_policy,
         agreement=agreement,
     )
+    workers = Workers(settings.workers or usable_cpus(), settings.queue, metrics)
     state = State(
         settings=settings,
         metrics=metrics,
         pipeline=pipeline,
         registry=registry,
         verifier=verifier,
-        workers=Workers(settings.workers or usable_cpus(), settings.queue, metrics),
+        workers=workers,
+        bodies=Bodies(settings.max_bodies, settings.max_body_bytes, metrics),
         readiness=readiness,
         follower=follower,
         anchor_sets=anchor_sets,
         tokens=tokens,
     )
-    return state, [follower.close, switch.close, agreement.close]
+    return state, [workers.close, follower.close, switch.close, agreement.close]

@@ -126,3 +126,9 @@ def serving(settings, bundle, session, change=lambda snapshot: snapshot):
         return Loaded(pipeline, store, copies, replace(started, loaded=loaded))
 
     return TestClient(create_app(settings.model_copy(update={"bundle": bundle}), load), raise_server_exceptions=False)
+
+
+def stage_runs(client, stage: str) -> float:
+    """How often a stage ran, as the metrics tell."""
+    found = client.app_state["metrics"].registry.get_sample_value("ida_stage_seconds_count", {"stage": stage})
+    return found or 0.0

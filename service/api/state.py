@@ -6,6 +6,7 @@ from fastapi import Depends, Request
 
 from service.activation.anchor_sets import AnchorSets
 from service.activation.follower import Follower
+from service.api.bodies import Bodies
 from service.api.tokens import Tokens
 from service.api.workers import Workers
 from service.bundle.registry import Registry
@@ -24,6 +25,7 @@ class State(TypedDict):
     registry: Registry
     verifier: Verifier
     workers: Workers
+    bodies: Bodies
     readiness: "Readiness"
     follower: Follower
     anchor_sets: AnchorSets

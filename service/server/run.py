@@ -77,7 +77,8 @@ def server_config(app: FastAPI, settings: Settings, port: int, connections: Conn
         app,
         host=settings.host,
         port=port,
-        http=partial(BoundedProtocol, connections=connections),  # type: ignore[arg-type]  (called, never subclassed)
+        # uvicorn calls it and asks no more of it than a class would do.
+        http=partial(BoundedProtocol, connections=connections),  # type: ignore[arg-type]
         ws="none",
         backlog=connections.limits.backlog,
         log_config=None,

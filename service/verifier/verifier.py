@@ -11,10 +11,9 @@ from service.settings import FacePolicy
 from service.telemetry import Metrics
 from service.verifier.agreement import AgreementMonitor
 from service.verifier.batch import Batch
-from service.verifier.clock import Clock
 from service.verifier.inputs import FaceInput, form_of
-from service.verifier.pair_scoring import EmbeddedFaces, PairScorer
-from service.verifier.reading import FaceReader, Side
+from service.verifier.pair_scoring import PairScorer
+from service.verifier.reading import FaceReader
 from service.verifier.results import EmbeddedFace, Verification
 
 
@@ -60,14 +59,13 @@ class Verifier:
             InferenceFailed: if a network fails.
         """
         scorer = self._scorer(method, operating_point)
-        forms = form_of(probe), form_of(reference)
-        scorer.require_point(forms)
-        clock = Clock()
-        sides = [self._read(face, name, policy, clock) for name, face in (("probe", probe), ("reference", reference))]
-        embeddings, norms = self._reader.embed(sides, clock)
-        faces = EmbeddedFaces(embeddings, norms, forms, [side.aligned for side in sides])
-        (verification,) = scorer.score(faces, [(0, 1)], clock)
-        return replace(verification, timings_ms=clock.stop(self._metrics))
+        scorer.require_point((form_of(probe), form_of(reference)))
+        batch = Batch(scorer, self._reader, policy, self._metrics)
+        result = batch.verify([(probe, reference)], batch.read([probe, reference], stop_at_failure=True))
+        (verification,) = result.items
+        if isinstance(verification, InputError):
+            raise verification
+        return replace(verification, timings_ms=result.timings_ms)
 
     def embed(self, image: FaceInput, *, method: str | None = None, policy: FacePolicy | None = None) -> EmbeddedFace:
         """Embed one face and tell the density of its neighbourhood.
@@ -126,9 +124,3 @@ class Verifier:
             metrics=self._metrics,
             agreement=self._agreement,
         )
-
-    def _read(self, face: FaceInput, name: str, policy: FacePolicy | None, clock: Clock) -> Side:
-        try:
-            return self._reader.read(face, policy, clock)
-        except InputError as error:
-            raise error.about(name) from error

@@ -10,6 +10,7 @@ from small_bundles import small_bundle
 
 from service.bundle.snapshot import load_snapshot
 from service.verifier import Photo
+from service.verifier.batch import ReadFaces
 
 
 def b64(data: bytes) -> str:
@@ -122,6 +123,7 @@ def test_batch_of_faces_answers_what_single_requests_answer(client):
         ("/verify/batch", {"pairs": [pair(vector(), vector())] * 65}, "invalid_request"),
         ("/embed/batch", {"faces": [vector()] * 65}, "invalid_request"),
         ("/embed/batch", {"faces": [{}]}, "invalid_request"),
+        ("/verify/batch", {"pairs": [pair({"face": "x" * 65}, vector())]}, "invalid_request"),
     ],
 )
 def test_document_that_cannot_be_used_is_refused_whole(client, path, document, code):
@@ -140,13 +142,14 @@ def test_batch_that_spans_a_swap_is_scored_wholly_by_the_anchor_set_it_began_wit
     photographs = [Photo(picture(seed=seed)) for seed in range(4)]
     pairs = [(photographs[0], photographs[1]), (photographs[2], photographs[3])]
     wholly = verifier.batch(method="ida-r")
-    before = wholly.verify(pairs, wholly.read(photographs)).items
+    parts = [wholly.read(photographs[:2]), wholly.read(photographs[2:])]
+    before = wholly.verify(pairs, ReadFaces.joined(parts)).items
 
     spanning = verifier.batch(method="ida-r")
     first = spanning.read(photographs[:2])
     other = load_snapshot(tmp_path / "next", backbone_id=pipeline.backbone_id, device="cpu", generation=1)
     assert registry.swap(other)
-    items = spanning.verify(pairs, {**first, **spanning.read(photographs[2:])}).items
+    items = spanning.verify(pairs, ReadFaces.joined([first, spanning.read(photographs[2:])])).items
 
     assert [item.score for item in items] == [item.score for item in before]
     assert {item.snapshot.generation for item in items} == {0}

@@ -20,6 +20,7 @@ from service.server.run import server_config
 from service.telemetry import Metrics
 
 REQUEST = b"GET /healthz HTTP/1.1\r\nhost: here\r\n"
+CHUNKED = b"POST /verify HTTP/1.1\r\nhost: here\r\ntransfer-encoding: chunked\r\ncontent-type: application/json\r\n\r\n"
 MOST = 8
 
 
@@ -152,10 +153,7 @@ def test_idle_connections_lock_nobody_out(server):
 
 def test_trailers_are_no_headers(server):
     body = b"1\r\n{\r\n0\r\nx-request-id: from-a-trailer\r\nauthorization: Bearer x\r\n\r\n"
-    status, problem = server.send(
-        b"POST /verify HTTP/1.1\r\nhost: here\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
-        + body
-    )
+    status, problem = server.send(CHUNKED + body)
     assert status == 400
     assert problem["request_id"] != "from-a-trailer"
 
@@ -172,11 +170,8 @@ def test_trailers_without_end_are_refused(server):
 
 
 def test_body_in_chunks_of_a_byte_is_refused(server):
-    head = (
-        b"POST /verify HTTP/1.1\r\nhost: here\r\ntransfer-encoding: chunked\r\ncontent-type: application/json\r\n\r\n"
-    )
     with server.connect() as connection, contextlib.suppress(OSError):
-        connection.sendall(head)
+        connection.sendall(CHUNKED)
         for _ in range(1000):
             connection.sendall(b"1\r\na\r\n" * 10_000)
         pytest.fail("chunks of a byte were taken for ever")
@@ -216,7 +211,7 @@ def test_message_of_connections_is_logged_once_a_second(server, capfd):
 
 
 def test_few_descriptors_mean_few_connections():
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     program = (
         "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"
         "from service.server.connections import connection_limits; print(connection_limits(512, 10.0))"
