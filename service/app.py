@@ -148,6 +148,12 @@ def create_app(
     return app
 
 
+def body_limits(settings: Settings) -> dict[str, int]:
+    """Return the most bytes of a request's body, by path."""
+    pair = int(2 * settings.max_image_bytes * _BASE64_GROWTH) + _BODY_MARGIN
+    return dict.fromkeys(faces.PATHS, pair) | dict.fromkeys(batches.PATHS, _PAIRS_OF_A_BATCH * pair)
+
+
 def _application(
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[State]],
     routers: list[APIRouter],
@@ -165,9 +171,7 @@ def _application(
     for router in routers:
         app.include_router(router)
     install_error_handlers(app, metrics)
-    pair = int(2 * settings.max_image_bytes * _BASE64_GROWTH) + _BODY_MARGIN
-    limits = dict.fromkeys(batches.PATHS, _PAIRS_OF_A_BATCH * pair)
-    app.add_middleware(BodyLimit, max_bytes=pair, limits=limits, metrics=metrics)
+    app.add_middleware(BodyLimit, limits=body_limits(settings), metrics=metrics)
     app.add_middleware(Door, paths=(*faces.PATHS, *batches.PATHS), metrics=metrics)
     app.add_middleware(RequestScope, metrics=metrics)
     return app

@@ -48,6 +48,7 @@ class Bodies:
             raise Overloaded(f"{len(self._held)} requests are on their way already. Try again in 1 s.")
         arrival = Arrival(self)
         self._held[arrival] = None
+        self._count()
         try:
             yield arrival
         finally:

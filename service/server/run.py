@@ -20,6 +20,8 @@ from service.telemetry import Metrics
 # Orchestrators kill 30 seconds after they asked; a client that stalls in its upload would hold the server until then.
 _SHUTDOWN_SECONDS = 25
 _MOST_INSIDE = 64
+# Longer than proxies keep theirs (60 s as a rule): they would else send a request just as the connection is closed.
+_KEEP_ALIVE_SECONDS = 75
 
 
 class NotListening(Exception):
@@ -83,6 +85,7 @@ def server_config(app: FastAPI, settings: Settings, port: int, connections: Conn
         backlog=connections.limits.backlog,
         log_config=None,
         access_log=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
 
