@@ -466,8 +466,10 @@ def test_pull_of_an_unknown_pack_names_the_known_ones(models: Models) -> None:
 def test_interrupted_pull_exits_with_130_and_leaves_nothing(tmp_path: Path, home: Path) -> None:
     programs = tiny_packs.write_npm(tmp_path / "bin", 'echo half > "$4/half.tgz"; kill -INT "$PPID"')
     environment = os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "IDA_HOME": str(home)}
+    # A shell has its background jobs ignore SIGINT, and their children with them.
+    heeding = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     result = subprocess.run(
-        [sys.executable, "-c", "from models.commands.packs import app; app()", "pull"],
+        [sys.executable, "-c", f"{heeding}; from models.commands.packs import app; app()", "pull"],
         env=environment,
         cwd=Path(__file__).parents[2],
         capture_output=True,
