@@ -98,13 +98,14 @@ class Workers:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         place.waiting.append(turn)
         if place not in self._turns:
-            self._turns.append(place)
+            self._queue_up(place)
         return turn
 
     def give_back(self) -> None:
         """Give a thread to the next in turn, or keep it free."""
         while self._turns:
             place = self._turns.popleft()
+            place.is_overtaken = False
             turn = place.waiting.popleft() if place.waiting else None
             if place.waiting:
                 self._turns.append(place)
@@ -112,6 +113,18 @@ class Workers:
                 turn.set_result(None)
                 return
         self._free += 1
+
+    def _queue_up(self, place: "Place") -> None:
+        """Have a place wait behind the others; one that had no turn yet may overtake one that had, once for each turn.
+
+        Else a single request would wait for a batch that had its turn just before.
+        """
+        last = self._turns[-1] if self._turns else None
+        if last is None or place.is_begun or not last.is_begun or last.is_overtaken:
+            self._turns.append(place)
+            return
+        last.is_overtaken = True
+        self._turns.insert(len(self._turns) - 1, place)
 
     def start(self, call: Callable[[], Result]) -> "asyncio.Future[Result]":
         """Start a call in the thread that was taken for it; when it ends the thread is given back."""
@@ -140,6 +153,8 @@ class Place:
 
     Attributes:
         waiting: turns of its calls that have not come.
+        is_begun: whether one of its calls was begun.
+        is_overtaken: whether another request went ahead of it since its last turn.
     """
 
     def __init__(self, workers: Workers, deadline: float, hung_up: Callable[[], Awaitable[None]] | None = None) -> None:
@@ -148,7 +163,8 @@ class Place:
         self._deadline = deadline
         self._hung_up = hung_up
         self._watching: asyncio.Task[None] | None = None
-        self._is_begun = False
+        self.is_begun = False
+        self.is_overtaken = False
         self._is_counted = False
         self._has_hung_up = False
 
@@ -203,7 +219,7 @@ class Place:
         turn = self._workers.take(self)
         if turn is None:
             return
-        if not self._is_begun and not self._is_counted:
+        if not self.is_begun and not self._is_counted:
             self._is_counted = True
             self._workers.count_waiting(1)
         if self._watching is None and self._hung_up is not None:
@@ -220,7 +236,7 @@ class Place:
             raise
 
     def _begin(self) -> None:
-        self._is_begun = True
+        self.is_begun = True
         if self._is_counted:
             self._is_counted = False
             self._workers.count_waiting(-1)

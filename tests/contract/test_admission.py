@@ -1,16 +1,21 @@
 """Over capacity: who comes when the queue is full is told when to come again, and nobody waits beyond a deadline."""
 
+import asyncio
 import base64
 import threading
 import time
+from functools import partial
 
 import anyio
 import pytest
 from fakes import picture
+from prometheus_client import CollectorRegistry
 from starlette.requests import Request
 
 from service.api.admission import admitted
 from service.api.problems import SlowRequest
+from service.api.workers import Workers
+from service.telemetry import Metrics
 
 FILES = {"probe": ("a.png", picture(seed=1)), "reference": ("b.png", picture(seed=2))}
 
@@ -227,18 +232,18 @@ def test_single_request_has_its_turn_between_the_parts_of_batches(client, gate, 
     gate.opened.set()
     asking.join()
 
-    # 12 parts of each batch; the single request is answered while most of them have still to come.
+    # 24 parts of each batch; the single request is answered while most of them have still to come.
     assert len(asking.answers) == 3
     assert "items" not in asking.answers[0].json()
     assert sum(answered == 0 for answered in runs) <= 6
 
 
-def test_part_of_a_batch_is_no_more_than_two_photographs(client, backbone_session):
+def test_part_of_a_batch_is_one_photograph(client, backbone_session):
     rows = []
     run = backbone_session.run
     backbone_session.run = lambda inputs: (rows.append(len(inputs)), run(inputs))[1]
     assert client.post("/verify/batch", json=batch(6)).status_code == 200
-    assert rows == [2] * 6
+    assert rows == [1] * 12
 
 
 def test_batch_that_cannot_be_done_in_time_is_given_up_and_its_rest_is_dropped(client, gate):
@@ -295,3 +300,38 @@ def test_request_whose_client_hung_up_while_it_waited_is_never_begun(client, gat
     assert sent == []
     assert not gate.begun.acquire(blocking=False), "the work of who hung up was done all the same"
     assert 'ida_failures_total{reason="client_disconnected"} 1.0' in client.get("/metrics").text
+
+
+def test_request_without_a_turn_yet_overtakes_a_batch_once_for_each_of_its_turns():
+    async def run():
+        workers = Workers(1, 10, Metrics(CollectorRegistry()))
+        order = []
+
+        async def ask(name, calls):
+            async with workers.place() as place:
+                await place.run_all([partial(order.append, name)] * calls)
+
+        async def hold(opened):
+            async with workers.place() as place:
+                await place.run(lambda: opened.wait(20))
+
+        async def settled():
+            for _ in range(20):
+                await asyncio.sleep(0)
+
+        opened = threading.Event()
+        holding = asyncio.ensure_future(hold(opened))
+        await settled()
+        batch = asyncio.ensure_future(ask("batch", 4))
+        await settled()
+        workers._turns[0].is_begun = True  # as if it had had a turn
+        singles = []
+        for name in ("first", "second"):
+            singles.append(asyncio.ensure_future(ask(name, 1)))
+            await settled()
+        opened.set()
+        await asyncio.gather(holding, batch, *singles)
+        workers.close()
+        return order
+
+    assert asyncio.run(run()) == ["first", "batch", "second", "batch", "batch", "batch"]
