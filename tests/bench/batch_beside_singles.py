@@ -1,6 +1,6 @@
 """How much later a single request is answered while a batch runs beside it.
 
-    IDA_HOME=... IDA_FACES_DIR=... python tests/bench/batch_beside_singles.py [--singles 200] [--batches 1] [--json FILE]
+    IDA_HOME=... IDA_FACES_DIR=... python tests/bench/batch_beside_singles.py [--singles 200] [--batches 1]
 
 One client sends single /verify requests of two LFW photographs, one after the other; alone, and beside so many clients
 that send /verify/batch of 64 new pairs without a pause. The two turns are taken alternately.
