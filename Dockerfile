@@ -23,7 +23,7 @@ COPY pyproject.toml README.md ./
 COPY service service
 COPY models models
 RUN /src/tools/bin/pip wheel --no-deps --no-build-isolation --no-index --wheel-dir dist . \
- && pip install --no-deps --no-index dist/*.whl
+ && pip install --no-cache-dir --no-deps --no-index dist/*.whl
 # What is in the image, package by package, for who looks for one that is vulnerable.
 RUN /src/tools/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-format JSON \
     --output-file /opt/ida-verify/sbom.cdx.json /opt/ida-verify/venv/bin/python3
