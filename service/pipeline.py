@@ -1,5 +1,6 @@
 """The pipeline: a photograph's bytes to an aligned crop, and crops to embeddings, on one model pack."""
 
+import logging
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -13,8 +14,11 @@ from service.inference.backbone import Backbone
 from service.inference.networks import Batching, open_network
 from service.inference.providers import Placement
 from service.inference.runs import RunGraph
+from service.inference.small_weights import subnormal_warnings
 from service.pack import PackManifest, Preprocessing, Role, load_pack
 from service.settings import FacePolicy, Settings
+
+logger = logging.getLogger(__name__)
 
 
 class FacePipeline:
@@ -130,6 +134,9 @@ def load_pipeline(
         InferenceFailed: if a network fails on a batch of one of the sizes that it will have.
     """
     pack = load_pack(settings.home, settings.pack)
+    if settings.device == "cpu":
+        for warning in subnormal_warnings(pack):
+            logger.warning("%s", warning)
     threads = settings.threads or threads or usable_cpus()
     runs: dict[Role, RunGraph] = {}
     for role, path in pack.files.items():

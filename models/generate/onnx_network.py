@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from models.generate.draw import Feed
 from models.generate.inputs import Axes, Input, Role, roles
 from service.errors import DeviceUnavailable, GeneratorInvalid, InferenceFailed
+from service.inference.onnx_runtime import ort
 from service.settings import Device
 
 _PROVIDERS: dict[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}

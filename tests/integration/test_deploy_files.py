@@ -192,11 +192,22 @@ def test_gpu_variant_is_built_for_a_gpu_asks_for_one_and_uses_it(compose: dict) 
     assert device["capabilities"] == ["gpu"]
 
 
-def test_image_tags_are_pinned(compose: dict) -> None:
+def test_images_of_others_are_named_by_full_version_and_digest(compose: dict) -> None:
     images = [service["image"] for service in compose["services"].values() if "build" not in service]
     images += re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
     assert len(images) == 6
-    assert all(re.search(r":v?\d+[\w.-]*$", image) for image in images)
+    for image in images:
+        assert re.fullmatch(r"[\w./-]+:v?\d+\.\d+\.\d+[\w.-]*@sha256:[0-9a-f]{64}", image), image
+
+
+def test_service_says_that_onnx_runtime_sends_nothing_wherever_it_runs(compose: dict) -> None:
+    stages = re.split(r"^FROM ", DOCKERFILE, flags=re.MULTILINE)
+    assert [bool(re.search(r"ORT_DISABLE_TELEMETRY=1\b", stage)) for stage in stages[2:]] == [True, True]
+    for name in SERVICE_VARIANTS:
+        assert compose["services"][name]["environment"]["ORT_DISABLE_TELEMETRY"] == "1"
+    deployment, _ = yaml.safe_load_all((REPOSITORY / "deploy/kubernetes/base/deployment.yaml").read_text("utf-8"))
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert {"name": "ORT_DISABLE_TELEMETRY", "value": "1"} in container["env"]
 
 
 def test_mounted_paths_exist(compose: dict) -> None:

@@ -18,6 +18,8 @@ import pytest
 from PIL import Image
 from skimage import data
 
+from service.inference.onnx_runtime import ort
+
 pytestmark = pytest.mark.weights
 
 
@@ -228,9 +230,7 @@ def test_command_serve_without_the_pack_says_what_to_run(tmp_path):
 
 
 def test_command_serve_with_cuda_where_there_is_none_does_not_fall_back(pack):
-    import onnxruntime
-
-    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+    if "CUDAExecutionProvider" in ort.get_available_providers():
         pytest.skip("this machine has the CUDA provider")
     result = run("serve", IDA_DEVICE="cuda")
     assert result.returncode == 1
