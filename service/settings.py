@@ -147,7 +147,8 @@ class Settings(BaseSettings):
         default=30,
         gt=0,
         le=3600,
-        description="Seconds within which a request must be begun, unless its header X-Deadline-Seconds says fewer.",
+        description="Seconds within which a request must arrive and be answered, unless its header X-Deadline-Seconds "
+        "says fewer.",
     )
     max_connections: int = Field(
         default=512,

@@ -83,7 +83,7 @@ def test_serving_loads_none_of_the_tools() -> None:
         "print(sorted(name for name in sys.modules if name.startswith('models.')))"
     )
     result = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    expected = ["models.cli", "models.commands", "models.commands.serve", "models.commands.servers"]
+    expected = ["models.cli", "models.commands", "models.commands.serve"]
     assert result.stdout.splitlines()[-1] == str(expected)
 
 
