@@ -1,0 +1,121 @@
+"""What hostile pictures cost: seconds of one core, growth of the resident memory, and the answer.
+
+    python tests/bench/picture_costs.py [--json FILE] [WORDS ...]
+
+Each picture is decoded in a process of its own, as for a request whose face is small: reduced where that can be, to
+find faces, then in full for the one that is chosen. The detector is a fake that only fits the picture in. No models are
+needed. With words, only the pictures whose names hold one of them.
+"""
+
+import argparse
+import io
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1]))
+
+_MEBIBYTE = 1 << 20
+_MOST_MEMORY = 6 << 30  # of a child, so that a fault does not take the machine with it
+
+
+def cost(file: Path, *, most_seconds: int = 60) -> dict[str, object]:
+    """Return ``seconds``, ``mebibytes`` and ``answer`` of one picture, measured in a child process."""
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_CPU, (most_seconds, most_seconds))
+        resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
+
+    run = subprocess.run(
+        [sys.executable, __file__, "--child", str(file)],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=limit,
+    )
+    if run.returncode:
+        words = run.stderr.strip().splitlines()
+        return {"seconds": None, "mebibytes": None, "answer": f"exit {run.returncode}: {words[-1] if words else ''}"}
+    answer: dict[str, object] = json.loads(run.stdout)
+    answer["printed"] = run.stderr
+    return answer
+
+
+def _child(file: Path) -> None:
+    import cv2
+    import numpy as np
+    from PIL import Image
+
+    from service.errors import IdaError
+    from service.faces.detectors import letterbox
+    from service.faces.extract import FaceExtractor
+    from service.faces.types import Box, DetectedFace
+
+    class SmallFace:
+        def detect(self, image):
+            letterbox(image, 640, 640)
+            points = np.array([[20, 20], [40, 20], [30, 30], [22, 42], [38, 42]], np.float32)
+            return [DetectedFace(Box(0, 0, min(60, image.shape[1]), min(60, image.shape[0])), 0.9, points)]
+
+    cv2.setNumThreads(1)
+    limits = {"min_face_pixels": 1, "max_image_bytes": 16 * _MEBIBYTE, "max_image_pixels": 50_000_000}
+    extractor = FaceExtractor(SmallFace(), None, **limits)
+    for kind in ("JPEG", "PNG", "WEBP", "BMP"):
+        buffer = io.BytesIO()
+        Image.new("RGB", (200, 200)).save(buffer, kind)
+        extractor.extract(buffer.getvalue(), "largest")
+    data = file.read_bytes()
+    Path("/proc/self/clear_refs").write_text("5")
+    before = _resident("VmRSS")
+    began = time.process_time()
+    try:
+        face = extractor.extract(data, "largest")
+        answer = "{}x{}".format(*face.image_size)
+    except IdaError as error:
+        answer = f"{error.code}: {error.message}"
+    except Exception as error:
+        answer = f"NOT FORESEEN {type(error).__name__}: {error}"
+    seconds = time.process_time() - began
+    grown = (_resident("VmHWM") - before) / 1024
+    print(json.dumps({"seconds": round(seconds, 3), "mebibytes": round(grown, 1), "answer": answer}))
+
+
+def _resident(name: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name))
+
+
+def main() -> None:
+    """Print a row for each picture."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("words", nargs="*")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--child", type=Path)
+    arguments = parser.parse_args()
+    if arguments.child:
+        _child(arguments.child)
+        return
+    from hostile_pictures import hostile_pictures
+
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "picture"
+        for name, data in hostile_pictures().items():
+            if arguments.words and not any(word in name for word in arguments.words):
+                continue
+            file.write_bytes(data)
+            row = {"picture": name, "bytes": len(data), **cost(file)}
+            rows.append(row)
+            print(
+                f"{name:50} {len(data):9} {row['seconds']} s {row['mebibytes']} MiB {row['answer'][:110]}", flush=True
+            )
+    if arguments.json:
+        arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
