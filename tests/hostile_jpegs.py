@@ -49,6 +49,17 @@ def progressive(width: int, height: int, scans: int) -> bytes:
     return b"".join((*parts, _EOI))
 
 
+def wide_scans(width: int, height: int, rounds: int) -> bytes:
+    """A progressive JPEG in full colour resolution of empty scans that look at every coefficient, as allowed."""
+    blocks = -(-width // 8) * -(-height // 8)
+    parts = [_SOI, _QUANTISATION, _frame(0xC2, width, height, 3), _one_code(0x00, 0), _one_code(0x10, 0xE0)]
+    parts += [_scan(0, 0, 0, 0, bytes(-(-blocks // 8)), component) for component in (1, 2, 3)]
+    for low in range(13, 13 - rounds, -1):
+        high = 0 if low == 13 else low + 1
+        parts += [_scan(1, 63, high, low, _nothing(blocks), component) for component in (1, 2, 3)]
+    return b"".join((*parts, _EOI))
+
+
 def repeated_scans(width: int, height: int, scans: int) -> bytes:
     """The same with one scan again and again, without data: libjpeg warns, and goes on."""
     head = [_SOI, _QUANTISATION, _frame(0xC2, width, height), _one_code(0x00, 0), _one_code(0x10, 0)]
@@ -80,22 +91,24 @@ def exif_tables(size: int) -> bytes:
     return (b"II*\0\x08\0\0\0" + struct.pack("<H", len(entry)) + b"".join(entry)).ljust(size, b"\0")
 
 
-def _noise_strip(width: int, subsampling: int) -> tuple[bytes, bytes]:
+def _noise_strip(width: int, subsampling: int, quality: int) -> tuple[bytes, bytes]:
     """Header and entropy-coded data of eight rows of noisy blocks, each row ended by a restart marker but the last."""
     noise = np.random.default_rng(1).integers(0, 256, (8 * (8 if subsampling == 0 else 16), width, 3), dtype=np.uint8)
     buffer = io.BytesIO()
-    Image.fromarray(noise).save(buffer, "JPEG", quality=35, subsampling=subsampling, restart_marker_rows=1)
+    Image.fromarray(noise).save(
+        buffer, "JPEG", quality=quality, subsampling=subsampling, restart_marker_rows=1, exif=_sideways()
+    )
     data = buffer.getvalue()
     start = data.index(b"\xff\xda")
     start += 2 + struct.unpack(">H", data[start + 2 : start + 4])[0]
     return data[:start], data[start:-2]
 
 
-def noise(width: int, height: int, subsampling: int) -> bytes:
-    """A baseline JPEG of noise as large as the limit of bytes lets it be, filled up with grey."""
-    head, strip = _noise_strip(width, subsampling)
+def noise(width: int, height: int, subsampling: int, quality: int) -> bytes:
+    """A baseline JPEG of noise, on its side."""
+    head, strip = _noise_strip(width, subsampling, quality)
     rows = 64 if subsampling == 0 else 128
-    place = head.index(b"\xff\xc0") + 5
+    place = head.rindex(b"\xff\xc0") + 5
     head = head[:place] + struct.pack(">H", height // rows * rows) + head[place + 2 :]
     return head + b"\xff\xd7".join([strip] * (height // rows)) + _EOI
 
@@ -133,7 +146,12 @@ def hostile_jpegs() -> dict[str, bytes]:
         "jpeg of repeated empty scans": repeated_scans(8000, 5000, 22_000),
         "jpeg of allowed empty scans": progressive(6000, 4000, 800),
         "jpeg of allowed empty scans, pixels at the limit": progressive(7168, 6848, 800),
-        "jpeg of sixty allowed empty scans": progressive(5600, 4200, 60),
+        "jpeg of fifty allowed empty scans": progressive(5600, 4200, 50),
+        "jpeg of twenty allowed empty scans": progressive(5600, 4200, 20),
+        "jpeg of allowed empty scans of all coefficients": wide_scans(5600, 4200, 14),
+        "jpeg of some allowed empty scans of all coefficients": wide_scans(5600, 4200, 6),
+        "jpeg of scans of a small picture": progressive(512, 512, 880),
+        "jpeg of stuffed bytes": _stuffed(),
         "jpeg of comments": with_segments(filled(segment(0xFE, b""), LARGEST_FILE - 4096)),
         "jpeg of empty tables": with_segments(filled(segment(0xC4, b""))),
         "jpeg of tables": with_segments(filled(_one_code(0x00, 0))),
@@ -147,8 +165,9 @@ def hostile_jpegs() -> dict[str, bytes]:
             b"".join(segment(0xE2, b"ICC_PROFILE\0" + bytes((1 + n % 255, 255)) + bytes(65_000)) for n in range(255))
         ),
         "jpeg of many pictures": with_segments(segment(0xE2, mpo)),
-        "jpeg of noise": noise(7168, 6656, 2),
-        "jpeg of noise in full colour": noise(4096, 4096, 0),
+        "jpeg of noise": noise(7168, 6656, 2, 35),
+        "jpeg of noise in full colour": noise(4096, 4096, 0, 55),
+        "jpeg of noise, pixels at the limit": noise(8160, 6080, 0, 10),
         "jpeg of progressive noise": progressive_noise(5632, 4224, 45),
         "jpeg of one colour, pixels at the limit": plain(8160, 6120, subsampling=0, exif=_sideways()),
         "jpeg of one colour, progressive": plain(5600, 4200, subsampling=0, progressive=True, exif=_sideways()),
@@ -164,6 +183,12 @@ def hostile_jpegs() -> dict[str, bytes]:
         "jpeg without pixels": with_segments(b"")[:2] + _frame(0xC0, 0, 0) + _EOI,
         "jpeg of many frames": with_segments(filled(_frame(0xC0, 64, 64))),
     }
+
+
+def _stuffed() -> bytes:
+    """Two scans, so that the end of the first has to be looked for, in data that is full of what looks like it."""
+    head = [_SOI, _QUANTISATION, _frame(0xC0, 64, 64, 3), _one_code(0, 0), _one_code(0x10, 0)]
+    return b"".join((*head, _scan(0, 63, 0, 0, filled(b"\xff\0", LARGEST_FILE - 4096)), _EOI))
 
 
 def _sideways() -> bytes:

@@ -62,6 +62,22 @@ def around(before: bytes, behind: bytes = b"") -> bytes:
     return b"".join((_PNG, _header(64, 64, 8, 2), before, data, behind, chunk(b"IEND")))
 
 
+def slowly_unpacked_png(width: int, height: int) -> bytes:
+    """A PNG of 16 bits whose rows are noise of two pixels, in many short matches, each row predicted from the last."""
+    random = np.random.default_rng(6)
+    pixels = random.integers(0, 256, (2, 8), dtype=np.uint8)[random.integers(0, 2, width)]
+    row = b"\4" + pixels.tobytes()
+    packer = zlib.compressobj(1)
+    packed = packer.compress(row) + packer.flush(zlib.Z_FULL_FLUSH)
+    again = packer.compress(row) + packer.flush(zlib.Z_FULL_FLUSH)
+    checksum = 1
+    for _ in range(height):
+        checksum = zlib.adler32(row, checksum)
+    end = b"\1\0\0\xff\xff" + struct.pack(">I", checksum)  # an empty last block, and the checksum
+    data = packed + again * (height - 1) + end
+    return b"".join((_PNG, _header(width, height, 16, 6), chunk(b"IDAT", data), chunk(b"IEND")))
+
+
 def _bomb(size: int) -> bytes:
     packer = zlib.compressobj(9)
     return b"".join([packer.compress(bytes(MEBIBYTE)) for _ in range(size // MEBIBYTE)]) + packer.flush()
@@ -82,9 +98,9 @@ def hostile_pngs() -> dict[str, bytes]:
     return {
         "png one pixel wide": png(1, 40_000_000, 1, 0),
         "png one pixel high": png(40_000_000, 1, 1, 0),
-        "png in 16 bits": png(6000, 4000, 16, 6, row_filter=4),
+        "png in 16 bits": png(4000, 3120, 16, 6, row_filter=4),
         "png in 16 bits of grey": png(6000, 4000, 16, 0, row_filter=4),
-        "png in 16 bits, interlaced": _interlaced(6000, 4000, 16, 6),
+        "png in 16 bits, interlaced": _interlaced(4000, 3120, 16, 6),
         "png with alpha": png(5600, 4200, 8, 6, row_filter=4),
         "png with alpha, sideways": png(5600, 4200, 8, 6, before=chunk(b"eXIf", _sideways()), row_filter=3),
         "png of grey with alpha": png(5600, 4200, 16, 4, row_filter=4),
@@ -95,6 +111,7 @@ def hostile_pngs() -> dict[str, bytes]:
         "png with a colour key": png(5600, 4200, 8, 2, before=chunk(b"tRNS", bytes(6))),
         "png, interlaced": _interlaced(5600, 4200, 8, 6),
         "png of noise": noise_png(1400, 1450),
+        "png in 16 bits that unpacks slowly": slowly_unpacked_png(4000, 3120),
         "png of tiny chunks": around(chunk(b"abCd") * (room // 12)),
         "png of empty data chunks": around(chunk(b"IDAT") * (some // 12)),
         "png of data in single bytes": head + _split(zlib.compress(bytes(193 * 64), 0), 1) + chunk(b"IEND"),
@@ -153,9 +170,17 @@ def hostile_webps() -> dict[str, bytes]:
     tile = np.random.default_rng(5).integers(0, 256, (2048, 2048, 3), dtype=np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(tile).save(buffer, "WEBP", lossless=True, quality=0, method=0)
-    lossy = io.BytesIO()
+    lossy, clear, two = io.BytesIO(), io.BytesIO(), io.BytesIO()
     Image.fromarray(np.tile(tile, (2, 2, 1))).save(lossy, "WEBP", quality=40, method=0)
+    wide = Image.fromarray(np.tile(tile, (2, 3, 1))[:, :6100])
+    wide.putalpha(Image.fromarray(np.tile(tile[:, :, 0] // 64 * 64, (2, 3))[:, :6100]))
+    wide.save(clear, "WEBP", quality=5, alpha_quality=100, method=0)
+    Image.fromarray(np.tile(tile // 128 * 255, (2, 3, 1))[:, :6100]).save(
+        two, "WEBP", lossless=True, quality=0, method=0
+    )
     return {
+        "webp of noise with alpha": clear.getvalue(),
+        "webp of noise of eight colours without loss": two.getvalue(),
         "webp of the longest side": webp(16383, 2441),
         "webp of one colour": webp(5600, 4200),
         "webp of one colour without loss": webp(5600, 4200, lossless=True),
@@ -192,7 +217,7 @@ def hostile_bmps() -> dict[str, bytes]:
     palette = bytes(1024)
     bitfields = struct.pack("<III", 0xFF0000, 0xFF00, 0xFF)
     return {
-        "bmp of runs": bmp(6000, 4000, 8, b"", compression=1, palette=palette),
+        "bmp of runs": bmp(6000, 4000, 8, b"\1\7\0\0" * 4000 + b"\0\1", compression=1, palette=palette),
         "bmp of runs of one pixel": bmp(2800, 2800, 8, b"\1\7" * (7 * MEBIBYTE), compression=1, palette=palette),
         "bmp of runs in four bits": bmp(6000, 4000, 4, b"\xff\x11" * 4000, compression=2, palette=bytes(64)),
         "bmp of one bit": bmp(5600, 4200, 1, bytes(700 * 4200), palette=bytes(8)),
