@@ -74,6 +74,12 @@ def _small(**options: object) -> bytes:
     return buffer.getvalue()
 
 
+def damaged(jpeg: bytes) -> bytes:
+    """A JPEG with a piece of its data lost."""
+    start = jpeg.rindex(b"\xff\xda") + 40
+    return jpeg[:start] + jpeg[start + 30 :]
+
+
 def with_segments(segments: bytes) -> bytes:
     """A small picture with more between its start and its tables."""
     small = _small()
@@ -181,6 +187,8 @@ def hostile_jpegs() -> dict[str, bytes]:
         "jpeg of thumbnails": with_segments(filled(segment(0xE1, b"Exif\0\0" + exif_tables(200) + _small() * 40))),
         "jpeg of restart markers": _restarts(),
         "jpeg without pixels": with_segments(b"")[:2] + _frame(0xC0, 0, 0) + _EOI,
+        "jpeg with damaged data": damaged(_small()),
+        "jpeg cut short": _small()[:-40],
         "jpeg of many frames": with_segments(filled(_frame(0xC0, 64, 64))),
     }
 

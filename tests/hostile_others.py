@@ -125,6 +125,7 @@ def hostile_pngs() -> dict[str, bytes]:
         "png of frames": around(chunk(b"acTL", struct.pack(">II", some // 38, 0)) + frames),
         "png with data that goes on": head + chunk(b"IDAT", bomb) + chunk(b"IEND"),
         "png without a palette": png(64, 64, 8, 3),
+        "png with damaged data": around(b"").replace(b"IDAT", b"IDAT" + b"\x55" * 8, 1),
         "png without pixels": png(0, 0),
     }
 
@@ -192,6 +193,7 @@ def hostile_webps() -> dict[str, bytes]:
         "webp of a canvas past every limit": _animation(1 << 24, 1 << 8, 2),
         "webp of many frames": _animation(64, 64, 300_000),
         "webp of many unknown chunks": riff(_canvas(64, 64, 0), small, riff_chunk(b"abcd", b"") * (room // 8)),
+        "webp cut short": riff(riff_chunk(b"VP8 ", webp(64, 64)[20:60])),
         "webp with a huge profile": riff(_canvas(64, 64, 32), riff_chunk(b"ICCP", bytes(room)), small),
         "webp with EXIF that is its own value": riff(
             _canvas(64, 64, 8), small, riff_chunk(b"EXIF", exif_tables(MEBIBYTE))

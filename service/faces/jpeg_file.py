@@ -23,13 +23,11 @@ _MOST_VISITS = 8_000_000
 
 _SOF_BASELINE, _SOF_EXTENDED, _SOF_PROGRESSIVE = 0xC0, 0xC1, 0xC2
 _SOFS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
-_SOI, _EOI, _SOS, _APP1 = 0xD8, 0xD9, 0xDA, 0xE1
+_SOI, _EOI, _SOS, _APP0, _APP1, _APP14 = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xEE
 _WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD8)}
 _MARKER = re.compile(rb"\xff[^\x00\xff]")
 _MARKER_BEHIND_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 
-# What libjpeg warns of though no pixel is lost: header fields that some programs fill in wrongly.
-_HARMLESS = ("Warning: unknown JFIF", "Unknown Adobe", "Invalid SOS parameters")
 # What TurboJPEG has no name for, such as channels of colour that differ in size, or 4:1:0.
 _UNUSUAL_SAMPLING = "subsampling level"
 
@@ -47,9 +45,9 @@ class _Structure:
     exif: bytes = b""
     scans: int = 0
     visits: int = 0
-    stray_bytes: bool = False
-    kept: list[bytes] = field(default_factory=list)  # the segments before the first scan
-    first_scan: int = 0  # where it begins
+    is_odd: bool = False  # whether libjpeg warns of something before the first scan's data that loses no pixel
+    head: list[bytes] = field(default_factory=list)  # the segments up to there, without the oddities
+    data_at: int = 0  # where the first scan's data begins
 
     @property
     def has_all_in_one_scan(self) -> bool:
@@ -70,9 +68,8 @@ def read_jpeg(data: bytes, damaged: DamagedImages) -> StoredPicture:
         ImageTooLarge: if it has too many segments or scans.
     """
     found = _walk(data)
-    if found.stray_bytes:
-        # Bytes between two segments harm nobody, and libjpeg warns of them as of damaged data.
-        data = b"".join((b"\xff\xd8", *found.kept, memoryview(data)[found.first_scan :]))
+    if found.is_odd:
+        data = b"".join((b"\xff\xd8", *found.head, memoryview(data)[found.data_at :]))
     components = len(found.blocks)
 
     def decode(reduction: int) -> ImageArray:
@@ -92,21 +89,15 @@ def read_jpeg(data: bytes, damaged: DamagedImages) -> StoredPicture:
 
 
 def _decoded(data: bytes, colours: str, width: int, height: int, damaged: DamagedImages) -> ImageArray:
-    def decode(strict: bool) -> ImageArray:
-        return np.asarray(
-            simplejpeg.decode_jpeg(data, colours, min_width=width, min_height=height, strict=strict), np.uint8
-        )
-
     try:
-        return decode(damaged == "refuse")
+        decoded = simplejpeg.decode_jpeg(data, colours, min_width=width, min_height=height, strict=damaged == "refuse")
     except ValueError as error:
         if _UNUSUAL_SAMPLING in str(error):
             raise UnsupportedImageType(
                 f"The file is a JPEG whose channels are sampled as in no photograph, which is not read. {_SAVE}"
             ) from error
-        if not str(error).startswith(_HARMLESS):
-            raise
-    return decode(strict=False)
+        raise
+    return np.asarray(decoded, np.uint8)
 
 
 def _from_cmyk(stored: ImageArray) -> ImageArray:
@@ -127,7 +118,7 @@ def _walk(data: bytes) -> _Structure:
         if match is None:
             break
         if not found.scans and data[at : match.start()].strip(b"\xff"):
-            found.stray_bytes = True
+            found.is_odd = True
         marker, body_at = data[match.start() + 1], match.end()
         if marker == _EOI:
             break
@@ -149,16 +140,29 @@ def _walk(data: bytes) -> _Structure:
 
 
 def _read_segment(found: _Structure, marker: int, data: bytes, start: int, end: int) -> None:
-    body = data[start + 4 : end] if marker in _SOFS or marker in (_SOS, _APP1) else b""
+    body = data[start + 4 : end] if marker in _SOFS or marker in (_SOS, _APP0, _APP1, _APP14) else b""
+    if not found.scans:
+        plain = _without_oddity(marker, body, found.frame)
+        found.is_odd |= plain != body
+        found.head.append(data[start : start + 4] + plain if plain != body else data[start:end])
     if marker in _SOFS:
         _read_frame(found, marker, body)
     elif marker == _SOS:
         _read_scan(found, body)
-        found.first_scan = found.first_scan or start
+        found.data_at = found.data_at or end
     elif marker == _APP1 and not found.exif and body.startswith(b"Exif\0\0"):
         found.exif = body
-    if not found.scans:
-        found.kept.append(data[start:end])
+
+
+def _without_oddity(marker: int, body: bytes, frame: int) -> bytes:
+    """Return a segment's content without what some programs fill in wrongly: libjpeg reads on, and warns of it."""
+    if marker == _APP0 and body.startswith(b"JFIF\0") and len(body) > 5:
+        return body[:5] + b"\1" + body[6:]  # the major version
+    if marker == _APP14 and body.startswith(b"Adobe") and len(body) >= 12 and body[11] > 2:
+        return body[:11] + b"\1" + body[12:]  # the transform, which libjpeg then takes for that to luma and chroma
+    if marker == _SOS and frame != _SOF_PROGRESSIVE and len(body) > 3:
+        return body[:-3] + b"\0\x3f\0"  # the coefficients: all of them
+    return body
 
 
 def _read_frame(found: _Structure, marker: int, body: bytes) -> None:
