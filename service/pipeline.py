@@ -16,7 +16,7 @@ from service.inference.providers import Placement
 from service.inference.runs import RunGraph
 from service.inference.small_weights import subnormal_warnings
 from service.pack import PackManifest, Preprocessing, Role, load_pack
-from service.settings import FacePolicy, Settings
+from service.settings import DamagedImages, FacePolicy, Settings
 
 logger = logging.getLogger(__name__)
 
@@ -39,11 +39,13 @@ class FacePipeline:
         provider: str,
         threads: int,
         max_image_bytes: int,
+        damaged_images: DamagedImages = "refuse",
     ) -> None:
         self._extractor = extractor
         self._backbone = backbone
         self.manifest = manifest
         self._max_image_bytes = max_image_bytes
+        self._damaged_images: DamagedImages = damaged_images
         self.provider = provider
         self.threads = threads
         self.backbone_id = manifest.backbone_id
@@ -90,7 +92,7 @@ class FacePipeline:
             UnsupportedImageType, ImageTooLarge, ImageUndecodable, InvalidCrop: as they say.
         """
         with stage("decode"):
-            return decode_crop(data, max_bytes=self._max_image_bytes)
+            return decode_crop(data, max_bytes=self._max_image_bytes, damaged=self._damaged_images)
 
     def embed(self, crops: Sequence[ImageArray] | ImageArray) -> FloatArray:
         """Return the embeddings of aligned crops: (n, d) float32 of unit norm for n crops (112, 112, 3) uint8, RGB.
@@ -162,6 +164,9 @@ def load_pipeline(
         min_face_pixels=settings.min_face_pixels,
         max_image_bytes=settings.max_image_bytes,
         max_image_pixels=settings.max_image_pixels,
+        max_full_image_pixels=settings.max_full_image_pixels,
+        max_image_side=settings.max_image_side,
+        damaged_images=settings.damaged_images,
     )
     return FacePipeline(
         extractor=extractor,
@@ -170,6 +175,7 @@ def load_pipeline(
         provider=Placement(settings.device, gpu_engine=settings.gpu_engine).provider,
         threads=threads,
         max_image_bytes=settings.max_image_bytes,
+        damaged_images=settings.damaged_images,
     )
 
 

@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from service.errors import SettingsInvalid
 
 Device = Literal["cpu", "cuda"]
+DamagedImages = Literal["refuse", "accept"]
 FacePolicy = Literal["largest", "most_central", "reject"]
 AnchorSearch = Literal["on", "off"]
 GpuEngine = Literal["cuda", "cuda-graphs", "tensorrt"]
@@ -21,6 +22,8 @@ Joining = Literal["auto", "on", "off"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 DEFAULT_BUNDLE = Path(__file__).parent / "bundle" / "default"
+DEFAULT_MAX_IMAGE_SIDE = 16_384
+DEFAULT_MAX_FULL_IMAGE_PIXELS = 25_000_000
 DEFAULT_PACK = "faceplugin-mobilefacenet"
 
 
@@ -185,7 +188,26 @@ class Settings(BaseSettings):
         default=16 * 1024 * 1024, ge=1024, description="Largest image file accepted, in bytes, checked before decoding."
     )
     max_image_pixels: int = Field(
-        default=40_000_000, ge=112 * 112, description="Largest image accepted, in pixels, checked before decoding."
+        default=50_000_000,
+        ge=112 * 112,
+        le=170_000_000,
+        description="Largest image accepted, in pixels, checked before decoding: of a JPEG as cameras write it.",
+    )
+    max_full_image_pixels: int = Field(
+        default=DEFAULT_MAX_FULL_IMAGE_PIXELS,
+        ge=112 * 112,
+        le=85_000_000,  # above 89 million Pillow warns
+        description="Largest PNG, WebP, BMP, and progressive, multi-scan or CMYK JPEG, in pixels: such are held whole.",
+    )
+    max_image_side: int = Field(
+        default=DEFAULT_MAX_IMAGE_SIDE,
+        ge=112,
+        le=32_000,  # of which OpenCV can still cut a patch
+        description="Longest width or height of an image, in pixels.",
+    )
+    damaged_images: DamagedImages = Field(
+        default="refuse",
+        description="What becomes of a JPEG with damaged data, of which libjpeg warns: refuse or accept.",
     )
     log_level: LogLevel = Field(
         default="info", description="Least level that is logged: debug, info, warning or error."

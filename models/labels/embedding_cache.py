@@ -189,6 +189,9 @@ def maker_of(pipeline: FacePipeline, settings: Settings, input_form: str) -> byt
         settings.min_face_pixels,
         settings.max_image_bytes,
         settings.max_image_pixels,
+        settings.max_full_image_pixels,
+        settings.max_image_side,
+        settings.damaged_images,
     )
     return hashlib.sha256(repr(parts).encode()).digest()
 

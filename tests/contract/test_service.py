@@ -32,7 +32,7 @@ def test_info_tells_what_is_served(client):
     assert info["anchor_set"]["generation"] == 0
     assert info["model"]["dimension"] == 32
     assert info["methods"] == ["as-norm", "cosine", "csls", "ida-r", "s-norm"]
-    assert info["limits"]["max_image_pixels"] == 40_000_000
+    assert info["limits"]["max_image_pixels"] == 50_000_000
     assert info["device"]["provider"] == "FakeExecutionProvider"
 
 
