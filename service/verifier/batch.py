@@ -93,7 +93,7 @@ class Batch:
             try:
                 sides[face] = self._reader.read(face, self._policy, self.clock)
             except InputError as error:
-                failures[face] = error
+                failures[face] = _bare(error)
                 if stop_at_failure:
                     return ReadFaces(None, {}, failures)
         if not sides:
@@ -153,6 +153,12 @@ class Batch:
         except UnknownOperatingPoint as error:
             return error
         return None
+
+
+def _bare(error: InputError) -> InputError:
+    """Return an error without where it was raised: those calls hold a decoded picture, for as long as it is kept."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def in_parts(faces: Sequence[FaceInput]) -> list[list[FaceInput]]:

@@ -113,15 +113,15 @@ def honest_batches(target: Target) -> Counter[str]:
         return Counter(pool.map(lambda _: post(target.proxy, "/verify/batch", body, _JSON), range(2)))
 
 
-def _flood(port: int, content: bytes, unit: bytes, most: int) -> str:
-    """Send a beginning and then a unit again and again; return after how many MiB it was ended, and how."""
+def _flood(name: str, port: int, content: bytes, unit: bytes, most: int) -> str:
+    """Send a beginning and then a unit again and again; return after how many MiB it was ended."""
     sent = 0
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         connection.sendall(content)
         while sent < most:
             connection.sendall(unit)
             sent += len(unit)
-    return f"ended after {'less than 8' if sent < 8 * MIB else sent // MIB} MiB"
+    return f"{name} ended it after {'less than 8' if sent < 8 * MIB else sent // MIB} MiB"
 
 
 def headers(target: Target) -> Counter[str]:
@@ -129,11 +129,11 @@ def headers(target: Target) -> Counter[str]:
     head = b"POST /verify HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
     chunked = head + b"transfer-encoding: chunked\r\n\r\n"
     found: Counter[str] = Counter()
-    for port in (target.replicas[0], target.proxy):
-        found[_flood(port, head + b"x: ", b"a" * MIB, 300 * MIB)] += 1
-        found[_flood(port, head, b"x: y\r\n" * 10_000, 300 * MIB)] += 1
-    found[_flood(target.replicas[0], chunked + b"0\r\n", b"x: y\r\n" * 10_000, 300 * MIB)] += 1
-    found[_flood(target.replicas[0], chunked, b"1\r\n[\r\n" * 10_000, 300 * MIB)] += 1
+    for name, port in (("a replica", target.replicas[0]), ("the proxy", target.proxy)):
+        found[_flood(name, port, head + b"x: ", b"a" * MIB, 300 * MIB)] += 1
+        found[_flood(name, port, head, b"x: y\r\n" * 10_000, 300 * MIB)] += 1
+    found[_flood("a replica", target.replicas[0], chunked + b"0\r\n", b"x: y\r\n" * 10_000, 300 * MIB)] += 1
+    found[_flood("a replica", target.replicas[0], chunked, b"1\r\n[\r\n" * 10_000, 300 * MIB)] += 1
     return found
 
 
@@ -165,7 +165,9 @@ def _state(connection: socket.socket, end: float) -> str:
 
 def unfinished(target: Target, seconds: float = 8) -> Counter[str]:
     """Batches that announce 150 MiB, send 20 MiB and stop; to one replica."""
-    announced = b"POST /verify/batch HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+    announced = (
+        b"POST /verify/batch HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+    )
     end = time.monotonic() + seconds
 
     def send(_: int) -> str:
@@ -185,12 +187,13 @@ def hang_ups(target: Target) -> Counter[str]:
     """Requests whose clients go away as soon as they were sent."""
     one, other = (base64.b64encode(photograph).decode() for photograph in target.photographs)
     body = json.dumps({"probe": {"image": one}, "reference": {"image": other}}).encode()
-    head = b"POST /verify HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
+    head = b"POST /verify HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(
+        body
+    )
     for number in range(120):
-        with contextlib.suppress(OSError):
-            port = target.replicas[number % len(target.replicas)]
-            with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-                connection.sendall(head + body)
+        port = target.replicas[number % len(target.replicas)]
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+            connection.sendall(head + body)
     return Counter({"sent and left": 120})
 
 
