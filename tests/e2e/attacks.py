@@ -171,12 +171,12 @@ def unfinished(target: Target, seconds: float = 8) -> Counter[str]:
     end = time.monotonic() + seconds
 
     def send(_: int) -> str:
-        with contextlib.suppress(OSError):
-            with socket.create_connection(("127.0.0.1", target.replicas[0]), timeout=seconds) as connection:
-                connection.sendall(announced % (150 * MIB))
-                for _ in range(20):
-                    connection.sendall(b"a" * MIB)
-                return f"stopped, {_state(connection, end)}"
+        place = "127.0.0.1", target.replicas[0]
+        with contextlib.suppress(OSError), socket.create_connection(place, timeout=seconds) as connection:
+            connection.sendall(announced % (150 * MIB))
+            for _ in range(20):
+                connection.sendall(b"a" * MIB)
+            return f"stopped, {_state(connection, end)}"
         return "ended while it sent"
 
     with ThreadPoolExecutor(12) as pool:
