@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from service.app import body_limits
 from service.settings import DEFAULT_PACK, Settings
 
 REPOSITORY = Path(__file__).parents[2]
@@ -181,6 +182,34 @@ def test_every_container_drops_capabilities_and_listens_on_this_machine_alone(co
         assert {port["host_ip"] for port in service.get("ports", [])} <= {"127.0.0.1"}
     published = [port["published"] for service in compose["services"].values() for port in service.get("ports", [])]
     assert len(set(published)) == len(published)
+
+
+def most_mebibytes(workers: float) -> float:
+    """What the README says that the service may need at the worst."""
+    readme = (REPOSITORY / "README.md").read_text("utf-8")
+    found = re.search(
+        r"(\d+) MiB with the default bundle.*?(\d+) MiB for each worker.*?([\d.]+) times `IDA_MAX_", readme, re.S
+    )
+    assert found is not None
+    base, picture, times = map(float, found.groups())
+    return base + workers * picture + times * Settings().max_body_bytes / 2**20
+
+
+def test_memory_limits_hold_what_the_service_may_need_at_the_worst(compose: dict) -> None:
+    limits = compose["services"]["ida-verify"]["deploy"]["resources"]["limits"]
+    assert most_mebibytes(float(limits["cpus"])) <= int(limits["memory"]) / 2**20
+    deployment = REPOSITORY / "deploy" / "kubernetes" / "base" / "deployment.yaml"
+    (container,) = next(yaml.safe_load_all(deployment.read_text("utf-8")))["spec"]["template"]["spec"]["containers"]
+    limits = container["resources"]["limits"]
+    assert limits["memory"].endswith("Gi")
+    assert most_mebibytes(float(limits["cpu"])) <= 1024 * int(limits["memory"].removesuffix("Gi"))
+
+
+def test_proxy_has_room_for_the_bodies_of_batches(compose: dict) -> None:
+    proxy = compose["services"]["proxy"]
+    size = next(int(found[1]) for entry in proxy["tmpfs"] if (found := re.match(r"/tmp:size=(\d+)m", entry)))
+    assert 2 * body_limits(Settings())["/verify/batch"] <= size * 2**20
+    assert size * 2**20 < int(proxy["deploy"]["resources"]["limits"]["memory"])
 
 
 def test_gpu_variant_is_built_for_a_gpu_asks_for_one_and_uses_it(compose: dict) -> None:
