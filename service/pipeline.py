@@ -65,6 +65,10 @@ class FacePipeline:
         """
         return self._extractor.extract(data, policy, stage)
 
+    def is_large(self, data: bytes) -> bool:
+        """Return whether decoding a photograph may take the better part of a second; one that cannot be read is not."""
+        return self._extractor.is_large(data)
+
     def decode(self, data: bytes) -> ImageArray:
         """Return the upright pixels of a photograph, (height, width, 3) uint8, RGB.
 

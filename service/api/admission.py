@@ -12,9 +12,9 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.inputs import Body
+from service.api.places import Place
 from service.api.problems import InvalidRequest, Overloaded, overloaded_response
 from service.api.state import State
-from service.api.workers import Place
 from service.errors import InputError
 from service.telemetry import Metrics
 

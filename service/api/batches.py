@@ -17,12 +17,12 @@ from service.api.batch_schemas import (
 from service.api.faces import embed_answer, identity, told, verify_answer
 from service.api.inputs import Body, FormBody, batch_limits, parse_json, shortened, to_face
 from service.api.openapi import BATCH_PROBLEMS, json_body
+from service.api.places import Place
 from service.api.problems import STATUS, InvalidRequest, UnsupportedMediaType, problem_of
 from service.api.state import ServiceState
-from service.api.workers import Place
 from service.errors import InputError
 from service.settings import FacePolicy
-from service.verifier import FaceInput
+from service.verifier import FaceInput, Verifier
 from service.verifier.batch import Batch, Pair, ReadFaces, in_parts
 
 PATHS = ("/verify/batch", "/embed/batch")
@@ -53,7 +53,7 @@ async def verify_batch(request: Request, state: ServiceState) -> VerifyBatchAnsw
         asked, pairs, parts = await place.run(partial(_pairs, body, state["settings"].max_batch))
         del body  # its faces are held, and nothing of it is needed any more
         batch = state["verifier"].batch(method=asked.method, operating_point=asked.operating_point, policy=asked.policy)
-        read = await _read(batch, parts, place)
+        read = await _read(batch, parts, place, state["verifier"])
         result = await place.run(partial(batch.verify, pairs, read))
     items = [
         VerifyItem(status=STATUS[type(item)], answer=None, problem=problem_of(item))
@@ -72,7 +72,7 @@ async def embed_batch(request: Request, state: ServiceState) -> EmbedBatchAnswer
         asked, faces, parts = await place.run(partial(_faces, body, state["settings"].max_batch))
         del body
         batch = state["verifier"].batch_of_faces(method=asked.method, policy=asked.policy)
-        read = await _read(batch, parts, place)
+        read = await _read(batch, parts, place, state["verifier"])
         found = await place.run(partial(batch.embed, faces, read))
     items = [
         EmbedItem(status=STATUS[type(item)], answer=None, problem=problem_of(item.about("image")))
@@ -83,9 +83,13 @@ async def embed_batch(request: Request, state: ServiceState) -> EmbedBatchAnswer
     return EmbedBatchAnswer(items=items, timings_ms=told(batch.clock.timings_ms), **identity(batch.snapshot, pipeline))
 
 
-async def _read(batch: Batch, parts: list[list[FaceInput]], place: Place) -> ReadFaces:
+async def _read(batch: Batch, parts: list[list[FaceInput]], place: Place, verifier: Verifier) -> ReadFaces:
     """Read a batch's faces part by part: all workers take some, and other requests have their turns in between."""
-    return ReadFaces.joined(await place.run_all([partial(batch.read, part) for part in parts]))
+
+    def read(part: list[FaceInput], may_be_large: bool) -> ReadFaces | None:
+        return None if not may_be_large and verifier.is_large(part) else batch.read(part)
+
+    return ReadFaces.joined(await place.run_all([partial(read, part) for part in parts]))
 
 
 def _pairs(body: Body, most: int) -> tuple[_Options, list[Pair], list[list[FaceInput]]]:

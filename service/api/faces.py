@@ -42,8 +42,10 @@ async def verify(request: Request, state: ServiceState) -> VerifyAnswer:
     """
     async with admitted(request, state) as (body, place):
 
-        def work() -> Verification:
+        def work(may_be_large: bool) -> Verification | None:
             pair = parse_pair(body)
+            if not may_be_large and state["verifier"].is_large((pair.probe, pair.reference)):
+                return None
             return state["verifier"].verify(
                 pair.probe,
                 pair.reference,
@@ -52,7 +54,7 @@ async def verify(request: Request, state: ServiceState) -> VerifyAnswer:
                 policy=pair.face_policy,
             )
 
-        return verify_answer(await place.run(work), state["pipeline"])
+        return verify_answer(await place.run_sized(work), state["pipeline"])
 
 
 @router.post(PATHS[1], openapi_extra=EMBED_BODY, responses=EMBED_PROBLEMS, summary="Embed one face")
@@ -60,11 +62,13 @@ async def embed(request: Request, state: ServiceState) -> EmbedAnswer:
     """Embed one face: its unit embedding and the density of its neighbourhood."""
     async with admitted(request, state) as (body, place):
 
-        def work() -> EmbeddedFace:
+        def work(may_be_large: bool) -> EmbeddedFace | None:
             asked = parse_face(body)
+            if not may_be_large and state["verifier"].is_large((asked.face,)):
+                return None
             return state["verifier"].embed(asked.face, method=asked.method, policy=asked.face_policy)
 
-        return embed_answer(await place.run(work), state["pipeline"])
+        return embed_answer(await place.run_sized(work), state["pipeline"])
 
 
 def verify_answer(result: Verification, pipeline: FacePipeline) -> VerifyAnswer:

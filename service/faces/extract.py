@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from service.errors import FaceTooSmall, PackInvalid
+from service.errors import FaceTooSmall, InputError, PackInvalid
 from service.faces.align import align
 from service.faces.decode import open_image
 from service.faces.detectors import Detector
@@ -115,6 +115,13 @@ class FaceExtractor:
             image_size=(file.width, file.height),
             exif_rotated=file.exif_rotated,
         )
+
+    def is_large(self, data: bytes) -> bool:
+        """Return whether decoding a photograph may take the better part of a second; one that cannot be read is not."""
+        try:
+            return self._open(data).is_large
+        except InputError:
+            return False
 
     def decode(self, data: bytes) -> ImageArray:
         """Return the upright pixels of a photograph; raises for its file as ``extract`` does."""

@@ -19,6 +19,10 @@ from service.settings import DamagedImages
 REDUCTIONS = (8, 4, 2, 1)
 """By what a JPEG picture can be reduced while it is decoded, which skips most of the work."""
 
+# Of one that is decoded in rows, and of one that is held whole.
+_LARGE_PIXELS = 20_000_000
+_LARGE_FULL_PIXELS = 9_000_000
+
 # EXIF 2.3, tag 0x0112: what turns the stored picture upright.
 _UPRIGHT: dict[int, Callable[[ImageArray], cv2.typing.MatLike]] = {
     2: lambda stored: cv2.flip(stored, 1),
@@ -65,6 +69,12 @@ class ImageFile:
         self.exif_rotated = self._stored.orientation in _UPRIGHT
         size = self._stored.width, self._stored.height
         self.width, self.height = size[::-1] if self._stored.orientation in _ON_ITS_SIDE else size
+
+    @property
+    def is_large(self) -> bool:
+        """Whether decoding it may take the better part of a second, as no photograph of 12 megapixels does."""
+        pixels = self._stored.width * self._stored.height
+        return pixels > _LARGE_PIXELS or pixels * self._stored.full_weight > _LARGE_FULL_PIXELS
 
     def pixels(self, reduction: int = 1) -> ImageArray:
         """Decode the upright picture.

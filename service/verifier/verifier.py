@@ -1,5 +1,6 @@
 """The use cases: a pair, one face, or many of them, each with one snapshot from start to end."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from service.bundle.registry import Registry
@@ -34,6 +35,10 @@ class Verifier:
         self._registry = registry
         self._metrics = metrics
         self._agreement = agreement
+
+    def is_large(self, faces: Iterable[FaceInput]) -> bool:
+        """Return whether one of the faces is a photograph that may take the better part of a second to decode."""
+        return any(map(self._reader.is_large, faces))
 
     def verify(
         self,

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import threading
 import time
-from functools import partial
 
 import anyio
 import pytest
@@ -309,7 +308,7 @@ def test_request_without_a_turn_yet_overtakes_a_batch_once_for_each_of_its_turns
 
         async def ask(name, calls):
             async with workers.place() as place:
-                await place.run_all([partial(order.append, name)] * calls)
+                await place.run_all([lambda _: order.append(name) or True] * calls)
 
         async def hold(opened):
             async with workers.place() as place:
@@ -335,3 +334,52 @@ def test_request_without_a_turn_yet_overtakes_a_batch_once_for_each_of_its_turns
         return order
 
     assert asyncio.run(run()) == ["first", "batch", "second", "batch", "batch", "batch"]
+
+
+def test_large_pictures_leave_a_thread_to_others():
+    async def run():
+        workers = Workers(2, 10, Metrics(CollectorRegistry()))
+        opened = threading.Event()
+        begun = []
+
+        async def ask(name, *, is_large):
+            def call(may_be_large):
+                if is_large and not may_be_large:
+                    return None
+                begun.append(name)
+                return opened.wait(20) if is_large else True
+
+            async with workers.place() as place:
+                return await place.run_sized(call)
+
+        large = [asyncio.ensure_future(ask(f"large {number}", is_large=True)) for number in range(3)]
+        while not begun:
+            await asyncio.sleep(0)
+        assert await asyncio.wait_for(ask("small", is_large=False), 20)
+        assert begun == ["large 0", "small"]
+        opened.set()
+        await asyncio.gather(*large)
+        workers.close()
+        return begun
+
+    assert asyncio.run(run()) == ["large 0", "small", "large 1", "large 2"]
+
+
+def test_single_thread_decodes_large_pictures_too():
+    async def run():
+        workers = Workers(1, 10, Metrics(CollectorRegistry()))
+        async with workers.place() as place:
+            found = await place.run_sized(lambda may_be_large: "done" if may_be_large else None)
+        workers.close()
+        return found
+
+    assert asyncio.run(run()) == "done"
+
+
+def test_large_photograph_is_verified_as_any_other(client):
+    large = picture(seed=3, width=3200, height=3000)
+    pair = {"probe": large, "reference": picture(seed=2)}
+    answer = client.post("/verify", files=pair)
+    assert answer.status_code == 200, answer.text
+    face = {"image": base64.b64encode(large).decode()}
+    assert client.post("/embed/batch", json={"faces": [face]}).json()["items"][0]["status"] == 200
