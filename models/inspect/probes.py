@@ -10,9 +10,9 @@ from models.anchors.image_folder import scan
 from models.labels.embedding_cache import EmbeddingCache
 from models.labels.listed_faces import embed_listed
 from models.progress import Tick, silent
-from service.errors import AnchorSourceInvalid
+from service.errors import AnchorSourceInvalid, InvalidEmbedding
 from service.pipeline import FacePipeline
-from service.scoring.similarity import normalise
+from service.scoring.similarity import normalise, require_unit
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,11 +23,17 @@ class Probes:
         embeddings: (n, d) float32, unit norm.
         names: of each, a path below the folder or a row.
         without_face: pictures that gave none.
+
+    Raises:
+        InvalidEmbedding: if one has another norm.
     """
 
     embeddings: NDArray[np.float32]
     names: tuple[str, ...]
     without_face: int
+
+    def __post_init__(self) -> None:
+        require_unit(self.embeddings)
 
 
 def probes_of_folder(
@@ -58,14 +64,16 @@ def probes_of_folder(
     found = [row for row, reason in enumerate(rejected) if not reason]
     if not found:
         raise AnchorSourceInvalid(f"None of the {len(images)} images below {folder} has a face to compare with.")
-    return Probes(embeddings[found], tuple(images[row].as_posix() for row in found), len(images) - len(found))
+    # The backbone gives them with lengths of their own.
+    unit = normalise(embeddings[found]).astype(np.float32)
+    return Probes(unit, tuple(images[row].as_posix() for row in found), len(images) - len(found))
 
 
 def probes_of_arrays(path: Path, dimension: int) -> Probes:
     """Return the array ``embeddings`` (n, d) of an ``.npz``; rows of zeros stand for pictures without a face.
 
     Raises:
-        AnchorSourceInvalid: if there is none, or it is of another dimension.
+        AnchorSourceInvalid: if there is none, it is of another dimension, or a value is not finite.
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
@@ -77,5 +85,8 @@ def probes_of_arrays(path: Path, dimension: int) -> Probes:
     found = np.flatnonzero(np.any(embeddings != 0, axis=1))
     if not len(found):
         raise AnchorSourceInvalid(f"{path} has no embedding that is not zero.")
-    unit = normalise(embeddings[found]).astype(np.float32)
+    try:
+        unit = normalise(embeddings[found]).astype(np.float32)
+    except InvalidEmbedding as error:
+        raise AnchorSourceInvalid(f"{path} cannot be compared with. {error.message}") from error
     return Probes(unit, tuple(f"row {row}" for row in found), len(embeddings) - len(found))

@@ -276,3 +276,13 @@ def test_file_that_is_no_npz_is_refused(tmp_path):
 
     with pytest.raises(LabelsInvalid, match=r"no \.npz"):
         read_arrays(tmp_path / "faces.npz")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300, 1e-300])
+def test_embedding_that_float32_cannot_hold_is_refused_naming_the_row(tmp_path, value):
+    embeddings = np.eye(3, dtype=np.float64)
+    embeddings[1, 1] = value
+    np.savez(tmp_path / "set.npz", embeddings=embeddings, identities=np.arange(3))
+
+    with pytest.raises(LabelsInvalid, match="row 1"):
+        read_arrays(tmp_path / "set.npz")
