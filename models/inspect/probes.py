@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.anchors.image_folder import scan
 from models.labels.embedding_cache import EmbeddingCache
+from models.labels.files.npz import load_npz
 from models.labels.listed_faces import embed_listed
 from models.progress import Tick, silent
 from service.errors import AnchorSourceInvalid, InvalidEmbedding
@@ -75,11 +77,11 @@ def probes_of_arrays(path: Path, dimension: int) -> Probes:
     Raises:
         AnchorSourceInvalid: if there is none, it is of another dimension, or a value is not finite.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            embeddings = np.asarray(archive["embeddings"], dtype=np.float32)
-    except Exception as error:  # NumPy and zipfile raise classes of their own, and KeyError for the name
-        raise AnchorSourceInvalid(f"{path} is no .npz with an array called embeddings: {error}") from error
+    arrays = load_npz(path, lambda reason: _refuse(path, reason))
+    if "embeddings" not in arrays or arrays["embeddings"].dtype.kind not in "fiu":
+        _refuse(path, "it has no array of numbers called embeddings.")
+    with np.errstate(over="ignore", under="ignore"):
+        embeddings = arrays["embeddings"].astype(np.float32)
     if embeddings.ndim != 2 or embeddings.shape[1] != dimension:
         raise AnchorSourceInvalid(f"{path} has embeddings {embeddings.shape}; the anchors have {dimension} values.")
     found = np.flatnonzero(np.any(embeddings != 0, axis=1))
@@ -90,3 +92,7 @@ def probes_of_arrays(path: Path, dimension: int) -> Probes:
     except InvalidEmbedding as error:
         raise AnchorSourceInvalid(f"{path} cannot be compared with. {error.message}") from error
     return Probes(unit, tuple(f"row {row}" for row in found), len(embeddings) - len(found))
+
+
+def _refuse(path: Path, reason: str) -> NoReturn:
+    raise AnchorSourceInvalid(f"{path} holds no embeddings to compare with: {reason}")

@@ -1,6 +1,5 @@
 """Embeddings with labels in an ``.npz`` of NumPy arrays."""
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.labels.files.listing import IntArray, Listing, PairList, TemplateList, refuse
+from models.labels.files.npz import load_npz
 
 _ARRAYS = "embeddings, identities, images, groups, templates, first, second, mated, fold"
 
@@ -57,11 +57,7 @@ def read_arrays(path: Path) -> tuple[NDArray[np.float32], Listing]:
 
 
 def _load(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        refuse(path, None, f"it is no .npz of plain arrays ({error}).")
+    arrays = load_npz(path, lambda reason: refuse(path, None, reason))
     unknown = set(arrays) - set(_ARRAYS.split(", "))
     if unknown:
         refuse(path, None, f"it has arrays of unknown names ({', '.join(sorted(unknown))}); the names are {_ARRAYS}.")
