@@ -11,7 +11,7 @@ from models.calibration.faces import PartFaces, part_faces
 from models.calibration.people import Record, people_keys, record_of
 from models.calibration.points import ObservedRates, observe, on_scale, operating_points
 from models.calibration.selection import Fold, Grid, Selection, pfe_strength, select
-from models.calibration.splits import PARTS, part_people, people_folds
+from models.calibration.splits import PARTS, check_people, part_people, people_folds
 from models.labels.exclusions import Exclusions, SetExclusions, resolve
 from models.labels.labelled import LabelledFaces
 from models.pairs.comparisons import Comparisons
@@ -121,6 +121,8 @@ def calibrate(
     names = methods_of(sources.provides) if options.methods is None else options.methods
     sources.require(names)
     input_form = _input_form(sets)
+    for labelled in sets:
+        check_people(labelled, options.shares, options.folds, chooses=options.grid is not None)
     left_out = [resolve(exclusions, labelled) for labelled in sets]
     rows = [part_people(labelled, options.shares, options.seed) for labelled in sets]
 

@@ -11,6 +11,7 @@ from models.labels.embedding_cache import EmbeddingCache, open_cache
 from models.labels.exclusion_file import read_exclusions
 from models.labels.exclusions import Exclusions, check_sets
 from models.labels.labelled import InputForm, LabelledFaces, read_labelled
+from models.labels.unreadable import unreadable_sentence
 from models.progress import Stage
 from service.cpus import usable_cpus
 from service.pipeline import FacePipeline
@@ -63,6 +64,9 @@ def read_sets(
                 )
             )
             tick(1.0)
+    for labelled in found:
+        if said := unreadable_sentence(labelled.images, labelled.rejected):
+            typer.echo(f"note: {labelled.name}: {said}", err=True)
     return found
 
 

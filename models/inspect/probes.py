@@ -11,6 +11,7 @@ from models.anchors.image_folder import scan
 from models.labels.embedding_cache import EmbeddingCache
 from models.labels.files.npz import load_npz
 from models.labels.listed_faces import embed_listed
+from models.labels.unreadable import unreadable_sentence
 from models.progress import Tick, silent
 from service.errors import AnchorSourceInvalid, InvalidEmbedding
 from service.pipeline import FacePipeline
@@ -25,6 +26,7 @@ class Probes:
         embeddings: (n, d) float32, unit norm.
         names: of each, a path below the folder or a row.
         without_face: pictures that gave none.
+        unreadable: a sentence about those that could not be read; "" where there are none.
 
     Raises:
         InvalidEmbedding: if one has another norm.
@@ -33,6 +35,7 @@ class Probes:
     embeddings: NDArray[np.float32]
     names: tuple[str, ...]
     without_face: int
+    unreadable: str = ""
 
     def __post_init__(self) -> None:
         require_unit(self.embeddings)
@@ -64,11 +67,14 @@ def probes_of_folder(
         tick=tick,
     )
     found = [row for row, reason in enumerate(rejected) if not reason]
+    unreadable = unreadable_sentence([image.as_posix() for image in images], rejected)
     if not found:
-        raise AnchorSourceInvalid(f"None of the {len(images)} images below {folder} has a face to compare with.")
+        raise AnchorSourceInvalid(
+            f"None of the {len(images)} images below {folder} has a face to compare with. {unreadable}".rstrip()
+        )
     # The backbone gives them with lengths of their own.
     unit = normalise(embeddings[found]).astype(np.float32)
-    return Probes(unit, tuple(images[row].as_posix() for row in found), len(images) - len(found))
+    return Probes(unit, tuple(images[row].as_posix() for row in found), len(images) - len(found), unreadable)
 
 
 def probes_of_arrays(path: Path, dimension: int) -> Probes:

@@ -2,13 +2,8 @@
 
 from collections.abc import Sequence
 
-from models.anchors.image_folder import UNREADABLE
-from service.errors import ImageTooLarge, ImageUndecodable, InvalidCrop, UnsupportedImageType
+from models.anchors.image_folder import UNREADABLE_CODES
 
-# A picture without a face was read; these were not.
-_REASONS = frozenset(
-    {UNREADABLE, *(error.code for error in (ImageUndecodable, ImageTooLarge, InvalidCrop, UnsupportedImageType))}
-)
 _NAMED = 5
 
 
@@ -19,8 +14,13 @@ def unreadable_sentence(images: Sequence[str], rejected: Sequence[str]) -> str:
         images: paths of the pictures.
         rejected: of each, why there is no embedding, an error's code; "" where there is one.
     """
-    found = [f"{image} ({reason})" for image, reason in zip(images, rejected, strict=True) if reason in _REASONS]
+    pairs = zip(images, rejected, strict=True)
+    return named_sentence([f"{image} ({reason})" for image, reason in pairs if reason in UNREADABLE_CODES], len(images))
+
+
+def named_sentence(found: Sequence[str], total: int) -> str:
+    """Return how many of all pictures could not be read, the first few as they are named; "" for none."""
     if not found:
         return ""
     more = f" and {len(found) - _NAMED:,} more" if len(found) > _NAMED else ""
-    return f"{len(found):,} of {len(images):,} pictures could not be read: {', '.join(found[:_NAMED])}{more}."
+    return f"{len(found):,} of {total:,} pictures could not be read: {', '.join(found[:_NAMED])}{more}."
