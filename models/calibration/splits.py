@@ -101,7 +101,7 @@ def _pictures(pairs: int) -> float:
 
 def _dealt(people: int, shares: Sequence[float]) -> IntArray:
     ends = np.rint(np.cumsum(shares) / np.sum(shares) * people).astype(np.int64)
-    return np.diff(ends, prepend=0)
+    return np.asarray(np.diff(ends, prepend=0), np.int64)
 
 
 def people_folds(labelled: LabelledFaces, folds: int, seed: int) -> list[IntArray]:
