@@ -17,6 +17,7 @@ _COMMANDS = MappingProxyType(
         "embed": ("models.commands.faces", "embed"),
         "calibrate": ("models.commands.calibrate", "calibrate_bundle"),
         "evaluate": ("models.commands.evaluate", "evaluate_command"),
+        "cache": ("models.commands.cache", "app"),
         "models": ("models.commands.packs", "app"),
         "anchors": ("models.commands.anchors", "app"),
         "ssr": ("models.commands.ssr", "app"),
