@@ -1,7 +1,7 @@
 """Attack three replicas behind the proxy while honest clients ask, and count what these noticed.
 
     IDA_HOME=... python tests/e2e/hostile.py [--replicas 3] [--address-space 2048] [--per-second 4] [--together]
-        [--only NAME,...] [--json FILE]
+        [--every N] [--only NAME,...] [--json FILE]
 
 Each replica may have so many MiB of address space (ulimit -v). Honest clients send pairs of photographs through the
 proxy at a steady pace; one who is told 429 or 502 sends again, and the time counts until he is answered. The attacks
@@ -139,7 +139,7 @@ def run(options: argparse.Namespace, home: Path, folder: Path) -> dict[str, Any]
     """Run the attacks and return what was counted."""
     names = options.only.split(",") if options.only else list(ATTACKS)
     pair = photographs()
-    hostile = hostile_pictures()
+    hostile = dict(list(hostile_pictures().items())[:: options.every])
     fleet = Fleet(folder, address_space=options.address_space * 1024 * 1024)
     try:
         for _ in range(options.replicas):
@@ -199,6 +199,7 @@ def main() -> int:
     parser.add_argument("--address-space", type=int, default=2048, metavar="MIB")
     parser.add_argument("--per-second", type=float, default=4)
     parser.add_argument("--together", action="store_true")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="only each N-th hostile picture")
     parser.add_argument("--only", default="")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
