@@ -131,7 +131,7 @@ def _weights(graph: "onnx.GraphProto") -> Iterator["onnx.TensorProto"]:
             constants[node.output[0]] = value
     as_weights: set[str] = set()
     otherwise = {output.name for output in graph.output}
-    for node in _all_nodes(graph):
+    for node in all_nodes(graph):
         positions = _WEIGHTS.get(node.op_type, ()) if node.domain in {"", "ai.onnx"} else ()
         for position, name in enumerate(node.input):
             (as_weights if position in positions else otherwise).add(name)
@@ -140,9 +140,10 @@ def _weights(graph: "onnx.GraphProto") -> Iterator["onnx.TensorProto"]:
             yield constants[name]
 
 
-def _all_nodes(graph: "onnx.GraphProto") -> Iterator["onnx.NodeProto"]:
+def all_nodes(graph: "onnx.GraphProto") -> Iterator["onnx.NodeProto"]:
+    """Give every node of a graph, those of inner graphs too."""
     for node in graph.node:
         yield node
         for entry in node.attribute:
             for inner in (entry.g, *entry.graphs):
-                yield from _all_nodes(inner)
+                yield from all_nodes(inner)
