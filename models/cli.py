@@ -60,4 +60,7 @@ def ida_verify() -> None:
 
 def main() -> None:
     """Run the command line."""
+    from models.program import keep_font_list_in_cache  # noqa: PLC0415  (as little as possible before a command is known)
+
+    keep_font_list_in_cache()
     app()
