@@ -102,7 +102,7 @@ class Verifier:
         """Return a batch of pairs, all of which are scored with what is served now; see ``verify``.
 
         Raises:
-            UnknownMethod, MethodNotServed: at once.
+            UnknownMethod, MethodNotServed, UnknownOperatingPoint: at once.
         """
         return Batch(self._scorer(method, operating_point), self._reader, policy, self._metrics)
 
@@ -118,7 +118,10 @@ class Verifier:
 
     def _scorer(self, method: str | None, operating_point: str | None) -> PairScorer:
         snapshot = self._registry.current()
-        return self._scorer_of(snapshot, snapshot.method(method), operating_point)
+        chosen = snapshot.method(method)
+        if operating_point is not None and snapshot.calibrations is not None:
+            snapshot.calibrations.require_point(operating_point)
+        return self._scorer_of(snapshot, chosen, operating_point)
 
     def _scorer_of(self, snapshot: Snapshot, method: Method, operating_point: str | None) -> PairScorer:
         return PairScorer(
