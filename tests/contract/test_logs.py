@@ -4,10 +4,11 @@ import io
 import json
 import logging
 import sys
+import warnings
 from datetime import datetime
 
 import pytest
-from fakes import picture
+from fakes import FakeDetector, picture
 from PIL import Image
 
 from service.telemetry import configure_logging
@@ -57,10 +58,16 @@ def test_log_at_debug_tells_nothing_of_a_photograph(client, log):
     assert "jane" not in log.getvalue().lower()
 
 
-def test_log_of_a_worker_thread_has_the_request_id(client, log):
-    cut_short = b"Exif\0\0II*\0\x08\0\0\0\xff\xff\x12\x01"
-    response = client.post("/embed", files={"image": with_exif(cut_short)}, headers={"x-request-id": "order-18"})
+def test_log_of_a_worker_thread_has_the_request_id(client, log, monkeypatch):
+    detect = FakeDetector.detect
+
+    def warning_detect(detector, image):
+        warnings.warn("an odd picture", stacklevel=1)
+        return detect(detector, image)
+
+    monkeypatch.setattr(FakeDetector, "detect", warning_detect)
+    response = client.post("/embed", files={"image": picture()}, headers={"x-request-id": "order-18"})
     assert response.status_code == 200
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
-    (warning,) = (line for line in lines if "Corrupt EXIF data" in line["message"])
+    (warning,) = (line for line in lines if "an odd picture" in line["message"])
     assert (warning["level"], warning["request_id"]) == ("WARNING", "order-18")
