@@ -172,10 +172,10 @@ def hostile_webps() -> dict[str, bytes]:
     buffer = io.BytesIO()
     Image.fromarray(tile).save(buffer, "WEBP", lossless=True, quality=0, method=0)
     lossy, clear, two = io.BytesIO(), io.BytesIO(), io.BytesIO()
-    Image.fromarray(np.tile(tile, (2, 2, 1))).save(lossy, "WEBP", quality=40, method=0)
+    Image.fromarray(np.tile(tile, (2, 2, 1))).save(lossy, "WEBP", quality=15, method=0)
     wide = Image.fromarray(np.tile(tile, (2, 3, 1))[:, :6100])
     wide.putalpha(Image.fromarray(np.tile(tile[:, :, 0] // 64 * 64, (2, 3))[:, :6100]))
-    wide.save(clear, "WEBP", quality=5, alpha_quality=100, method=0)
+    wide.save(clear, "WEBP", quality=1, alpha_quality=100, method=0)
     Image.fromarray(np.tile(tile // 128 * 255, (2, 3, 1))[:, :6100]).save(
         two, "WEBP", lossless=True, quality=0, method=0
     )

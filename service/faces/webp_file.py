@@ -14,8 +14,8 @@ from service.faces.stored_picture import StoredPicture
 from service.faces.types import ImageArray
 
 _MOST_CHUNKS = 20_000
-# Lossy data takes 90 ns a byte, longer than any other; 25 megapixels in good quality are 6 MiB.
-_MOST_LOSSY_BYTES = 8 << 20
+# Lossy data takes 90 ns a byte, longer than any other; 25 megapixels in good quality are 4 MiB.
+_MOST_LOSSY_BYTES = 6 << 20
 _HEADER = 12
 _SHORTEST = 32  # OpenCV judges nothing shorter
 _ALPHA = 0x10

@@ -6,6 +6,7 @@ import threading
 import numpy as np
 import pytest
 from fakes import DIMENSION, picture
+from hostile_pictures import hostile_pictures
 from small_bundles import small_bundle
 
 from service.bundle.snapshot import load_snapshot
@@ -52,6 +53,27 @@ def test_batch_answers_what_single_requests_answer(client):
         assert item["answer"]["crowding"] == pytest.approx(single["crowding"], abs=1e-6)
     assert answer.json()["timings_ms"]["detect"] > 0
     assert answer.json()["bundle_id"] == items[0]["answer"]["bundle_id"]
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "code"),
+    [
+        ("png with an infinite orientation", 422, "no_face"),
+        ("png without a palette", 422, "image_undecodable"),
+        ("jpeg with damaged data", 422, "image_undecodable"),
+        ("jpeg of allowed empty scans", 413, "image_too_large"),
+        ("jpeg by arithmetic", 415, "unsupported_image_type"),
+        ("bmp of runs", 415, "unsupported_image_type"),
+    ],
+)
+def test_hostile_picture_fails_its_own_pair_alone(client, name, status, code):
+    hostile = {"image": b64(hostile_pictures()[name])}
+    pairs = [pair(photo(1), photo(2)), pair(photo(1), hostile), pair(photo(2), photo(1))]
+
+    items = client.post("/verify/batch", json={"pairs": pairs}).json()["items"]
+
+    assert [item["status"] for item in items] == [200, status, 200]
+    assert items[1]["problem"]["code"] == code
 
 
 def test_face_that_recurs_is_detected_and_embedded_once(client, backbone_session):
