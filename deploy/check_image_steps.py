@@ -5,6 +5,7 @@
 Every instruction is carried out in one temporary folder that stands for the image's root: COPY copies, RUN runs the
 same command line with the image's paths moved into that folder, ENV and USER hold for what follows them. Then the
 entry point is started as the image would start it, its health check is run until it succeeds, and SIGTERM must end it.
+The list of what is in the image must name what is installed.
 
 What this does not show: the base images, their Python and their system libraries (this machine's are used), the
 accounts that groupadd and useradd make (the numeric id is used instead), a file system that is read-only throughout
@@ -130,6 +131,25 @@ class Image:
         if self.start([f"{self.root}/opt/ida-verify/venv/bin/python3", "-c", ""]).wait() != 0:
             raise SystemExit(f"User {user} cannot run this Python. Name one that every user can, as /usr/bin/python3.")
 
+    def check_bill_of_materials(self) -> None:
+        """Compare the image's list of packages (CycloneDX) with the packages that its Python has.
+
+        Raises:
+            SystemExit: if one is missing in it, or has another version.
+        """
+        bill = json.loads((self.root / "opt/ida-verify/sbom.cdx.json").read_text("utf-8"))
+        if bill.get("bomFormat") != "CycloneDX":
+            raise SystemExit("sbom.cdx.json is no CycloneDX document.")
+        listed = {(entry["name"].lower(), entry["version"]) for entry in bill["components"]}
+        listed.add((bill["metadata"]["component"]["name"].lower(), bill["metadata"]["component"]["version"]))
+        script = "import importlib.metadata as m; [print(d.name.lower(), d.version) for d in m.distributions()]"
+        command = [f"{self.root}/opt/ida-verify/venv/bin/python3", "-c", script]
+        told = subprocess.run(command, check=True, capture_output=True, text=True, cwd="/", env={}).stdout
+        missing = {(name, version) for name, version in map(str.split, told.splitlines())} - listed
+        if missing:
+            raise SystemExit(f"sbom.cdx.json does not list {sorted(missing)}.")
+        print(f"   sbom.cdx.json lists all {len(told.splitlines())} packages", flush=True)
+
     def serve(self) -> None:
         """Start the entry point, wait until the health check succeeds, and stop it.
 
@@ -176,6 +196,7 @@ def main() -> None:
         image = Image(root, arguments.variant)
         for keyword, rest in instructions((REPOSITORY / "Dockerfile").read_text("utf-8")):
             image.carry_out(keyword, rest)
+        image.check_bill_of_materials()
         image.serve()
     print("Every step of the Dockerfile succeeded.")
 

@@ -18,6 +18,7 @@ _COMMANDS = MappingProxyType(
         "embed": ("models.commands.faces", "embed"),
         "calibrate": ("models.commands.calibrate", "calibrate_bundle"),
         "evaluate": ("models.commands.evaluate", "evaluate_command"),
+        "cache": ("models.commands.cache", "app"),
         "models": ("models.commands.packs", "app"),
         "anchors": ("models.commands.anchors", "app"),
         "ssr": ("models.commands.ssr", "app"),
@@ -60,4 +61,7 @@ def ida_verify() -> None:
 
 def main() -> None:
     """Run the command line."""
+    from models.program import keep_font_list_in_cache  # noqa: PLC0415  (as little as possible before a command is known)
+
+    keep_font_list_in_cache()
     app()

@@ -1,6 +1,10 @@
-"""What files that this program writes say of it."""
+"""What files that this program writes say of it, and where its libraries keep theirs."""
 
+import os
 from importlib.metadata import PackageNotFoundError, version
+
+from service.errors import SettingsInvalid
+from service.settings import load_settings
 
 
 def created_by() -> str:
@@ -9,3 +13,15 @@ def created_by() -> str:
         return f"ida-verify {version('ida-verify')}"
     except PackageNotFoundError:
         return "ida-verify, run from its source tree"
+
+
+def keep_font_list_in_cache() -> None:
+    """Have matplotlib keep its list of fonts in the folder that the settings name, not in the user's; call it before.
+
+    A variable that is set already is left as it is.
+    """
+    try:
+        cache = load_settings().cache_folder
+    except SettingsInvalid:  # which the command that needs them says
+        return
+    os.environ.setdefault("MPLCONFIGDIR", str(cache / "matplotlib"))

@@ -20,8 +20,9 @@ from service.activation.loading import BundleLoader
 from service.activation.start import Started, start
 from service.activation.switch import Switch, describe
 from service.api import admin, batches, faces, status
+from service.api.admission import Door
 from service.api.attempts import Attempts
-from service.api.door import Door
+from service.api.bodies import Bodies
 from service.api.middleware import BodyLimit, RequestScope
 from service.api.problems import install_error_handlers
 from service.api.state import Readiness, State
@@ -172,6 +173,12 @@ def _sweep(store: BundleStore, uploads: UploadFolder) -> None:
         logger.info("removed %s files that were cut short from the store", removed)
 
 
+def body_limits(settings: Settings) -> dict[str, int]:
+    """Return the most bytes of a request's body, by path."""
+    pair = int(2 * settings.max_image_bytes * _BASE64_GROWTH) + _BODY_MARGIN
+    return dict.fromkeys(faces.PATHS, pair) | dict.fromkeys(batches.PATHS, _PAIRS_OF_A_BATCH * pair)
+
+
 def _application(
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[State]],
     routers: list[APIRouter],
@@ -189,9 +196,7 @@ def _application(
     for router in routers:
         app.include_router(router)
     install_error_handlers(app, metrics)
-    pair = int(2 * settings.max_image_bytes * _BASE64_GROWTH) + _BODY_MARGIN
-    limits = dict.fromkeys(batches.PATHS, _PAIRS_OF_A_BATCH * pair)
-    app.add_middleware(BodyLimit, max_bytes=pair, limits=limits, metrics=metrics)
+    app.add_middleware(BodyLimit, limits=body_limits(settings), metrics=metrics)
     app.add_middleware(Door, paths=(*faces.PATHS, *batches.PATHS), metrics=metrics)
     app.add_middleware(RequestScope, metrics=metrics)
     return app
@@ -252,13 +257,15 @@ def _assemble(
         default_policy=settings.face_policy,
         agreement=agreement,
     )
+    workers = Workers(settings.workers or usable_cpus(), settings.queue, metrics)
     state = State(
         settings=settings,
         metrics=metrics,
         pipeline=pipeline,
         registry=registry,
         verifier=verifier,
-        workers=Workers(settings.workers or usable_cpus(), settings.queue, metrics),
+        workers=workers,
+        bodies=Bodies(settings.max_bodies, settings.max_body_bytes, metrics),
         readiness=readiness,
         follower=follower,
         anchor_sets=anchor_sets,
@@ -267,4 +274,4 @@ def _assemble(
         attempts=Attempts(),
         uploads=uploads,
     )
-    return state, [follower.close, switch.close, agreement.close, uploads.close]
+    return state, [workers.close, follower.close, switch.close, agreement.close, uploads.close]

@@ -33,19 +33,19 @@ class InputError(IdaError):
 
 
 class ImageUndecodable(InputError):
-    """The bytes claim to be an image of a supported type and cannot be decoded."""
+    """The bytes claim to be an image of a supported type and cannot be decoded, or not without loss."""
 
     code = "image_undecodable"
 
 
 class ImageTooLarge(InputError):
-    """The image has more bytes or more pixels than the limits allow."""
+    """The image has more bytes, pixels, or parts (scans, segments, chunks) than the limits allow."""
 
     code = "image_too_large"
 
 
 class UnsupportedImageType(InputError):
-    """The bytes are not a JPEG, PNG, WebP or BMP image."""
+    """The bytes are not a JPEG, PNG, WebP or BMP image, or one of a kind that no camera writes."""
 
     code = "unsupported_image_type"
 

@@ -1,5 +1,6 @@
 """The pipeline: a photograph's bytes to an aligned crop, and crops to embeddings, on one model pack."""
 
+import logging
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -13,8 +14,11 @@ from service.inference.backbone import Backbone
 from service.inference.networks import Batching, open_network
 from service.inference.providers import Placement
 from service.inference.runs import RunGraph
+from service.inference.small_weights import subnormal_warnings
 from service.pack import PackManifest, Preprocessing, Role, load_pack
-from service.settings import FacePolicy, Settings
+from service.settings import DamagedImages, FacePolicy, Settings
+
+logger = logging.getLogger(__name__)
 
 
 class FacePipeline:
@@ -35,11 +39,13 @@ class FacePipeline:
         provider: str,
         threads: int,
         max_image_bytes: int,
+        damaged_images: DamagedImages = "refuse",
     ) -> None:
         self._extractor = extractor
         self._backbone = backbone
         self.manifest = manifest
         self._max_image_bytes = max_image_bytes
+        self._damaged_images: DamagedImages = damaged_images
         self.provider = provider
         self.threads = threads
         self.backbone_id = manifest.backbone_id
@@ -58,6 +64,10 @@ class FacePipeline:
             UnsupportedImageType, ImageTooLarge, ImageUndecodable, NoFace, SeveralFaces, FaceTooSmall: as they say.
         """
         return self._extractor.extract(data, policy, stage)
+
+    def is_large(self, data: bytes) -> bool:
+        """Return whether decoding a photograph may take the better part of a second; one that cannot be read is not."""
+        return self._extractor.is_large(data)
 
     def decode(self, data: bytes) -> ImageArray:
         """Return the upright pixels of a photograph, (height, width, 3) uint8, RGB.
@@ -86,7 +96,7 @@ class FacePipeline:
             UnsupportedImageType, ImageTooLarge, ImageUndecodable, InvalidCrop: as they say.
         """
         with stage("decode"):
-            return decode_crop(data, max_bytes=self._max_image_bytes)
+            return decode_crop(data, max_bytes=self._max_image_bytes, damaged=self._damaged_images)
 
     def embed(self, crops: Sequence[ImageArray] | ImageArray) -> FloatArray:
         """Return the embeddings of aligned crops: (n, d) float32 of unit norm for n crops (112, 112, 3) uint8, RGB.
@@ -130,6 +140,9 @@ def load_pipeline(
         InferenceFailed: if a network fails on a batch of one of the sizes that it will have.
     """
     pack = load_pack(settings.home, settings.pack)
+    if settings.device == "cpu":
+        for warning in subnormal_warnings(pack):
+            logger.warning("%s", warning)
     threads = settings.threads or threads or usable_cpus()
     runs: dict[Role, RunGraph] = {}
     for role, path in pack.files.items():
@@ -155,6 +168,9 @@ def load_pipeline(
         min_face_pixels=settings.min_face_pixels,
         max_image_bytes=settings.max_image_bytes,
         max_image_pixels=settings.max_image_pixels,
+        max_full_image_pixels=settings.max_full_image_pixels,
+        max_image_side=settings.max_image_side,
+        damaged_images=settings.damaged_images,
     )
     return FacePipeline(
         extractor=extractor,
@@ -163,6 +179,7 @@ def load_pipeline(
         provider=Placement(settings.device, gpu_engine=settings.gpu_engine).provider,
         threads=threads,
         max_image_bytes=settings.max_image_bytes,
+        damaged_images=settings.damaged_images,
     )
 
 

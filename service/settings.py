@@ -20,6 +20,7 @@ from service.errors import SettingsInvalid
 from service.redaction import redacted
 
 Device = Literal["cpu", "cuda"]
+DamagedImages = Literal["refuse", "accept"]
 FacePolicy = Literal["largest", "most_central", "reject"]
 AnchorSearch = Literal["on", "off"]
 GpuEngine = Literal["cuda", "cuda-graphs", "tensorrt"]
@@ -29,6 +30,8 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 Source = Literal["default", "environment", "option"]
 
 DEFAULT_BUNDLE = Path(__file__).parent / "bundle" / "default"
+DEFAULT_MAX_IMAGE_SIDE = 16_384
+DEFAULT_MAX_FULL_IMAGE_PIXELS = 25_000_000
 DEFAULT_PACK = "faceplugin-mobilefacenet"
 
 
@@ -165,7 +168,24 @@ class Settings(BaseSettings):
         default=30,
         gt=0,
         le=3600,
-        description="Seconds within which a request must be begun, unless its header X-Deadline-Seconds says fewer.",
+        description="Seconds within which a request must arrive and be answered, unless its header X-Deadline-Seconds "
+        "says fewer.",
+    )
+    max_connections: int = Field(
+        default=512,
+        ge=1,
+        le=100_000,
+        description="Connections at the same time; beyond it the one idle for longest is closed. Fewer where the "
+        "process may not open so many descriptors.",
+    )
+    header_seconds: float = Field(
+        default=10, gt=0, le=600, description="Seconds within which a request's headers must arrive."
+    )
+    max_bodies: int = Field(
+        default=128, ge=1, le=100_000, description="Requests whose bodies are held in memory at the same time."
+    )
+    max_body_bytes: int = Field(
+        default=256 * 1024 * 1024, ge=1024, description="Bytes of all those bodies together; who comes beyond gets 429."
     )
     max_batch: int = Field(default=64, ge=1, le=4096, description="Most pairs or faces of one batch.")
     k: int | None = Field(default=None, ge=1, description="Support set size; the bundle's own (10) by default.")
@@ -186,7 +206,26 @@ class Settings(BaseSettings):
         default=16 * 1024 * 1024, ge=1024, description="Largest image file accepted, in bytes, checked before decoding."
     )
     max_image_pixels: int = Field(
-        default=40_000_000, ge=112 * 112, description="Largest image accepted, in pixels, checked before decoding."
+        default=50_000_000,
+        ge=112 * 112,
+        le=170_000_000,
+        description="Largest image accepted, in pixels, checked before decoding: of a JPEG as cameras write it.",
+    )
+    max_full_image_pixels: int = Field(
+        default=DEFAULT_MAX_FULL_IMAGE_PIXELS,
+        ge=112 * 112,
+        le=85_000_000,  # above 89 million Pillow warns
+        description="Largest PNG, WebP, BMP, and progressive, multi-scan or CMYK JPEG, in pixels: such are held whole.",
+    )
+    max_image_side: int = Field(
+        default=DEFAULT_MAX_IMAGE_SIDE,
+        ge=112,
+        le=32_000,  # of which OpenCV can still cut a patch
+        description="Longest width or height of an image, in pixels.",
+    )
+    damaged_images: DamagedImages = Field(
+        default="refuse",
+        description="What becomes of a JPEG with damaged data, of which libjpeg warns: refuse or accept.",
     )
     log_level: LogLevel = Field(
         default="info", description="Least level that is logged: debug, info, warning or error."

@@ -62,6 +62,15 @@ def faces_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
+def cases_dir() -> Path:
+    """The folder of pictures with the answers that they should get."""
+    folder = Path(os.environ.get("IDA_CASES_DIR") or REPOSITORY.parent / "shared" / "cases")
+    if not folder.is_dir():
+        pytest.skip("the pictures of known cases are absent: set IDA_CASES_DIR to their folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def pack() -> InstalledPack:
     """The default model pack, as installed in the data folder."""
     try:

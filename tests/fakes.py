@@ -95,12 +95,16 @@ def fake_pipeline(
             min_face_pixels=settings.min_face_pixels,
             max_image_bytes=settings.max_image_bytes,
             max_image_pixels=settings.max_image_pixels,
+            max_full_image_pixels=settings.max_full_image_pixels,
+            max_image_side=settings.max_image_side,
+            damaged_images=settings.damaged_images,
         ),
         backbone=Backbone(observed(run, observe), manifest.backbone),
         manifest=manifest,
         provider="FakeExecutionProvider",
         threads=1,
         max_image_bytes=settings.max_image_bytes,
+        damaged_images=settings.damaged_images,
     )
 
 
@@ -127,3 +131,9 @@ def serving(settings, bundle, session, change=lambda snapshot: snapshot):
         return Loaded(pipeline, store, copies, replace(started, loaded=loaded))
 
     return TestClient(create_app(settings.model_copy(update={"bundle": bundle}), load), raise_server_exceptions=False)
+
+
+def stage_runs(client, stage: str) -> float:
+    """How often a stage ran, as the metrics tell."""
+    found = client.app_state["metrics"].registry.get_sample_value("ida_stage_seconds_count", {"stage": stage})
+    return found or 0.0

@@ -39,7 +39,7 @@ def test_readme_names_every_setting() -> None:
 
 
 def test_readme_names_no_setting_that_does_not_exist() -> None:
-    read_by_tests = {"IDA_FACES_DIR", "IDA_REQUIRE_SYSTEM"}
+    read_by_tests = {"IDA_CASES_DIR", "IDA_FACES_DIR", "IDA_REQUIRE_SYSTEM"}
     of_the_compose_file = {"IDA_REPLICAS", "IDA_ADMIN_TOKENS"}
     text = README + (REPOSITORY / "deploy" / "README.md").read_text("utf-8")
     assert set(re.findall(r"\bIDA_[A-Z_]*[A-Z]\b", text)) <= {*SETTINGS, *read_by_tests, *of_the_compose_file}
@@ -83,7 +83,7 @@ def test_serving_loads_none_of_the_tools() -> None:
         "print(sorted(name for name in sys.modules if name.startswith('models.')))"
     )
     result = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    expected = ["models.cli", "models.commands", "models.commands.serve", "models.commands.servers"]
+    expected = ["models.cli", "models.commands", "models.commands.serve"]
     assert result.stdout.splitlines()[-1] == str(expected)
 
 

@@ -85,6 +85,7 @@ class Built:
         rejected: images without an anchor by reason.
         other_files: files below the source's folder that are no images.
         report: what was done to the embeddings as a set.
+        unreadable: pictures that could not be read, each with its reason.
     """
 
     bundle_id: str
@@ -93,6 +94,7 @@ class Built:
     rejected: Mapping[str, int]
     other_files: int
     report: SetReport
+    unreadable: tuple[str, ...] = ()
 
 
 def check_build(out: Path, options: BuildOptions) -> None:
@@ -268,4 +270,5 @@ def _write(
         rejected=dict(tally.rejected),
         other_files=ignored if isinstance(ignored, int) else 0,
         report=report,
+        unreadable=tuple(tally.unreadable),
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from models.anchors.image_folder import UNREADABLE, in_order
+from models.anchors.image_folder import DECODER_FAILURES, UNREADABLE, UNREADABLE_CODES, in_order
 from models.anchors.source import Item
 from models.degrade.copies import CopyPlan, crops_of
 from service.errors import InputError
@@ -23,11 +23,13 @@ class Crops:
         group: what its counts are added to.
         crops: aligned crops (112, 112, 3) uint8, RGB; none where every picture was rejected.
         rejected: why pictures were rejected, an error's code or "unreadable" for each.
+        unreadable: those of them that could not be read, each with its reason.
     """
 
     group: str
     crops: tuple[ImageArray, ...]
     rejected: tuple[str, ...]
+    unreadable: tuple[str, ...] = ()
 
 
 def stream_crops(items: Iterable[Item], pipeline: FacePipeline, plan: CopyPlan, *, workers: int) -> Iterator[Crops]:
@@ -41,17 +43,19 @@ def stream_crops(items: Iterable[Item], pipeline: FacePipeline, plan: CopyPlan, 
     """
 
     def run(item: Item) -> Crops:
-        rejected = []
+        rejected: list[tuple[str, str]] = []
+        made: tuple[ImageArray, ...] = ()
         for picture in item.pictures:
             try:
-                crops = crops_of(picture.read(pipeline.decode), picture.name, pipeline, plan)
+                made = tuple(crops_of(picture.read(pipeline.decode), picture.name, pipeline, plan))
             except InputError as error:
-                rejected.append(error.code)
-            except OSError:
-                rejected.append(UNREADABLE)
+                rejected.append((picture.name, error.code))
+            except (OSError, *DECODER_FAILURES):
+                rejected.append((picture.name, UNREADABLE))
             else:
-                return Crops(item.group, tuple(crops), tuple(rejected))
-        return Crops(item.group, (), tuple(rejected))
+                break
+        unreadable = tuple(f"{name} ({reason})" for name, reason in rejected if reason in UNREADABLE_CODES)
+        return Crops(item.group, made, tuple(reason for _, reason in rejected), unreadable)
 
     return in_order(run, items, workers=workers)
 
@@ -63,10 +67,12 @@ class Tally:
     Attributes:
         items: items that were taken from the source.
         groups: by group, the number of images, of anchors, and of rejected images by reason.
+        unreadable: pictures that could not be read, each with its reason; of this run, not of an interrupted one.
     """
 
     items: int = 0
     groups: dict[str, dict[str, Any]] = field(default_factory=dict)
+    unreadable: list[str] = field(default_factory=list)
 
     def add(self, group_name: str, crops: int, rejected: Iterable[str]) -> None:
         """Count what an item gave: its group, its crops, and why pictures of it were rejected."""

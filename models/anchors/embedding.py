@@ -30,10 +30,12 @@ class EmbeddedItems:
     Attributes:
         made: of each item its group, the number of its crops, and why pictures of it were rejected.
         embeddings: (n, d) float32, unit norm, of all crops in the items' order.
+        unreadable: pictures that could not be read, each with its reason.
     """
 
     made: tuple[tuple[str, int, tuple[str, ...]], ...]
     embeddings: FloatArray
+    unreadable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +58,11 @@ class EmbedItems:
         """
         waiting: list[ImageArray] = []
         made, rows = [], []
+        unreadable: list[str] = []
         for crops in stream_crops(block, pipeline, self.plan, workers=self.workers):
             made.append((crops.group, len(crops.crops), crops.rejected))
             waiting += crops.crops
+            unreadable += crops.unreadable
             while len(waiting) >= BATCH_SIZE:
                 rows.append(pipeline.embed(np.stack(waiting[:BATCH_SIZE])))
                 del waiting[:BATCH_SIZE]
@@ -66,7 +70,7 @@ class EmbedItems:
         if waiting:
             rows.append(pipeline.embed(np.stack(waiting)))
         embeddings = np.concatenate(rows) if rows else np.empty((0, pipeline.dimension), np.float32)
-        return EmbeddedItems(tuple(made), embeddings)
+        return EmbeddedItems(tuple(made), embeddings, tuple(unreadable))
 
 
 def embed_source(
@@ -99,6 +103,7 @@ def embed_source(
     for found in engine.map(EmbedItems(plan, workers), blocks_of(source.items(tally.items), checkpoint_items), done):
         for group, crops, rejected in found.made:
             tally.add(group, crops, rejected)
+        tally.unreadable += found.unreadable
         journal.append(found.embeddings)
         journal.checkpoint()
         yield tally

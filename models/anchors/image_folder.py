@@ -8,11 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from service.errors import InputError
+from service.errors import ImageTooLarge, ImageUndecodable, InputError, InvalidCrop, UnsupportedImageType
 from service.faces.types import ImageArray
 
 IMAGE_SUFFIXES = (".bmp", ".jpe", ".jpeg", ".jpg", ".png", ".webp")
 UNREADABLE = "unreadable"
+# A picture without a face was read; these were not.
+UNREADABLE_CODES = frozenset(
+    {UNREADABLE, *(error.code for error in (ImageUndecodable, ImageTooLarge, InvalidCrop, UnsupportedImageType))}
+)
+DECODER_FAILURES = (MemoryError, RecursionError)
+"""What a picture may make a decoder, or what comes after it, run into; another picture need not."""
 
 # Enough that no thread waits while the backbone runs, few enough that memory does not grow with the folder.
 _PENDING_PER_WORKER = 16
@@ -98,6 +104,8 @@ def extract_crops(
             return Extraction(image, extract(content), None)
         except InputError as error:
             return Extraction(image, None, error.code)
+        except DECODER_FAILURES:
+            return Extraction(image, None, UNREADABLE)
 
     return in_order(run, folder.images, workers=workers)
 

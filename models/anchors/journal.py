@@ -92,7 +92,8 @@ def _opened(folder: Path, job: str, dimension: int) -> EmbeddingJournal:
     point = lines[-1] if len(lines) > 1 and lines[0] == {"job": job} else None
     if point is None or (folder / _ROWS).stat().st_size < point["rows"] * dimension * 4:
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        # Embeddings may be of real people: for their owner alone.
+        folder.mkdir(mode=0o700, parents=True)
         (folder / _ROWS).touch()
         path.write_text(json.dumps({"job": job}) + "\n", encoding="utf-8")
         return EmbeddingJournal(folder, dimension, Tally(), 0)

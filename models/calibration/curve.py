@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from models.calibration.measured import RULE_OF_THREE
 from models.calibration.tail import Tail, fit_tail
 from models.pairs.comparisons import Comparisons
-from models.pairs.resampling import WeightArray, accepted_weights, interval
+from models.pairs.resampling import WeightArray, accepted_weights, interval, share_interval
 from service.errors import CalibrationImpossible
 from service.scoring.calibration import FmrCurve
 
@@ -125,7 +125,7 @@ def _body_interval(
     reached = np.sum(
         [accepted_weights(found, scores[kept], drawn) for found, drawn in zip(sets, weights, strict=True)], axis=0
     )
-    low, high = interval(reached / totals[:, None])
+    low, high = share_interval(reached, totals)
     first = np.argmax(kept)
     below, above = low[0] / rates[first], high[0] / rates[first]
     ends = np.concatenate([rates[~kept] * below, low]), np.concatenate([rates[~kept] * above, high])

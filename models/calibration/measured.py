@@ -37,6 +37,15 @@ def fmr_bound(false_matches: int, non_mated_pairs: int, high: float) -> float:
     return max(high, min(1.0, RULE_OF_THREE / non_mated_pairs)) if false_matches == 0 else high
 
 
+def fnmr_bound(false_non_matches: float, people: int, high: float) -> float:
+    """Return the upper end to state for an observed false non-match rate whose interval ends at ``high``.
+
+    Without one error the rule of three says at most 3/n, n being people and not pairs: the pairs of one person fail
+    together.
+    """
+    return max(high, min(1.0, RULE_OF_THREE / max(1, people))) if false_non_matches == 0 else high
+
+
 def point_name(fmr: float) -> str:
     """Return what requests call the operating point of a false-match rate.
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calibration.measured import OPERATING_FMRS, RULE_OF_THREE, fmr_bound, point_name, quality
+from models.calibration.measured import OPERATING_FMRS, fmr_bound, fnmr_bound, point_name, quality
 from models.pairs.comparisons import Comparisons
-from models.pairs.resampling import WeightArray, accepted_weights, interval, rejected_weights
+from models.pairs.resampling import WeightArray, accepted_weights, rejected_weights, share_interval
 from service.scoring.calibration import FmrCurve, OperatingPoint
 from service.scoring.dao import to_score
 from service.scoring.methods import Scale
@@ -57,13 +57,12 @@ def observe(
     reached = np.sum([found.non_mated_at_least(thresholds) for found in sets], axis=0)
     drawn_total, drawn_reached, drawn_mated, drawn_rejected = _resampled(thresholds, sets, weights)
     rejected = np.sum([_rejected(found, thresholds) for found in sets], axis=0)
-    fmr_low, fmr_high = interval(drawn_reached / drawn_total[:, None])
-    fnmr_low, fnmr_high = interval(drawn_rejected / np.maximum(drawn_mated, 1)[:, None])
-    people = sum(_people_with_mated_pairs(found) for found in sets)
+    fmr_low, fmr_high = share_interval(drawn_reached, drawn_total)
+    fnmr_low, fnmr_high = share_interval(drawn_rejected, drawn_mated)
+    people = sum(found.people_with_mated_pairs for found in sets)
     observed = []
     for row, threshold in enumerate(thresholds):
         false_matches = round(reached[row])
-        no_errors = rejected[row] == 0
         observed.append(
             ObservedRates(
                 threshold=as_score(float(threshold), scale),
@@ -73,8 +72,7 @@ def observe(
                 fmr_high=fmr_bound(false_matches, total, float(fmr_high[row])),
                 fnmr=float(rejected[row]) / mated,
                 fnmr_low=float(fnmr_low[row]),
-                # People, not pairs: the pairs of one person fail together.
-                fnmr_high=min(1.0, RULE_OF_THREE / max(1, people)) if no_errors else float(fnmr_high[row]),
+                fnmr_high=fnmr_bound(rejected[row], people, float(fnmr_high[row])),
             )
         )
     return observed
@@ -150,7 +148,3 @@ def _resampled(
 def _rejected(found: Comparisons, thresholds: FloatArray) -> FloatArray:
     accepted = np.searchsorted(-found.mated_scores, -thresholds, side="right")
     return (found.mated - accepted).astype(np.float64)
-
-
-def _people_with_mated_pairs(found: Comparisons) -> int:
-    return int(np.count_nonzero(np.bincount(found.mated_person, minlength=found.people) + found.failed))

@@ -1,10 +1,14 @@
 """What a calibration found, as the part of the bundle that people read."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from pydantic import JsonValue
 
+from models.calibration.agreement import RateRatio, rate_ratio
 from models.calibration.faces import total
+from models.calibration.people import Record
 from models.calibration.points import ObservedRates
 from models.calibration.run import Calibrated, Measured, Options
 from models.calibration.selection import Candidate, Selection
@@ -24,9 +28,22 @@ def population_of(calibrated: Calibrated) -> str:
 
 
 def report_of(
-    calibrated: Calibrated, exclusions: Exclusions, options: Options, population: str
+    calibrated: Calibrated,
+    exclusions: Exclusions,
+    options: Options,
+    population: str,
+    carried: Sequence[Record] = (),
 ) -> dict[str, JsonValue]:
-    """Return everything that was found, for JSON."""
+    """Return everything that was found, for JSON.
+
+    Args:
+        calibrated: the outcome.
+        exclusions: what was left out.
+        options: how it was found.
+        population: who the people are.
+        carried: the people of former calibrations of which something is still in force.
+    """
+    records = dict.fromkeys((*(record.model_dump_json() for record in carried), calibrated.people.model_dump_json()))
     return {
         "format": 1,
         "population": population,
@@ -38,6 +55,7 @@ def report_of(
         "folds": options.folds,
         "replicates": options.replicates,
         "parts": {name: total(parts) for name, parts in calibrated.parts.items()},
+        "people": [json.loads(record) for record in records],
         "exclusions": {
             "version": exclusions.version,
             "sha256": exclusions.digest,
@@ -49,9 +67,9 @@ def report_of(
     }
 
 
-def agrees(point: OperatingPoint, seen: ObservedRates) -> bool:
-    """Return whether stated and observed false-match rate agree: whether their intervals meet."""
-    return point.fmr_low <= seen.fmr_high and seen.fmr_low <= point.fmr_high
+def observed_ratio(point: OperatingPoint, seen: ObservedRates) -> RateRatio:
+    """Return how many times its stated false-match rate an operating point has on the people set aside."""
+    return rate_ratio(point.fmr, seen.fmr, seen.fmr_low, seen.fmr_high)
 
 
 def _selection(selection: Selection) -> dict[str, JsonValue]:
@@ -97,6 +115,7 @@ def _measured(measured: Measured) -> dict[str, JsonValue]:
 
 def _observed(points: tuple[OperatingPoint, ...], observed: list[ObservedRates]) -> JsonValue:
     return [
-        {"name": point.name, **asdict(seen), "agrees": agrees(point, seen)}
+        {"name": point.name, **asdict(seen), "ratio": asdict(ratio), "verdict": ratio.verdict}
         for point, seen in zip(points, observed, strict=True)
+        for ratio in (observed_ratio(point, seen),)
     ]

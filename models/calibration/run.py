@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.calibration.curve import FittedCurve, fit_curve
 from models.calibration.faces import PartFaces, part_faces
+from models.calibration.people import Record, people_keys, record_of
 from models.calibration.points import ObservedRates, observe, on_scale, operating_points
 from models.calibration.selection import Fold, Grid, Selection, pfe_strength, select
-from models.calibration.splits import part_people, people_folds
+from models.calibration.splits import PARTS, check_people, part_people, people_folds
 from models.labels.exclusions import Exclusions, SetExclusions, resolve
 from models.labels.labelled import LabelledFaces
 from models.pairs.comparisons import Comparisons
@@ -20,6 +22,8 @@ from service.errors import CalibrationImpossible
 from service.scoring.calibration import InputForm, MethodCalibration
 from service.scoring.methods import METHODS, Method, methods_of
 from service.scoring.parameters import Parameters
+
+IntArray = NDArray[np.int64]
 
 REPORT_SEED = 1_000_003
 
@@ -72,6 +76,7 @@ class Calibrated:
         input_form: what was calibrated for.
         selection: how they were chosen; None where they were kept.
         parts: the faces of each part, by its name.
+        people: the record of who was in which part.
         measured: what was measured of each method.
         without_exclusions: the same with the excluded pairs counted; empty where nothing was excluded.
     """
@@ -81,6 +86,7 @@ class Calibrated:
     input_form: InputForm
     selection: Selection | None
     parts: dict[str, list[PartFaces]]
+    people: Record
     measured: list[Measured]
     without_exclusions: list[Measured]
 
@@ -115,6 +121,8 @@ def calibrate(
     names = methods_of(sources.provides) if options.methods is None else options.methods
     sources.require(names)
     input_form = _input_form(sets)
+    for labelled in sets:
+        check_people(labelled, options.shares, options.folds, chooses=options.grid is not None)
     left_out = [resolve(exclusions, labelled) for labelled in sets]
     rows = [part_people(labelled, options.shares, options.seed) for labelled in sets]
 
@@ -147,7 +155,28 @@ def calibrate(
         nothing = [resolve(Exclusions.none(), labelled) for labelled in sets]
         whole = {"calibrate": faces_of(1, nothing), "report": faces_of(2, nothing)}
         without = [_measure(METHODS[name], parameters, input_form, sources, whole, options, stage) for name in names]
-    return Calibrated(method, parameters, input_form, selection, {"tune": tune, **parts}, measured, without)
+    return Calibrated(
+        method=method,
+        parameters=parameters,
+        input_form=input_form,
+        selection=selection,
+        parts={"tune": tune, **parts},
+        people=_people(sets, rows, options),
+        measured=measured,
+        without_exclusions=without,
+    )
+
+
+def _people(sets: Sequence[LabelledFaces], rows: Sequence[Sequence[IntArray]], options: Options) -> Record:
+    keys: dict[str, list[str]] = {part: [] for part in PARTS}
+    for labelled, of_set in zip(sets, rows, strict=True):
+        names = people_keys(labelled)
+        for part, faces in zip(PARTS, of_set, strict=True):
+            keys[part] += [names[person] for person in np.unique(labelled.identities[faces])]
+    if options.grid is None:
+        # Nothing was chosen on them.
+        keys["tune"] = []
+    return record_of(keys, options.seed)
 
 
 def _input_form(sets: Sequence[LabelledFaces]) -> InputForm:
@@ -166,7 +195,7 @@ def _input_form(sets: Sequence[LabelledFaces]) -> InputForm:
 def _folds(
     sets: Sequence[LabelledFaces],
     left_out: Sequence[SetExclusions],
-    rows: Sequence[np.ndarray[tuple[int], np.dtype[np.int64]]],
+    rows: Sequence[IntArray],
     sources: TermSources,
     base: Parameters,
     options: Options,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from models.calibration.people import read_people
 from models.calibration.report import report_of
 from models.calibration.run import Calibrated, Options
 from models.labels.exclusions import Exclusions
@@ -46,9 +47,11 @@ def calibrated_bundle(
     Raises:
         BundleExists, BundleNotWritten, HeadMismatch, InferenceFailed, SearchFailed: as ``derive_bundle`` says.
     """
-    report = report_of(calibrated, exclusions, options, population)
     new = tuple(measured.calibration for measured in calibrated.measured)
     kept = _still_valid(bundle.calibrations, new, pipeline_id, sources)
+    # Whoever a kept parameter or threshold was chosen on stays known.
+    carried = read_people(folder).records if kept or options.grid is None else ()
+    report = report_of(calibrated, exclusions, options, population, carried)
     told = population if not kept or bundle.calibrations is None else f"{bundle.calibrations.population}; {population}"
     calibrations = Calibrations(told, (*kept, *new), pipeline_id)
     change = Change(

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.progress import BarColumn, ProgressColumn, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 from rich.text import Text
@@ -11,7 +10,7 @@ from rich.text import Text
 from models.anchors.build import Progress
 from models.anchors.crops import reasons
 from models.generate.folder import Generated
-from models.progress import Tick
+from models.progress import Tick, shown_progress
 
 
 class _Done(ProgressColumn):
@@ -60,14 +59,13 @@ class AnchorBars:
 
 @contextmanager
 def anchor_bars() -> Iterator[AnchorBars]:
-    """Show bars on standard error while the block runs."""
-    with RichProgress(
+    """Show bars on standard error while the block runs, or lines where that is no terminal."""
+    with shown_progress(
         TextColumn("{task.description}"),
         BarColumn(),
         _Done(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
-        console=Console(stderr=True),
     ) as bars:
         yield AnchorBars(bars)

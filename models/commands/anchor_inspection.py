@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from models.commands import reporting_errors
+from models.commands.effect import Needs, refuse_without_effect
 from models.inspect.findings import Findings, inspect_anchors
 from models.inspect.picture import draw
 from models.inspect.probes import Probes, probes_of_arrays, probes_of_folder
@@ -26,6 +27,7 @@ _UNCALIBRATED_GUARD = 0.5
 
 
 def inspect(
+    context: typer.Context,
     bundle: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The bundle to look at.")],
     probes: Annotated[
         Path | None,
@@ -47,6 +49,11 @@ def inspect(
     cache: Annotated[bool, typer.Option(help="Keep the probes' embeddings for the next time.")] = True,
 ) -> None:
     """Say how an anchor set is spread, what it covers of real faces, and whom it collides with."""
+    refuse_without_effect(
+        context,
+        Needs(probes is not None, "without --probes", ("guard",)),
+        Needs(probes is not None and probes.is_dir(), "without a folder of --probes", ("cache",)),
+    )
     with reporting_errors():
         settings = load_settings(pack=pack)
         with stage_bars() as stage:

@@ -21,6 +21,7 @@ from models.engines.engine import Engine
 from models.generate.draw import Draw
 from models.generate.inputs import Axes
 from models.generate.run import GeneratorFile
+from models.labels.unreadable import named_sentence
 from service.cpus import usable_cpus
 from service.pipeline import FacePipeline, load_pipeline
 from service.scoring.parameters import Parameters
@@ -240,6 +241,8 @@ def _print_built(out: Path, built: Built) -> None:
     typer.echo(f"{out}: bundle {built.bundle_id}, {built.anchors} anchors{source}")
     if built.rejected:
         typer.echo(f"rejected: {reasons(built.rejected)}")
+    if built.unreadable:
+        typer.echo(f"note: {named_sentence(built.unreadable, built.images)}", err=True)
     if built.other_files:
         typer.echo(f"ignored: {built.other_files} files that are no images")
     if report.near_duplicates or report.thinned:

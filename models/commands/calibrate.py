@@ -9,13 +9,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from models.calibration.report import agrees, population_of
+from models.calibration.agreement import ratio_text, verdict_text
+from models.calibration.report import observed_ratio, population_of
 from models.calibration.run import Calibrated, Options, calibrate
 from models.calibration.selection import Grid
 from models.calibration.write import calibrated_bundle
 from models.commands import reporting_errors
-from models.commands.labelled_input import read_sets
-from models.labels.exclusions import Exclusions, read_exclusions
+from models.commands.effect import Needs, label_files_needed, pictures_needed, refuse_without_effect
+from models.commands.labelled_input import exclusions_of, read_sets
 from models.progress import stage_bars
 from service.bundle.reader import Bundle, read_bundle, read_manifest
 from service.bundle.term_sources import open_sources
@@ -33,6 +34,7 @@ def _told(values: tuple[float, ...]) -> str:
 
 
 def calibrate_bundle(
+    context: typer.Context,
     bundle: Annotated[Path, typer.Option(file_okay=False, help="Bundle to calibrate; it is only read.")],
     out: Annotated[Path, typer.Option(metavar="BUNDLE", help="Folder to write the new bundle to; must not exist.")],
     data: Annotated[
@@ -89,9 +91,19 @@ def calibrate_bundle(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Choose parameters on some people, measure thresholds on others, try them on the rest; write a bundle."""
+    refuse_without_effect(
+        context,
+        Needs(
+            not keep_parameters,
+            "with --keep-parameters",
+            ("strength", "k", "tau", "norm_power", "margin", "folds"),
+        ),
+        label_files_needed(data),
+        pictures_needed(data, "input_form", "no_cache", "pack"),
+    )
     with reporting_errors():
         refuse_existing(out)
-        left_out = read_exclusions(exclusions) if exclusions else Exclusions.none()
+        left_out = exclusions_of(exclusions, data)
         settings = load_settings(pack=pack)
         manifest = read_manifest(bundle)
         # Embeddings with labels need no model: they are taken for what the bundle's own pipeline made.
@@ -155,9 +167,19 @@ def _print(found: Calibrated, out: Path, bundle_id: str) -> None:
     console = Console()
     for measured in found.measured:
         table = Table(title=f"{measured.calibration.method}: thresholds, and what they do to the people set aside")
-        for heading in ("operating point", "threshold", "quality", "FMR stated", "FMR seen", "FNMR seen", ""):
+        for heading in (
+            "operating point",
+            "threshold",
+            "quality",
+            "FMR stated",
+            "FMR seen",
+            "seen/stated",
+            "FNMR seen",
+            "",
+        ):
             table.add_column(heading, overflow="fold")
         for point, seen in zip(measured.calibration.points, measured.observed, strict=True):
+            ratio = observed_ratio(point, seen)
             rate = f"{seen.fmr:.1e}" if seen.false_matches else f"at most {seen.fmr_high:.1e}"
             table.add_row(
                 point.name,
@@ -165,8 +187,9 @@ def _print(found: Calibrated, out: Path, bundle_id: str) -> None:
                 point.quality,
                 f"{point.fmr:.0e} [{point.fmr_low:.1e}, {point.fmr_high:.1e}]",
                 f"{rate} [{seen.fmr_low:.1e}, {seen.fmr_high:.1e}]",
+                ratio_text(ratio),
                 f"{seen.fnmr:.2%} [{seen.fnmr_low:.2%}, {seen.fnmr_high:.2%}]",
-                "agrees" if agrees(point, seen) else "DIFFERS",
+                verdict_text(ratio.verdict),
             )
         (console if console.is_terminal else Console(width=200)).print(table)
     parameters = found.parameters

@@ -7,16 +7,18 @@ import typer
 from rich.console import Console
 
 from models.commands import check_writable, reporting_errors
+from models.commands.effect import Needs, label_files_needed, pictures_needed, refuse_without_effect
 from models.commands.engine_option import EngineOption, RayAddress, RayWorkers
+from models.commands.labelled_input import exclusions_of
 from models.engines.choice import EngineChoice
 from models.evaluation.ablations import parse
+from models.evaluation.asked import Asked, Labels
 from models.evaluation.measure import Options
 from models.evaluation.probability_gap import DEFAULT_SCALE
 from models.evaluation.results import to_json
-from models.evaluation.session import Asked, Labels, evaluate
+from models.evaluation.session import evaluate
 from models.evaluation.systems import COSINE
 from models.evaluation.terminal import show
-from models.labels.exclusions import Exclusions, read_exclusions
 from models.progress import stage_bars
 from service.errors import ReportNotWritten
 from service.scoring.methods import find_method
@@ -24,6 +26,7 @@ from service.settings import load_settings
 
 
 def evaluate_command(
+    context: typer.Context,
     labels: Annotated[
         list[str],
         typer.Argument(
@@ -70,6 +73,13 @@ def evaluate_command(
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="TOML or CSV of images and pairs that are label noise."),
     ] = None,
+    part: Annotated[
+        Literal["report"] | None,
+        typer.Option(help="Only the people whom the calibration of --of set aside, on whom nothing was chosen."),
+    ] = None,
+    of: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, metavar="BUNDLE", help="Calibrated bundle of --part.")
+    ] = None,
     replicates: Annotated[int, typer.Option(min=100, help="Bootstrap replicates over people.")] = 500,
     seed: Annotated[int, typer.Option(min=0, help="Of everything drawn.")] = 0,
     listed: Annotated[int, typer.Option(min=0, help="Pairs of each kind that are listed by name.")] = 20,
@@ -85,6 +95,18 @@ def evaluate_command(
     Rates are FNMR at FMR over all pairs of different pictures, or over given pairs, with 95 % intervals from resampled
     people. A picture without a face counts as a false non-match in each of its mated pairs.
     """
+    pictures = [*labels, *([] if distractors is None else [str(distractors)])]
+    refuse_without_effect(
+        context,
+        Needs(of is not None, "without --of BUNDLE", ("part",)),
+        Needs(part is not None, "without --part report", ("of",)),
+        Needs(probability_gap, "without --probability-gap", ("gap_scale",)),
+        Needs(ranks, "with --no-ranks", ("distractors",)),
+        Needs(engine == "ray", "without --engine ray", ("ray_address", "ray_workers")),
+        label_files_needed(labels),
+        pictures_needed(pictures, "input_form", "no_cache", "engine"),
+        pictures_needed(labels, "pack"),
+    )
     with reporting_errors():
         for path in (json_file, html_file):
             check_writable(path)
@@ -99,7 +121,8 @@ def evaluate_command(
             input_form=input_form,
             pairs=pairs,
             distractors=distractors,
-            exclusions=read_exclusions(exclusions) if exclusions else Exclusions.none(),
+            exclusions=exclusions_of(exclusions, labels),
+            set_aside_by=of,
             cached=not no_cache,
             engine=EngineChoice(engine, ray_address, ray_workers),
             options=Options(

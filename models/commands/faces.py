@@ -1,6 +1,8 @@
 """``ida-verify verify`` and ``ida-verify embed``: one pair or one face, without a server."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -8,11 +10,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from models.anchors.image_folder import DECODER_FAILURES, read_image
 from models.commands import reporting_errors
 from service.api.faces import embed_answer, verify_answer
 from service.api.schemas import VerifyAnswer
 from service.app import Loaded, load, open_metrics
-from service.settings import FacePolicy, load_settings
+from service.errors import ImageUndecodable, InputError
+from service.settings import FacePolicy, Settings, load_settings
 from service.verifier import Photo, Verifier
 
 Image = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="A photograph.")]
@@ -32,10 +36,10 @@ def verify(
     Exit code 0 if both faces were scored, 1 if not (the reason is printed), 2 if the command line is wrong.
     """
     with reporting_errors():
-        loaded, verifier = _load()
-        result = verifier.verify(
-            Photo(probe.read_bytes()), Photo(reference.read_bytes()), method=method, policy=face_policy
-        )
+        settings, loaded, verifier = _load()
+        with _naming(probe=probe, reference=reference):
+            photos = [Photo(_read(path, settings)) for path in (probe, reference)]
+            result = verifier.verify(*photos, method=method, policy=face_policy)
         answer = verify_answer(result, loaded.pipeline)
     if as_json:
         typer.echo(answer.model_dump_json(indent=2))
@@ -51,17 +55,41 @@ def embed(
 ) -> None:
     """Print the embedding of the face of a photograph, one value a line, or the whole answer with --json."""
     with reporting_errors():
-        loaded, verifier = _load()
-        embedded = verifier.embed(Photo(image.read_bytes()), method=method, policy=face_policy)
+        settings, loaded, verifier = _load()
+        with _naming(image=image):
+            embedded = verifier.embed(Photo(_read(image, settings)), method=method, policy=face_policy)
         answer = embed_answer(embedded, loaded.pipeline)
     typer.echo(answer.model_dump_json(indent=2) if as_json else "\n".join(map(json.dumps, answer.embedding)))
 
 
-def _load() -> tuple[Loaded, Verifier]:
+def _load() -> tuple[Settings, Loaded, Verifier]:
     settings = load_settings()
     metrics = open_metrics()
     loaded = load(settings, metrics)
-    return loaded, loaded.verifier(settings, metrics)
+    return settings, loaded, loaded.verifier(settings, metrics)
+
+
+def _read(path: Path, settings: Settings) -> bytes:
+    try:
+        return read_image(path, settings.max_image_bytes)
+    except OSError as error:
+        raise ImageUndecodable(f"{path} cannot be read ({error.strerror}).") from error
+
+
+@contextmanager
+def _naming(**paths: Path) -> Iterator[None]:
+    """Add the path of the photograph to whatever is wrong with it."""
+    listed = " or ".join(map(str, paths.values()))
+    try:
+        yield
+    except InputError as error:
+        path = paths.get(error.image or "")
+        raise error.about(f"{error.image}, {path}" if path else listed) from None
+    except DECODER_FAILURES as error:
+        raise ImageUndecodable(
+            f"The photograph takes more memory, or lies deeper, than can be decoded ({type(error).__name__}). Save it "
+            "again as a plain JPEG."
+        ).about(listed) from error
 
 
 def _print(answer: VerifyAnswer) -> None:

@@ -4,9 +4,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+import typer
+
 from models.engines.engine import Engine
 from models.labels.embedding_cache import EmbeddingCache, open_cache
+from models.labels.exclusion_file import read_exclusions
+from models.labels.exclusions import Exclusions, check_sets
 from models.labels.labelled import InputForm, LabelledFaces, read_labelled
+from models.labels.unreadable import unreadable_sentence
 from models.progress import Stage
 from service.cpus import usable_cpus
 from service.pipeline import FacePipeline
@@ -59,7 +64,25 @@ def read_sets(
                 )
             )
             tick(1.0)
+    for labelled in found:
+        if said := unreadable_sentence(labelled.images, labelled.rejected):
+            typer.echo(f"note: {labelled.name}: {said}", err=True)
     return found
+
+
+def exclusions_of(path: Path | None, texts: Sequence[str]) -> Exclusions:
+    """Return the exclusions of a file, or none; entries of sets that are not named are told on standard error.
+
+    Raises:
+        ExclusionsInvalid: if it cannot be read, or has no effect on the sets.
+    """
+    if path is None:
+        return Exclusions.none()
+    exclusions = read_exclusions(path)
+    names = [name if mark else Path(place).stem for name, mark, place in (text.rpartition("=") for text in texts)]
+    if note := check_sets(exclusions, names):
+        typer.echo(f"note: {note}", err=True)
+    return exclusions
 
 
 @contextmanager

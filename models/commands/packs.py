@@ -17,6 +17,7 @@ from models.installing.pull import Outcome, add_pack, pull_pack
 from models.installing.store import PackStore
 from models.packs import shipped_manifest
 from service.errors import PackInvalid
+from service.inference.small_weights import subnormal_warnings
 from service.pack import MANIFEST_NAME, RECEIPT_NAME, load_pack
 from service.settings import DEFAULT_PACK, load_settings
 
@@ -91,6 +92,8 @@ def verify(
             raise PackInvalid(f"{pack.folder} holds what is not the pack's: {', '.join(extra)}. Remove it.")
         for role, entry in pack.receipt.files.items():
             typer.echo(f"ok {role}: {entry.file} sha256 {entry.sha256}")
+        for warning in subnormal_warnings(pack):
+            typer.echo(f"warning: {warning}")
         manifest = pack.manifest
         typer.echo(f"{manifest.name} is intact: backbone_id {manifest.backbone_id}, pipeline_id {manifest.pipeline_id}")
 
@@ -110,8 +113,8 @@ def _tell(outcome: Outcome) -> None:
         return
     for role, entry in pack.receipt.files.items():
         typer.echo(
-            f"{role}: {entry.file}, batch {entry.batch}, rewriting for speed: {entry.rewrite}, on "
-            f"{entry.proof.inputs} real inputs least cosine "
+            f"{role}: {entry.file}, batch {entry.batch}, rewriting for speed: {entry.rewrite}, weights set to 0: "
+            f"{entry.flushed}, on {entry.proof.inputs} real inputs least cosine "
             f"{entry.proof.minimum_cosine:.9f} with the original, greatest relative difference "
             f"{entry.proof.maximum_relative_difference:.1e}"
         )

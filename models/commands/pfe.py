@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from models.commands import reporting_errors
+from models.commands.effect import label_files_needed, pictures_needed, refuse_without_effect
 from models.commands.labelled_input import read_sets
 from models.needing_torch import training_module
 from models.pfe.options import PfeOptions
@@ -30,6 +31,7 @@ def _pfe() -> None:
 
 @app.command()
 def train(
+    context: typer.Context,
     bundle: Annotated[Path, typer.Option(file_okay=False, help="Bundle of the backbone; it is only read.")],
     out: Annotated[Path, typer.Option(metavar="BUNDLE", help="Folder to write the new bundle to; must not exist.")],
     data: Annotated[
@@ -51,6 +53,7 @@ def train(
     as_json: Annotated[bool, typer.Option("--json", help="Print the head's card as JSON.")] = False,
 ) -> None:
     """Train the head on mated pairs, the backbone as it is; write a bundle with it. Calibrate that one afterwards."""
+    refuse_without_effect(context, label_files_needed(data), pictures_needed(data, "no_cache", "pack"))
     with reporting_errors():
         refuse_existing(out)
         training_module(TRAINING_MODULE)

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from models.commands import EXIT_FAILURE, reporting_errors
-from models.commands.servers import NotListening, run_servers
 from service.activation.decisions import why_undecided
 from service.app import Loaded, create_app, load, open_metrics
+from service.server.run import NotListening, run_servers
 from service.settings import Settings, load_settings
 from service.telemetry import configure_logging
 
@@ -35,7 +35,7 @@ def serve(
     # What is loaded stays: a full collection would look through all of it, and every request wait for that, 65 ms.
     gc.freeze()
     try:
-        asyncio.run(run_servers(app, settings))
+        asyncio.run(run_servers(app, settings, metrics))
     except NotListening as error:
         typer.echo(
             f"error: cannot listen on {settings.host} port {error.port}; the log above says why. Stop what listens "

@@ -13,12 +13,12 @@ from rich.console import Console
 from rich.table import Table
 
 from models.commands import check_writable, reporting_errors
+from models.commands.effect import Needs, label_files_needed, refuse_without_effect
 from models.commands.engine_option import EngineOption, RayAddress, RayWorkers
-from models.commands.labelled_input import read_sets
+from models.commands.labelled_input import exclusions_of, read_sets
 from models.commands.ssr_input import Given, gather
 from models.degrade.recipe import DEFAULT_RECIPE, find_recipe
 from models.engines.choice import EngineChoice
-from models.labels.exclusions import Exclusions, read_exclusions
 from models.progress import stage_bars
 from models.ssr.options import PRESETS, Decay, Optimizer, Schedule, Shares, Target, TrainOptions
 from models.ssr.run import TrainedHead, train_function, train_head
@@ -43,6 +43,7 @@ def _ssr() -> None:
 
 @app.command()
 def train(
+    context: typer.Context,
     bundle: Annotated[Path, typer.Option(file_okay=False, help="Bundle to train for; it is only read.")],
     out: Annotated[Path, typer.Option(metavar="BUNDLE", help="Folder to write the new bundle to; must not exist.")],
     generated: Annotated[
@@ -163,6 +164,13 @@ def train(
         "batch": batch,
     }
     given = Given(tuple(generated or ()), tuple(data or ()), tuple(validate or ()), images, copies, carry, seed)
+    refuse_without_effect(
+        context,
+        Needs(bool(validate), "without --validate", ("exclusions",)),
+        Needs(engine == "ray", "without --engine ray", ("ray_address", "ray_workers")),
+        label_files_needed(given.labelled),
+        Needs(given.needs_pipeline, "where nothing is embedded", ("engine", "no_cache", "pack")),
+    )
     with reporting_errors():
         refuse_existing(out)
         check_writable(curves)
@@ -179,7 +187,7 @@ def train(
             patience=patience,
             seed=seed,
         )
-        left_out = read_exclusions(exclusions) if exclusions else Exclusions.none()
+        left_out = exclusions_of(exclusions, given.labelled)
         settings = load_settings(pack=pack)
         pipeline = load_pipeline(settings) if given.needs_pipeline else None
         backbone_id = pipeline.backbone_id if pipeline else read_manifest(bundle).backbone_id

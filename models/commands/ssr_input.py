@@ -4,6 +4,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
 
 from models.commands.labelled_input import caching
@@ -95,7 +96,7 @@ def gather(
             if by is None or path.suffix == ".npz":
                 faces.append(read_embeddings(path, manifest.dimension))
             else:
-                faces.append(embed_folder(path, by, manifest, tick=stage(f"embedding {path.name}")))
+                faces.append(_told(path, embed_folder(path, by, manifest, tick=stage(f"embedding {path.name}"))))
     return faces, carried
 
 
@@ -108,14 +109,17 @@ def _generated(
             return [], None
         return [GatheredFaces(held, {"carried": len(held)})], None
     made = [
-        embed_folder(
+        _told(
             folder,
-            by,
-            manifest,
-            recipe=recipe,
-            copies=given.copies,
-            seed=given.seed,
-            tick=stage(f"embedding {folder.name}"),
+            embed_folder(
+                folder,
+                by,
+                manifest,
+                recipe=recipe,
+                copies=given.copies,
+                seed=given.seed,
+                tick=stage(f"embedding {folder.name}"),
+            ),
         )
         for folder in given.generated
     ]
@@ -129,3 +133,9 @@ def _generated(
     return [
         GatheredFaces(unpacked(records), {"carried": len(records), "from": [found.facts for found in made]})
     ], records
+
+
+def _told(folder: Path, found: GatheredFaces) -> GatheredFaces:
+    if found.unreadable:
+        typer.echo(f"note: {folder.name}: {found.unreadable}", err=True)
+    return found

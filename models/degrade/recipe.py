@@ -1,7 +1,6 @@
 """A recipe of degradations: a TOML file of operations in their order."""
 
 import hashlib
-import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from importlib.resources import files
@@ -11,6 +10,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
+from models.bounded import first_problem, parse_toml, read_bounded
 from models.degrade.misplacement import Drift, Misplace
 from models.degrade.operations import ImageOperation, VariantName
 from models.degrade.photograph import Photograph
@@ -19,6 +19,7 @@ from service.faces.types import FloatArray
 
 DEFAULT_RECIPE = "default"
 NO_RECIPE = "none"
+RECIPE_BYTES = 256 * 1024
 
 Share = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 AnyOperation = Annotated[ImageOperation | Misplace | Drift, Field(discriminator="kind")]
@@ -123,7 +124,9 @@ def find_recipe(name: str) -> Recipe | None:
         return parse_recipe(files(__package__).joinpath("default.toml").read_bytes(), "the default recipe")
     path = Path(name)
     try:
-        return parse_recipe(path.read_bytes(), str(path))
+        return parse_recipe(read_bounded(path, RECIPE_BYTES), str(path))
+    except ValueError as error:
+        raise RecipeInvalid(f"{name} is no recipe: {error}.") from error
     except OSError as error:
         raise RecipeInvalid(
             f"The recipe {name} cannot be read ({error.strerror}): give a TOML file, '{DEFAULT_RECIPE}' or "
@@ -138,11 +141,10 @@ def parse_recipe(content: bytes, where: str) -> Recipe:
         RecipeInvalid: if it holds none, naming the field.
     """
     try:
-        return Recipe.model_validate(tomllib.loads(content.decode("utf-8")))
+        return Recipe.model_validate(parse_toml(content))
     except ValidationError as error:
-        reasons = "; ".join(f"{'.'.join(map(str, item['loc'])) or 'recipe'}: {item['msg']}" for item in error.errors())
-        raise RecipeInvalid(f"{where} is no recipe: {reasons}.") from error
-    except (ValueError, tomllib.TOMLDecodeError) as error:
+        raise RecipeInvalid(f"{where} is no recipe: {first_problem(error)}.") from error
+    except ValueError as error:
         raise RecipeInvalid(f"{where} is no TOML file: {error}.") from error
 
 

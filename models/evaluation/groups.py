@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calibration.measured import RULE_OF_THREE
+from models.calibration.measured import fmr_bound, fnmr_bound
 from models.evaluation.comparable import Comparable
 from models.evaluation.metrics import threshold_at
 from models.evaluation.rates import Interval
 from models.evaluation.scored import ScoredSet
 from models.labels.labelled import LabelledFaces
 from models.pairs.comparisons import NonMatedTotals
-from models.pairs.resampling import WeightArray, interval
+from models.pairs.resampling import WeightArray, share_interval
 from models.pairs.sweep import excluded_pairs
 
 FloatArray = NDArray[np.float64]
@@ -136,26 +136,15 @@ def _fmr(matches: IntArray, totals: NonMatedTotals, weights: WeightArray) -> Int
     pairs = totals.pairs
     if not pairs:
         return None
-    if not len(matches):
-        # The rule of three: none seen in so many pairs.
-        return Interval(0.0, 0.0, min(1.0, RULE_OF_THREE / pairs))
     drawn = np.sum(weights[:, matches[:, 0]].astype(np.float64) * weights[:, matches[:, 1]], axis=1)
-    return _drawn(len(matches) / pairs, drawn, totals.weigh(weights))
+    low, high = share_interval(drawn, totals.weigh(weights))
+    return Interval(len(matches) / pairs, float(low), fmr_bound(len(matches), pairs, float(high)))
 
 
 def _fnmr(rejected: IntArray, all_mated: IntArray, weights: WeightArray) -> Interval | None:
     if not all_mated.any():
         return None
-    value = float(rejected.sum() / all_mated.sum())
-    if not rejected.any():
-        return Interval(0.0, 0.0, min(1.0, RULE_OF_THREE / int(np.count_nonzero(all_mated))))
+    errors, people = int(rejected.sum()), int(np.count_nonzero(all_mated))
     drawn = weights.astype(np.float64)
-    return _drawn(value, drawn @ rejected, drawn @ all_mated)
-
-
-def _drawn(value: float, errors: FloatArray, pairs: FloatArray) -> Interval:
-    possible = pairs > 0
-    if not possible.any():
-        return Interval(value)
-    low, high = interval(errors[possible] / pairs[possible])
-    return Interval(value, float(low), float(high))
+    low, high = share_interval(drawn @ rejected, drawn @ all_mated)
+    return Interval(errors / int(all_mated.sum()), float(low), fnmr_bound(errors, people, float(high)))

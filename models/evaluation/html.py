@@ -7,6 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from models.calibration.agreement import ratio_text, verdict_text
 from models.evaluation import plots
 from models.evaluation.results import MethodResult, PackResult, Report, SetResult, StatedRates
 from models.evaluation.words import (
@@ -29,6 +30,8 @@ _FILTERS = {
     "percent": percent,
     "rate": rate_text,
     "rate_interval": rate_interval,
+    "ratio": ratio_text,
+    "verdict_text": verdict_text,
     "verdict": verdict,
 }
 KINDS = {

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from models.calibration.measured import fnmr_bound
 from models.evaluation.comparable import Comparable
 from models.evaluation.rates import Interval
 from models.evaluation.scored import ScoredSet
-from models.pairs.resampling import WeightArray, interval
+from models.pairs.resampling import WeightArray, share_interval
 from models.pairs.sweep import PairScorer
 
 IntArray = NDArray[np.int64]
@@ -105,12 +106,16 @@ def identification(
             identified[size] += np.bincount(found.identities[probe[won[:, size]]], minlength=people)
     trials = 2 * (np.bincount(found.identities[first], minlength=people) + found.failed)
     drawn = weights.astype(np.float64)
-    low, high = interval((drawn @ identified.T) / np.maximum(drawn @ trials, 1)[:, None])
+    missed = trials.sum() - identified.sum(axis=1)
+    # Resampled misses, so that without one the rule of three tells what was not seen.
+    low, high = share_interval(drawn @ (trials - identified).T, drawn @ trials)
+    people_tried = int(np.count_nonzero(trials))
+    most = [fnmr_bound(lost, people_tried, float(end)) for lost, end in zip(missed, high, strict=True)]
     return Identification(
         trials=int(trials.sum()),
         distractors=tuple(int(end) for end in ends),
         rank1=tuple(
-            Interval(float(identified[size].sum() / trials.sum()), float(low[size]), float(high[size]))
+            Interval(float(identified[size].sum() / trials.sum()), 1 - most[size], 1 - float(low[size]))
             for size in range(len(ends))
         ),
     )

@@ -22,8 +22,8 @@ def det(pack: PackResult) -> str:
             shown = np.maximum(method.curves.det_fnmr, lowest / 2)
             axis.plot(method.curves.det_fmr, shown, color=look.colour, linestyle=look.line, label=look.name)
         least = 30 / pack.non_mated_pairs
-        left = 1 / pack.non_mated_pairs
-        axis.axvspan(left, least, color="#000000", alpha=0.05, linewidth=0)
+        left = min(1 / pack.non_mated_pairs, 0.25)
+        axis.axvspan(left, max(left, least), color="#000000", alpha=0.05, linewidth=0)
         axis.set(xscale="log", yscale="log", xlabel="FMR", ylabel="FNMR", xlim=(left, 0.5), ylim=(lowest / 2, 1.15))
         axis.yaxis.set_major_formatter(PERCENT)
         axis.yaxis.set_minor_formatter(NullFormatter())
@@ -112,7 +112,8 @@ def reliability(pack: PackResult) -> str:
     def draw(axes: list[Axes]) -> None:
         (axis,) = axes
         axis.plot([1e-9, 1], [1e-9, 1], color="#999999", linewidth=1, label="stated = observed")
-        smallest = 1.0
+        # A small set shows no rate at all; its axes are then those of a set that shows the largest.
+        smallest = 0.1
         for stated in pack.stated:
             if stated.reliability is None:
                 continue
@@ -135,7 +136,7 @@ def reliability(pack: PackResult) -> str:
             # A log axis has no place for 0, where an interval may well end.
             low = np.maximum(low, 1e-12)
             axis.fill_between(rates[seen], low[seen], high[seen], color=look.colour, alpha=0.12, linewidth=0)
-            smallest = min(smallest, *rates)
+            smallest = min((smallest, *rates))
         limits = (smallest / 3, 0.3)
         axis.set(xscale="log", yscale="log", xlabel="stated FMR", ylabel="observed FMR", xlim=limits, ylim=limits)
         axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=9)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calibration.measured import RULE_OF_THREE, quality
+from models.calibration.measured import fnmr_bound, quality
 from models.evaluation.metrics import fnmr_above, threshold_at
 from models.pairs.comparisons import Comparisons
 from models.pairs.resampling import WeightArray, fnmr_at_fmr, interval
@@ -158,5 +158,4 @@ def _fnmr(value: float, drawn: FloatArray | None, comparisons: Comparisons) -> I
     if value > 0:
         return found
     # No error in n people is no proof of none: the rule of three bounds what was not seen, and resampling cannot.
-    people = np.count_nonzero(np.bincount(comparisons.mated_person, minlength=comparisons.people) + comparisons.failed)
-    return Interval(value, 0.0, min(1.0, RULE_OF_THREE / max(1, int(people))))
+    return Interval(value, 0.0, fnmr_bound(value, comparisons.people_with_mated_pairs, 0.0))

@@ -6,13 +6,14 @@ from math import log
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calibration.measured import RULE_OF_THREE
+from models.calibration.agreement import RateRatio, Verdict, rate_ratio
+from models.calibration.measured import RULE_OF_THREE, fmr_bound, fnmr_bound
 from models.evaluation.metrics import fnmr_above
 from models.evaluation.rates import FMRS, Interval
 from models.evaluation.scored import ScoredSet
 from models.labels.labelled import InputForm
 from models.pairs.comparisons import Comparisons
-from models.pairs.resampling import WeightArray, accepted_weights, interval, rejected_weights
+from models.pairs.resampling import WeightArray, accepted_weights, rejected_weights, share_interval
 from service.scoring.calibration import Calibrations, MethodCalibration
 
 FloatArray = NDArray[np.float64]
@@ -34,7 +35,8 @@ class CheckedPoint:
         false_matches: how many that is.
         stated_fnmr: the false non-match rate on the calibration people.
         observed_fnmr: on this set.
-        agrees: whether the intervals of stated and observed FMR meet; None where the set cannot tell.
+        ratio: observed over stated FMR.
+        verdict: whether the observed rate is higher or lower than the stated one, as stated, or undecided.
     """
 
     name: str
@@ -45,7 +47,8 @@ class CheckedPoint:
     false_matches: int
     stated_fnmr: Interval
     observed_fnmr: Interval
-    agrees: bool | None
+    ratio: RateRatio
+    verdict: Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,9 @@ def _points(calibration: MethodCalibration, scored: ScoredSet, weights: WeightAr
     # At least the threshold is a match; the curve's own rates are for scores above one.
     fnmr = fnmr_above(comparisons, np.nextafter(limits, -np.inf))
     rejected, mated = rejected_weights(comparisons, limits, weights)
-    low, high = interval(rejected / np.maximum(mated, 1)[:, None])
+    low, high = share_interval(rejected, mated)
+    people = comparisons.people_with_mated_pairs
+    ratios = [rate_ratio(p.fmr, o.value, o.low, o.high) for p, o in zip(calibration.points, observed, strict=True)]
     return tuple(
         CheckedPoint(
             name=point.name,
@@ -117,18 +122,14 @@ def _points(calibration: MethodCalibration, scored: ScoredSet, weights: WeightAr
             observed_fmr=observed[place],
             false_matches=round(observed[place].value * comparisons.non_mated),
             stated_fnmr=Interval(point.fnmr, point.fnmr_low, point.fnmr_high),
-            observed_fnmr=Interval(float(fnmr[place]), float(low[place]), float(high[place])),
-            agrees=_agrees(point.fmr_low, point.fmr_high, observed[place], point.fmr * comparisons.non_mated),
+            observed_fnmr=Interval(
+                float(fnmr[place]), float(low[place]), fnmr_bound(fnmr[place], people, float(high[place]))
+            ),
+            ratio=ratios[place],
+            verdict=ratios[place].verdict,
         )
         for place, point in enumerate(calibration.points)
     )
-
-
-def _agrees(low: float, high: float, observed: Interval, expected: float) -> bool | None:
-    """Tell whether two intervals meet; None where fewer than three false matches are expected."""
-    if expected < RULE_OF_THREE or observed.low is None or observed.high is None:
-        return None
-    return low <= observed.high and observed.low <= high
 
 
 def _observed(comparisons: Comparisons, limits: FloatArray, weights: WeightArray) -> list[Interval]:
@@ -138,14 +139,13 @@ def _observed(comparisons: Comparisons, limits: FloatArray, weights: WeightArray
     held = limits > comparisons.complete_above
     intervals: dict[int, tuple[float, float]] = {}
     if held.any():
-        drawn = accepted_weights(comparisons, limits[held], weights) / comparisons.totals.weigh(weights)[:, None]
-        low, high = interval(drawn)
+        accepted = accepted_weights(comparisons, limits[held], weights)
+        low, high = share_interval(accepted, comparisons.totals.weigh(weights))
         intervals = {int(place): (float(low[at]), float(high[at])) for at, place in enumerate(np.flatnonzero(held))}
     found = []
     for place, share in enumerate(shares):
         if share == 0:
-            # The rule of three: none seen in so many pairs.
-            found.append(Interval(0.0, 0.0, min(1.0, RULE_OF_THREE / pairs)))
+            found.append(Interval(0.0, 0.0, fmr_bound(0, pairs, 0.0)))
         else:
             found.append(Interval(float(share), *intervals.get(place, (None, None))))
     return found

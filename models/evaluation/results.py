@@ -131,6 +131,7 @@ class PackResult:
         ablations: those asked for.
         unexcluded: the rates with the excluded pairs counted; empty where nothing is excluded.
         probability_gap: segments of probability by their scores; None where it was not asked for.
+        warnings: what a reader must know before he believes the figures, sentences.
     """
 
     pack: str | None
@@ -148,6 +149,7 @@ class PackResult:
     ablations: tuple[Ablation, ...]
     unexcluded: tuple[UnexcludedRates, ...]
     probability_gap: ProbabilityGap | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

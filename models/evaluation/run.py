@@ -13,6 +13,7 @@ from models.evaluation.probability_gap import ProbabilityGap, probability_gap
 from models.evaluation.reliability import reliability
 from models.evaluation.results import BundleFacts, PackResult, StatedRates, UnexcludedRates
 from models.evaluation.systems import COSINE, System, Variant, cosine_scorer, scorers, variants
+from models.evaluation.warnings import warnings_of
 from models.labels.exclusions import SetExclusions
 from models.labels.labelled import LabelledFaces, unit_or_zeros
 from models.pairs.resampling import person_weights
@@ -79,6 +80,7 @@ def evaluate_set(
         ablations=tuple(_ablations(ground, systems, cosine)),
         unexcluded=() if exclusions is None else _unexcluded(labelled, systems, options, stage),
         probability_gap=None if options.gap_scale is None else _gap(ground, systems, options.gap_scale),
+        warnings=tuple(warnings_of(labelled, ground.found, systems, cosine.result.equal_error_rate)),
     )
 
 

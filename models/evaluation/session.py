@@ -2,87 +2,38 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.anchors.image_folder import scan
-from models.engines.choice import EngineChoice
+from models.calibration.people import CalibrationPeople, read_people
 from models.engines.engine import Engine
-from models.evaluation.measure import Options
+from models.evaluation.asked import Asked, Labels
 from models.evaluation.results import Report, SetResult
 from models.evaluation.run import evaluate_set
 from models.evaluation.systems import System, load_system
 from models.evaluation.templates import pooled
 from models.labels.embedding_cache import EmbeddingCache, open_cache
-from models.labels.exclusions import Exclusions, resolve
+from models.labels.exclusions import check_sets, resolve
 from models.labels.files.arrays import read_arrays
-from models.labels.labelled import read_labelled
+from models.labels.labelled import LabelledFaces, read_labelled
 from models.labels.listed_faces import embed_listed
+from models.labels.unreadable import unreadable_sentence
 from models.program import created_by
 from models.progress import Stage
 from service.bundle.reader import read_manifest
 from service.cpus import usable_cpus
-from service.errors import BundleMismatch, LabelsInvalid
+from service.errors import BundleMismatch, CalibrationImpossible, LabelsInvalid
 from service.pipeline import FacePipeline, load_pipeline
 from service.settings import Settings
 
 FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int64]
 ARRAYS = ".npz"
-
-
-@dataclass(frozen=True, slots=True)
-class Labels:
-    """A label file or folder, ``.npz`` files of embeddings among them.
-
-    Attributes:
-        path: where it is.
-        name: what the set is called; None for the file's own name.
-    """
-
-    path: Path
-    name: str | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read ``PATH`` or ``NAME=PATH``."""
-        name, mark, path = text.rpartition("=")
-        return cls(Path(path), name if mark else None)
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a user asked to be evaluated.
-
-    Attributes:
-        labels: the labelled sets.
-        packs: names of model packs.
-        bundles: folders of bundles; each is used with the packs whose backbone it was made for.
-        images: where the pictures' paths start from; None for beside the label files.
-        input_form: what the pictures are.
-        pairs: which pairs are compared; None for the given ones where a file gives some, else all.
-        distractors: folder of pictures, or ``.npz``, of other people; None for the faces of the set itself.
-        exclusions: what is left out.
-        cached: whether the embedding cache is used.
-        engine: what embeds the pictures.
-        options: what is measured.
-    """
-
-    labels: tuple[Labels, ...]
-    packs: tuple[str, ...]
-    bundles: tuple[Path, ...]
-    images: Path | None
-    input_form: Literal["photo", "crop"]
-    pairs: Literal["given", "all"] | None
-    distractors: Path | None
-    exclusions: Exclusions
-    cached: bool
-    options: Options
-    engine: EngineChoice = field(default_factory=EngineChoice)
 
 
 def evaluate(
@@ -98,12 +49,15 @@ def evaluate(
 
     Raises:
         LabelsInvalid, ExclusionsInvalid: if the labels or exclusions do not allow it.
+        CalibrationImpossible: if the people that a bundle set aside were asked for, and it names none.
         PackNotFound, PackInvalid, BundleInvalid, BundleMismatch, DeviceUnavailable: if something cannot be loaded.
         HeadMismatch: if a bundle's SSR head was trained for another bundle.
         MethodNotServed: if a bundle lacks what an asked method needs.
         CacheUnusable: if the cache cannot be read or written.
         InferenceFailed, SearchFailed, TooFewAnchors, DimensionMismatch: if a network, the index or a method fails.
     """
+    check_sets(asked.exclusions, [labels.called for labels in asked.labels])
+    people = None if asked.set_aside_by is None else _people_of(asked.set_aside_by)
     backbones = {folder: read_manifest(folder).backbone_id for folder in asked.bundles}
     results: dict[Labels, list[SetResult]] = {labels: [] for labels in asked.labels}
     arrays = [labels for labels in results if labels.path.suffix == ARRAYS]
@@ -111,7 +65,7 @@ def evaluate(
     if arrays:
         systems = _systems(backbones, asked, settings)
         for labels in arrays:
-            results[labels].append(_evaluated(labels, asked, settings, systems, None, None, None, stage))
+            results[labels].append(_evaluated(labels, asked, settings, systems, people, None, None, None, stage))
     if pictures:
         for pipeline, systems in _packs(asked, settings, backbones, load):
             with ExitStack() as stack:
@@ -119,7 +73,9 @@ def evaluate(
                 own = settings.model_copy(update={"pack": pipeline.manifest.name})
                 engine = stack.enter_context(asked.engine.opened(own, pipeline))
                 for labels in pictures:
-                    results[labels].append(_evaluated(labels, asked, settings, systems, pipeline, cache, engine, stage))
+                    results[labels].append(
+                        _evaluated(labels, asked, settings, systems, people, pipeline, cache, engine, stage)
+                    )
     return Report(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         created_by=created_by(),
@@ -163,6 +119,7 @@ def _evaluated(
     asked: Asked,
     settings: Settings,
     systems: Sequence[System],
+    people: CalibrationPeople | None,
     pipeline: FacePipeline | None,
     cache: EmbeddingCache | None,
     engine: Engine | None,
@@ -182,8 +139,13 @@ def _evaluated(
         tick=stage(f"embeddings of {labels.name or labels.path.name}"),
     )
     compared = f"{labelled.input_form}s"
+    unreadable = unreadable_sentence(labelled.images, labelled.rejected)
     if labelled.templates is not None:
         labelled, compared = pooled(labelled), "templates"
+    excluded_rows = resolve(asked.exclusions, labelled)
+    if people is not None:
+        rows = _set_aside(people, labelled, asked.set_aside_by)
+        labelled, excluded_rows = labelled.subset(rows), excluded_rows.subset(rows)
     excluded = sum(entry.set == labelled.name for entry in asked.exclusions.entries)
     given = labelled.pairs is not None if asked.pairs is None else asked.pairs == "given"
     if given and labelled.pairs is None:
@@ -193,7 +155,7 @@ def _evaluated(
         systems,
         replace(asked.options, given=given, workers=workers, device=settings.anchor_device),
         pack=(pipeline.manifest.name, pipeline.pipeline_id) if pipeline else None,
-        exclusions=resolve(asked.exclusions, labelled) if excluded else None,
+        exclusions=excluded_rows if excluded else None,
         distractors=_distractors(asked, settings, pipeline, cache, engine, workers, stage),
         stage=stage,
     )
@@ -204,8 +166,28 @@ def _evaluated(
         protocol="given pairs" if given else "all pairs",
         groups=labelled.group_names,
         excluded=excluded,
-        packs=(result,),
+        packs=(replace(result, warnings=(*result.warnings, *([unreadable] if unreadable else []))),),
     )
+
+
+def _people_of(folder: Path) -> CalibrationPeople:
+    people = read_people(folder)
+    if not people.records:
+        raise CalibrationImpossible(
+            f"The bundle {folder} does not say whom it was calibrated on, so nobody is known to have been set aside. "
+            "Calibrate it with this version."
+        )
+    return people
+
+
+def _set_aside(people: CalibrationPeople, labelled: LabelledFaces, folder: Path | None) -> IntArray:
+    rows = people.set_aside(labelled)
+    if not len(rows):
+        raise LabelsInvalid(
+            f"Nobody of {labelled.name} is among the people whom the calibration of {folder} set aside. Give the set "
+            "that it was calibrated on; where names are numbers, or pictures, under the same name (NAME=PATH)."
+        )
+    return rows
 
 
 def _distractors(

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from models.calibration.people import CalibrationPeople, read_people
 from models.pairs.sweep import PairScorer
 from service.anchors.anchor_set import AnchorSet
 from service.anchors.face_terms import TermFinder
@@ -47,11 +48,13 @@ class System:
         name: name of its folder.
         bundle: the bundle.
         sources: give the terms of faces.
+        people: whom it was calibrated on.
     """
 
     name: str
     bundle: Bundle
     sources: TermSources
+    people: CalibrationPeople
 
 
 def load_system(folder: Path, *, backbone_id: str, device: Device) -> System:
@@ -60,9 +63,11 @@ def load_system(folder: Path, *, backbone_id: str, device: Device) -> System:
     Raises:
         BundleInvalid, BundleMismatch, HeadMismatch: as ``read_bundle`` says.
         DeviceUnavailable: if the device is not there.
+        CalibrationImpossible: if its calibration's report cannot be read.
     """
     bundle = read_bundle(folder, backbone_id=backbone_id)
-    return System(folder.resolve().name, bundle, open_sources(bundle, device=device, threads=usable_cpus()))
+    sources = open_sources(bundle, device=device, threads=usable_cpus())
+    return System(folder.resolve().name, bundle, sources, read_people(folder))
 
 
 def term_finder(anchors: AnchorSet, device: Device) -> TermFinder:

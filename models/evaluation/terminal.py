@@ -6,6 +6,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from models.calibration.agreement import ratio_text, verdict_text
 from models.evaluation.probability_gap import ProbabilityGap
 from models.evaluation.rates import Interval
 from models.evaluation.results import PackResult, Report, SetResult
@@ -24,7 +25,10 @@ from models.evaluation.words import (
     verdict,
 )
 
-_STYLE = {"better": "green", "worse": "red", "level": "dim", "unknown": "dim"}
+_STYLE = {
+    **{"better": "green", "worse": "red", "level": "dim", "unknown": "dim"},
+    **{"as_stated": "green", "higher": "red", "lower": "yellow", "undecided": "dim"},
+}
 
 
 def show(report: Report, console: Console) -> None:
@@ -34,6 +38,8 @@ def show(report: Report, console: Console) -> None:
             title = labelled.name if pack.pack is None else f"{labelled.name}, {pack.pack}"
             console.rule(title, align="left")
             console.print(set_facts(labelled, pack))
+            for warning in pack.warnings:
+                console.print(Text(f"Warning: {warning}", style="bold yellow"))
             for part in _parts(labelled, pack):
                 console.print(part)
 
@@ -161,18 +167,18 @@ def _stated(pack: PackResult) -> Iterator[RenderableType]:
     found = [stated for stated in pack.stated if stated.reliability]
     if not found:
         return
-    table = _table("Stated against observed FMR", "", "stated for", "stated", "observed", "agrees")
+    table = _table("Stated against observed FMR", "", "stated for", "stated", "observed", "observed/stated", "verdict")
     for stated in found:
         if stated.reliability is None:
             continue
         for point in stated.reliability.points:
-            agrees = {True: "yes", False: "NO", None: "too few pairs"}[point.agrees]
             table.add_row(
                 stated_name(stated, pack),
                 point.name,
                 rate_interval(point.stated_fmr),
                 rate_interval(point.observed_fmr),
-                agrees,
+                ratio_text(point.ratio),
+                Text(verdict_text(point.verdict), style=_STYLE[point.verdict]),
             )
     yield table
 

@@ -1,17 +1,18 @@
 """A generator in an ONNX file, run by ONNX Runtime."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from models.generate.draw import Feed
 from models.generate.inputs import Axes, Input, Role, roles
 from service.errors import DeviceUnavailable, GeneratorInvalid, InferenceFailed
+from service.inference.onnx_runtime import ort
+from service.inference.small_weights import all_nodes
 from service.settings import Device
 
 _PROVIDERS: dict[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
@@ -98,17 +99,9 @@ def _refuse_drawing(path: Path) -> None:
         graph = onnx.load(str(path), load_external_data=False).graph
     except Exception as error:  # protobuf and onnx raise classes of their own for what is no ONNX file
         raise GeneratorInvalid(f"{path.name} is no ONNX file: {error}") from error
-    drawing = sorted({node.op_type for node in _nodes(graph)} & _DRAWING)
+    drawing = sorted({node.op_type for node in all_nodes(graph)} & _DRAWING)
     if drawing:
         raise GeneratorInvalid(
             f"{path.name} draws random numbers itself ({', '.join(drawing)}), so no image could be made again: export "
             "it with constant noise (noise_mode='const' in StyleGAN), or with the noise as inputs called noise..."
         )
-
-
-def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    for node in graph.node:
-        yield node
-        for attribute in node.attribute:
-            for inner in (attribute.g, *attribute.graphs):
-                yield from _nodes(inner)

@@ -45,6 +45,7 @@ class ProbeFindings:
     Attributes:
         count: number of probes.
         without_face: pictures that gave none.
+        unreadable: a sentence about those that could not be read; "" where there are none.
         geometry: how the probes themselves lie on the sphere.
         neighbours: the anchors nearest to each.
         crowding: (n,) float64, how crowded each one's neighbourhood is.
@@ -57,6 +58,7 @@ class ProbeFindings:
 
     count: int
     without_face: int
+    unreadable: str
     geometry: Geometry
     neighbours: Neighbours
     crowding: NDArray[np.float64]
@@ -177,6 +179,7 @@ def _against(
     return ProbeFindings(
         count=count,
         without_face=probes.without_face,
+        unreadable=probes.unreadable,
         geometry=geometry(probes.embeddings),
         neighbours=found,
         crowding=found.crowding(parameters.k, parameters.tau),
@@ -207,6 +210,7 @@ def _probes_json(probes: ProbeFindings, guard: float) -> dict[str, JsonValue]:
     return {
         "probes": probes.count,
         "without_face": probes.without_face,
+        "unreadable": probes.unreadable,
         "mean_pair_cosine": probes.geometry.mean_pair_cosine,
         "effective_dimension": probes.geometry.effective_dimension,
         "nearest_anchor": percentiles(probes.neighbours.nearest),

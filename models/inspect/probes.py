@@ -2,17 +2,20 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.anchors.image_folder import scan
 from models.labels.embedding_cache import EmbeddingCache
+from models.labels.files.npz import load_npz
 from models.labels.listed_faces import embed_listed
+from models.labels.unreadable import unreadable_sentence
 from models.progress import Tick, silent
-from service.errors import AnchorSourceInvalid
+from service.errors import AnchorSourceInvalid, InvalidEmbedding
 from service.pipeline import FacePipeline
-from service.scoring.similarity import normalise
+from service.scoring.similarity import normalise, require_unit
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,11 +26,19 @@ class Probes:
         embeddings: (n, d) float32, unit norm.
         names: of each, a path below the folder or a row.
         without_face: pictures that gave none.
+        unreadable: a sentence about those that could not be read; "" where there are none.
+
+    Raises:
+        InvalidEmbedding: if one has another norm.
     """
 
     embeddings: NDArray[np.float32]
     names: tuple[str, ...]
     without_face: int
+    unreadable: str = ""
+
+    def __post_init__(self) -> None:
+        require_unit(self.embeddings)
 
 
 def probes_of_folder(
@@ -56,26 +67,38 @@ def probes_of_folder(
         tick=tick,
     )
     found = [row for row, reason in enumerate(rejected) if not reason]
+    unreadable = unreadable_sentence([image.as_posix() for image in images], rejected)
     if not found:
-        raise AnchorSourceInvalid(f"None of the {len(images)} images below {folder} has a face to compare with.")
-    return Probes(embeddings[found], tuple(images[row].as_posix() for row in found), len(images) - len(found))
+        raise AnchorSourceInvalid(
+            f"None of the {len(images)} images below {folder} has a face to compare with. {unreadable}".rstrip()
+        )
+    # The backbone gives them with lengths of their own.
+    unit = normalise(embeddings[found]).astype(np.float32)
+    return Probes(unit, tuple(images[row].as_posix() for row in found), len(images) - len(found), unreadable)
 
 
 def probes_of_arrays(path: Path, dimension: int) -> Probes:
     """Return the array ``embeddings`` (n, d) of an ``.npz``; rows of zeros stand for pictures without a face.
 
     Raises:
-        AnchorSourceInvalid: if there is none, or it is of another dimension.
+        AnchorSourceInvalid: if there is none, it is of another dimension, or a value is not finite.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            embeddings = np.asarray(archive["embeddings"], dtype=np.float32)
-    except Exception as error:  # NumPy and zipfile raise classes of their own, and KeyError for the name
-        raise AnchorSourceInvalid(f"{path} is no .npz with an array called embeddings: {error}") from error
+    arrays = load_npz(path, lambda reason: _refuse(path, reason))
+    if "embeddings" not in arrays or arrays["embeddings"].dtype.kind not in "fiu":
+        _refuse(path, "it has no array of numbers called embeddings.")
+    with np.errstate(over="ignore", under="ignore"):
+        embeddings = arrays["embeddings"].astype(np.float32)
     if embeddings.ndim != 2 or embeddings.shape[1] != dimension:
         raise AnchorSourceInvalid(f"{path} has embeddings {embeddings.shape}; the anchors have {dimension} values.")
     found = np.flatnonzero(np.any(embeddings != 0, axis=1))
     if not len(found):
         raise AnchorSourceInvalid(f"{path} has no embedding that is not zero.")
-    unit = normalise(embeddings[found]).astype(np.float32)
+    try:
+        unit = normalise(embeddings[found]).astype(np.float32)
+    except InvalidEmbedding as error:
+        raise AnchorSourceInvalid(f"{path} cannot be compared with. {error.message}") from error
     return Probes(unit, tuple(f"row {row}" for row in found), len(embeddings) - len(found))
+
+
+def _refuse(path: Path, reason: str) -> NoReturn:
+    raise AnchorSourceInvalid(f"{path} holds no embeddings to compare with: {reason}")

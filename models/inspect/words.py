@@ -40,6 +40,7 @@ def _against(findings: Findings, probes: ProbeFindings) -> list[str]:
         f"against {probes.count} real faces{without}, which have a mean pair cosine of "
         f"{probes.geometry.mean_pair_cosine:.3f} and an effective dimension of "
         f"{probes.geometry.effective_dimension:.0f}:",
+        *([f"  {probes.unreadable}"] if probes.unreadable else []),
         f"  a face's nearest anchor is at {_middle(probes.neighbours.nearest)}",
         f"  crowding of the faces: {_middle(probes.crowding)}",
         f"  coverage: {probes.covered:.0%} of the faces have an anchor as near as 95 % of the anchors have another",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
@@ -11,7 +12,7 @@ import onnx
 from models.installing.graph import make_batch_dynamic, read_graph
 from models.installing.photographs import real_inputs
 from models.installing.proof import prove_equal
-from models.installing.rewriting.speed import rewrite_for_speed
+from models.installing.rewriting.speed import flush_alone, rewrite_for_speed
 from service.cpus import usable_cpus
 from service.errors import GraphNotConvertible, PackInvalid
 from service.inference.providers import Placement
@@ -144,15 +145,21 @@ def _store(
         content = source.read_bytes()
         proof = _proven(content, stored, published, inputs, batch_sizes=sizes, name=part.file)
     rewrite: Rewrite = "nothing to do"
-    try:
-        # Landmarks that differ in their last bit give crops with other pixels, and those other embeddings.
-        faster = rewrite_for_speed(content, to_the_bit=role != "backbone", name=part.file)
-        if faster.changes:
-            proof = _proven(faster.content, stored, published, inputs, batch_sizes=sizes, name=part.file)
-            rewrite, changes = "done", [*changes, *faster.changes]
-    except GraphNotConvertible as error:
-        stored.write_bytes(content)
-        rewrite, changes = "refused", [*changes, f"not rewritten for speed: {error.message}"]
+    flushed = 0
+    # Landmarks that differ in their last bit give crops with other pixels, and those other embeddings.
+    for attempt in (partial(rewrite_for_speed, to_the_bit=role != "backbone"), flush_alone):
+        try:
+            faster = attempt(content, name=part.file)
+            if faster.changes:
+                proof = _proven(faster.content, stored, published, inputs, batch_sizes=sizes, name=part.file)
+        except GraphNotConvertible as error:
+            stored.write_bytes(content)
+            rewrite, changes = "refused", [*changes, f"not rewritten for speed: {error.message}"]
+            continue
+        if faster.changes and rewrite != "refused":
+            rewrite = "done"
+        changes, flushed = [*changes, *faster.changes], faster.flushed
+        break
     if part.conversion is not None:
         changes = [f"made from {part.member} by the conversion {part.conversion}", *changes]
     return ReceiptFile(
@@ -162,6 +169,7 @@ def _store(
         bytes=stored.stat().st_size,
         batch=batch,
         rewrite=rewrite,
+        flushed=flushed,
         changes=changes,
         proof=proof,
     )

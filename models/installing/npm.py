@@ -30,6 +30,8 @@ def fetch(source: NpmSource, folder: Path) -> Path:
             f"npm, which fetches {package}, was not found. Install Node.js, which brings it, {offline}."
         )
     command = [npm, "pack", package, "--pack-destination", str(folder), "--ignore-scripts", "--loglevel=error"]
+    # npm would also ask for the newest npm.
+    command.append("--no-update-notifier")
     try:
         result = run_client(command, folder)
     except OSError as error:

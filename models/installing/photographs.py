@@ -60,7 +60,7 @@ def real_inputs(manifest: PackManifest, runners: Mapping[str, RunGraph]) -> dict
         {role: _recording(run, seen[role]) for role, run in runners.items()},
         min_face_pixels=20,
         max_image_bytes=16 * 1024 * 1024,
-        max_image_pixels=40_000_000,
+        max_image_pixels=50_000_000,
     )
     crops: list[ImageArray] = []
     for number, photograph in enumerate(example_photographs()):

@@ -10,6 +10,7 @@ from models.installing.sources import obtain
 from models.installing.store import PackStore
 from models.packs import shipped_manifest, shipped_names
 from service.errors import PackConflict, PackInvalid, PackNotFound
+from service.inference.small_weights import subnormal_warnings
 from service.pack import (
     MANIFEST_NAME,
     InstalledPack,
@@ -156,7 +157,7 @@ def _notes_on_speed(pack: InstalledPack) -> list[str]:
             "An earlier version installed this pack, without rewriting its networks for speed. It can be served; "
             "install it again with --force to have it faster. Its ids stay the same."
         )
-    return notes
+    return [*notes, *subnormal_warnings(pack)]
 
 
 def _check_beside(folder: Path, part: PackFile) -> None:

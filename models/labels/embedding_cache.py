@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from models.labels.cache_files import CACHE_FILE, adopt_former, cache_folder
 from service.errors import CacheUnusable
 from service.pipeline import FacePipeline
 from service.settings import Settings
@@ -21,7 +22,6 @@ FloatArray = NDArray[np.float32]
 DEFAULT_LIMIT_BYTES = 2 * 1024**3
 # What a row of the cache holds: changed with it, so that rows of another form are not found.
 _FORM = "as the backbone gives it"
-_FILE = "embeddings.sqlite3"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS embeddings (
   source BLOB NOT NULL, maker BLOB NOT NULL, rejected TEXT NOT NULL, vector BLOB NOT NULL, crc INTEGER NOT NULL,
@@ -50,8 +50,8 @@ class CachedFace:
 class EmbeddingCache:
     """Embeddings by the digest of a picture's file and what embedded it. One thread, one process at a time writes.
 
-    It holds no pictures and no names. An entry whose checksum does not hold is as if absent, and a file that is no
-    database is made anew: the cache may always be deleted.
+    It holds no pictures and no names, and nobody but its owner may read it: folder 0700, file 0600. An entry whose
+    checksum does not hold is as if absent, and a file that is no database is made anew: the cache may be deleted.
     """
 
     def __init__(self, folder: Path, maker: bytes, *, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> None:
@@ -65,11 +65,12 @@ class EmbeddingCache:
         Raises:
             CacheUnusable: if the folder cannot be written.
         """
-        self._path = folder / _FILE
+        self._path = folder / CACHE_FILE
         self._maker = maker
         self._limit_bytes = limit_bytes
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.chmod(0o700)
             self._connection = self._open()
         except (OSError, sqlite3.OperationalError) as error:
             raise self._unusable(error) from error
@@ -152,6 +153,9 @@ class EmbeddingCache:
             return self._connected()
 
     def _connected(self) -> sqlite3.Connection:
+        # Embeddings tell people apart: the file is its owner's before SQLite writes to it, whose own files follow it.
+        self._path.touch(mode=0o600)
+        self._path.chmod(0o600)
         connection = sqlite3.connect(self._path, timeout=30.0)
         try:
             connection.executescript(_SCHEMA)
@@ -189,16 +193,20 @@ def maker_of(pipeline: FacePipeline, settings: Settings, input_form: str) -> byt
         settings.min_face_pixels,
         settings.max_image_bytes,
         settings.max_image_pixels,
+        settings.max_full_image_pixels,
+        settings.max_image_side,
+        settings.damaged_images,
     )
     return hashlib.sha256(repr(parts).encode()).digest()
 
 
 @contextmanager
 def open_cache(settings: Settings, pipeline: FacePipeline, input_form: str) -> Iterator[EmbeddingCache]:
-    """Give the cache in the data folder while the block runs.
+    """Give the cache in the folder that the settings name while the block runs.
 
     Raises:
         CacheUnusable: if it cannot be written.
     """
-    with EmbeddingCache(settings.home / "cache", maker_of(pipeline, settings, input_form)) as cache:
+    adopt_former(settings)
+    with EmbeddingCache(cache_folder(settings), maker_of(pipeline, settings, input_form)) as cache:
         yield cache

@@ -3,29 +3,28 @@
 Scores never decide what is excluded. The file says why for each entry, and results are given with and without it.
 """
 
-import csv
-import hashlib
-import tomllib
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from difflib import get_close_matches
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from models.labels.labelled import LabelledFaces
 from models.pairs.sweep import ExcludedPairs
 from service.errors import ExclusionsInvalid
 
-_COLUMNS = ("set", "kind", "first", "second", "reason")
+# How alike two names are from which on the one is taken for the other misspelt, as difflib has it.
+_ALIKE = 0.7
+_SHOWN = 3
+
+Text = Annotated[str, StringConstraints(max_length=4096)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Entry(_Strict):
+class Entry(BaseModel):
     """One exclusion.
 
     Attributes:
@@ -36,16 +35,13 @@ class Entry(_Strict):
         reason: what was seen.
     """
 
-    set: str
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    set: Text
     kind: Literal["image", "images", "identities"]
-    first: str = Field(min_length=1)
-    second: str = ""
-    reason: str = Field(min_length=3)
-
-
-class _Document(_Strict):
-    version: str = Field(min_length=1)
-    exclusion: list[Entry]
+    first: Text = Field(min_length=1)
+    second: Text = ""
+    reason: Text = Field(min_length=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,24 +94,45 @@ class SetExclusions:
         )
 
 
-def read_exclusions(path: Path) -> Exclusions:
-    """Read a file of exclusions.
+def check_sets(exclusions: Exclusions, names: Sequence[str]) -> str:
+    """Refuse entries that would have no effect because the name of their set is written otherwise.
 
     Args:
-        path: a TOML file with ``version`` and ``[[exclusion]]`` tables, or a CSV whose first line is
-            ``# version: NAME`` and whose columns are set, kind, first, second, reason.
+        exclusions: the exclusions.
+        names: what the labelled sets are called.
+
+    Returns:
+        A sentence about entries of other sets, which are passed over; "" where there are none.
 
     Raises:
-        ExclusionsInvalid: if it cannot be read, or an entry says something it must not.
+        ExclusionsInvalid: if no entry is of any of the sets, or one is of a set that is called almost like one of them.
     """
-    try:
-        content = path.read_bytes()
-        document = _parse_csv(content) if path.suffix == ".csv" else tomllib.loads(content.decode("utf-8"))
-        parsed = _Document.model_validate(document)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else _reasons(error)
-        raise ExclusionsInvalid(f"{path} cannot be used as a file of exclusions: {reason}.") from error
-    return Exclusions(parsed.version, hashlib.sha256(content).hexdigest()[:16], tuple(parsed.exclusion))
+    counts = Counter(entry.set for entry in exclusions.entries)
+    others = {name: count for name, count in counts.items() if name not in names}
+    if not others:
+        return ""
+    for name in others:
+        near = [found for found in get_close_matches(name, names, 1, _ALIKE) if _letters(found) != _letters(name)]
+        if near:
+            raise ExclusionsInvalid(
+                f"The exclusions name the set {name!r}, and there is none: perhaps {near[0]!r} is meant. Write it as "
+                "the set is called here (NAME=PATH names it), or keep entries of another set in a file of their own."
+            )
+    if len(others) == len(counts):
+        raise ExclusionsInvalid(
+            f"No exclusion has an effect: they are of the set {', '.join(map(repr, list(others)[:_SHOWN]))}, and there "
+            f"{'is' if len(names) == 1 else 'are'} {', '.join(map(repr, names))}. Write `set` as the set is called "
+            "here (NAME=PATH names it)."
+        )
+    return (
+        f"{sum(others.values()):,} exclusions are of sets that are not looked at now: "
+        f"{', '.join(map(repr, list(others)[:_SHOWN]))}{' and others' if len(others) > _SHOWN else ''}."
+    )
+
+
+def _letters(name: str) -> str:
+    """Return a name without its digits: part-1 and part-2 are two sets, not one misspelt."""
+    return "".join(character for character in name.casefold() if not character.isdigit())
 
 
 def resolve(exclusions: Exclusions, labelled: LabelledFaces) -> SetExclusions:
@@ -145,23 +162,6 @@ def resolve(exclusions: Exclusions, labelled: LabelledFaces) -> SetExclusions:
     return SetExclusions(
         dropped, np.array(faces, np.int64).reshape(-1, 2), np.array(identities, np.int64).reshape(-1, 2)
     )
-
-
-def _parse_csv(content: bytes) -> dict[str, object]:
-    head, _, table = content.decode("utf-8").partition("\n")
-    mark, _, version = head.partition(":")
-    if mark.strip().removeprefix("#").strip() != "version":
-        raise ValueError("its first line must be `# version: NAME`")
-    reader = csv.DictReader(table.splitlines())
-    if tuple(reader.fieldnames or ()) != _COLUMNS:
-        raise ValueError(f"its columns must be {', '.join(_COLUMNS)}")
-    return {"version": version.strip(), "exclusion": list(reader)}
-
-
-def _reasons(error: ValueError) -> str:
-    if not isinstance(error, ValidationError):
-        return str(error)
-    return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
 
 
 def _positions(pairs: NDArray[np.int64], taken: NDArray[np.int64], size: int | None) -> NDArray[np.int64]:

@@ -17,7 +17,7 @@ from models.labels.listed_faces import embed_listed
 from models.progress import Tick, silent
 from service.errors import LabelsInvalid
 from service.pipeline import FacePipeline
-from service.scoring.similarity import telling_norms
+from service.scoring.similarity import require_unit, telling_norms
 
 FloatArray = NDArray[np.float32]
 InputForm = Literal["photo", "crop", "embedding"]
@@ -47,6 +47,9 @@ class LabelledFaces:
         group_names: names of the groups.
         pairs: given pairs; None where there are none.
         templates: given templates; None where there are none.
+
+    Raises:
+        InvalidEmbedding: if an embedding is neither of unit norm nor zeros.
     """
 
     name: str
@@ -63,6 +66,9 @@ class LabelledFaces:
     group_names: tuple[str, ...] = ()
     pairs: PairList | None = None
     templates: TemplateList | None = None
+
+    def __post_init__(self) -> None:
+        require_unit(self.embeddings, or_zeros=True)
 
     def __len__(self) -> int:
         return len(self.identities)

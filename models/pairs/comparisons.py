@@ -99,6 +99,11 @@ class Comparisons:
         return len(self.mated_scores) + int(self.failed.sum())
 
     @property
+    def people_with_mated_pairs(self) -> int:
+        """Number of people who have a mated pair, failed or not."""
+        return int(np.count_nonzero(np.bincount(self.mated_person, minlength=self.people) + self.failed))
+
+    @property
     def complete_above(self) -> float:
         """The score above which every non-mated pair is among the top ones; minus infinity where all are kept."""
         if len(self.top_scores) >= self.non_mated:

@@ -109,6 +109,22 @@ def rejected_weights(
     return drawn @ below.T, drawn @ all_pairs
 
 
+def share_interval(errors: FloatArray, pairs: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the percentile interval of a share, replicates in which no pair was drawn left out.
+
+    Args:
+        errors: (b, ...), weight of the pairs decided wrongly in each replicate.
+        pairs: (b,), weight of all of them.
+
+    Returns:
+        Lower and upper ends (...); 0 and 1 where no replicate has a pair: nothing is known then.
+    """
+    drawn = pairs > 0
+    if not drawn.any():
+        return np.zeros(errors.shape[1:]), np.ones(errors.shape[1:])
+    return interval(errors[drawn] / pairs[drawn].reshape(-1, *[1] * (errors.ndim - 1)))
+
+
 def interval(replicates: FloatArray, confidence: float = 0.95) -> tuple[FloatArray, FloatArray]:
     """Return the percentile interval of replicates (b, ...) along their first axis: lower and upper ends (...)."""
     tail = (1 - confidence) / 2

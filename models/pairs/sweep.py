@@ -13,6 +13,7 @@ from models.pairs.tally import Histogram, Scored, TopScores
 from models.progress import Tick, silent
 from service.scoring.methods import Method
 from service.scoring.parameters import Parameters
+from service.scoring.similarity import require_unit
 from service.scoring.terms import FaceTerms
 
 FloatArray = NDArray[np.float32]
@@ -45,8 +46,12 @@ class PairScorer:
             method: the method.
             terms: of the n faces; None where the method needs none.
             parameters: those that gave the terms.
+
+        Raises:
+            InvalidEmbedding: if an embedding has another norm, so that no cosine above 1 is ever counted.
         """
         self.embeddings: FloatArray = np.ascontiguousarray(embeddings, dtype=np.float32)
+        require_unit(self.embeddings)
         self.method = method
         self.parameters = parameters
         self._terms = (terms or FaceTerms()).map(lambda term: np.asarray(term, dtype=np.float32))

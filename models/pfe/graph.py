@@ -7,6 +7,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from service.inference.small_weights import flush_small_weights
+
 FloatArray = NDArray[np.float32]
 
 _OPSET, _IR_VERSION = 17, 8
@@ -54,6 +56,7 @@ def pfe_graph(weights: PfeWeights) -> bytes:
     model: onnx.ModelProto = helper.make_model(
         graph, opset_imports=[opset], ir_version=_IR_VERSION, producer_name="ida-verify"
     )
+    flush_small_weights(model)
     onnx.checker.check_model(model)
     content: bytes = model.SerializeToString(deterministic=True)
     return content

@@ -18,6 +18,7 @@ from models.labels.embedding_cache import EmbeddingCache
 from models.labels.files.arrays import read_arrays
 from models.labels.labelled import unit_or_zeros
 from models.labels.listed_faces import embed_listed
+from models.labels.unreadable import unreadable_sentence
 from models.progress import Tick, silent
 from models.ssr.pool import UNKNOWN, Pool
 from models.ssr.provenance import made_of
@@ -38,10 +39,12 @@ class GatheredFaces:
     Attributes:
         pool: the embeddings and their sources.
         facts: what they are, for the card; never a path of this machine.
+        unreadable: a sentence about pictures that could not be read; "" where there are none.
     """
 
     pool: Pool
     facts: dict[str, JsonValue]
+    unreadable: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,7 @@ def embed_folder(
         "recipe": recipe.name if recipe is not None and degrading else None,
         "sources_of_the_anchors": own,
     }
-    return GatheredFaces(pool, facts)
+    return GatheredFaces(pool, facts, unreadable_sentence([image.as_posix() for image in found.images], rejected))
 
 
 def read_embeddings(path: Path, dimension: int) -> GatheredFaces:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from models.ssr.options import Target
+from service.inference.small_weights import flush_small_weights
 
 FloatArray = NDArray[np.float32]
 
@@ -68,6 +69,7 @@ def head_graph(weights: HeadWeights) -> bytes:
     model: onnx.ModelProto = helper.make_model(
         graph, opset_imports=[opset], ir_version=_IR_VERSION, producer_name="ida-verify"
     )
+    flush_small_weights(model)
     onnx.checker.check_model(model)
     content: bytes = model.SerializeToString(deterministic=True)
     return content

@@ -1,8 +1,19 @@
 """What the batch endpoints take and answer, as pydantic models."""
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from service.api.schemas import AnchorSetAnswer, EmbedAnswer, FaceRequest, ModelAnswer, Problem, VerifyAnswer
+from service.api.schemas import (
+    AnchorSetAnswer,
+    EmbedAnswer,
+    FaceRequest,
+    FirstError,
+    ModelAnswer,
+    Name,
+    Problem,
+    VerifyAnswer,
+)
 from service.settings import FacePolicy
 
 
@@ -13,7 +24,7 @@ class _Request(BaseModel):
 class BatchFaceRequest(FaceRequest):
     """One face of a pair: a photograph, a crop, an embedding, or the name of one of the batch's faces."""
 
-    face: str | None = Field(default=None, description="Name of one of `faces`.")
+    face: Name | None = Field(default=None, description="Name of one of `faces`.")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "BatchFaceRequest":
@@ -35,20 +46,24 @@ class PairRequest(_Request):
 class VerifyBatchRequest(_Request):
     """Pairs to verify, all with the same anchor set."""
 
-    pairs: list[PairRequest] = Field(min_length=1, description="The pairs; the answer has an item for each.")
-    faces: dict[str, FaceRequest] = Field(
+    pairs: Annotated[list[PairRequest], FirstError()] = Field(
+        min_length=1, description="The pairs; the answer has an item for each."
+    )
+    faces: dict[Name, FaceRequest] = Field(
         default_factory=dict, description="Faces that pairs name, so that one which recurs is sent once."
     )
-    method: str | None = Field(default=None, description="As for /verify.")
-    operating_point: str | None = Field(default=None, description="As for /verify.")
+    method: Name | None = Field(default=None, description="As for /verify.")
+    operating_point: Name | None = Field(default=None, description="As for /verify.")
     face_policy: FacePolicy | None = Field(default=None, description="As for /verify.")
 
 
 class EmbedBatchRequest(_Request):
     """Faces to embed."""
 
-    faces: list[FaceRequest] = Field(min_length=1, description="The faces; the answer has an item for each.")
-    method: str | None = Field(default=None, description="As for /embed.")
+    faces: Annotated[list[FaceRequest], FirstError()] = Field(
+        min_length=1, description="The faces; the answer has an item for each."
+    )
+    method: Name | None = Field(default=None, description="As for /embed.")
     face_policy: FacePolicy | None = Field(default=None, description="As for /embed.")
 
 

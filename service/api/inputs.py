@@ -11,6 +11,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from service.api.problems import InvalidRequest, UnknownField, UnsupportedMediaType
 from service.api.schemas import EmbedRequest, FaceRequest, VerifyRequest
+from service.documents import check_structure
 from service.errors import InvalidBase64
 from service.settings import FacePolicy
 from service.verifier import Crop, Embedding, FaceInput, Photo
@@ -25,6 +26,11 @@ class FormBody:
     files: dict[str, bytes]
     fields: dict[str, str]
 
+
+# Values of one face in a JSON document, an embedding's with room for one of another backbone, and of all the rest.
+_FACE_VALUES = 2048
+_SPARE = 64
+_LONGEST_TEXT = 64
 
 # Which input a field of a JSON document is about: one of the pair's two, or the one that /embed takes.
 _SIDE_OF_FIELD: dict[str | int, str] = {
@@ -104,7 +110,7 @@ async def _read_form(request: Request) -> FormBody:
     fields: dict[str, str] = {}
     for name, value in form.multi_items():
         if name in files or name in fields:
-            raise InvalidRequest(f"The form names {name!r} twice.")
+            raise InvalidRequest(f"The form names {shortened(name)!r} twice.")
         if isinstance(value, UploadFile):
             files[name] = await value.read()
             await value.close()
@@ -128,7 +134,7 @@ def parse_pair(body: Body) -> PairInput:
             operating_point=body.fields.get("operating_point"),
             face_policy=_policy(body),
         )
-    request = parse_json(VerifyRequest, body)
+    request = parse_json(VerifyRequest, body, batch_limits(1))
     return PairInput(
         probe=to_face(request.probe, "probe"),
         reference=to_face(request.reference, "reference"),
@@ -147,8 +153,13 @@ def parse_face(body: Body) -> SingleInput:
     if isinstance(body, FormBody):
         _only_known(body, files={"image"}, fields={"method", "face_policy"})
         return SingleInput(Photo(_file(body, "image")), body.fields.get("method"), _policy(body))
-    request = parse_json(EmbedRequest, body)
+    request = parse_json(EmbedRequest, body, batch_limits(1))
     return SingleInput(to_face(request, "image"), request.method, request.face_policy)
+
+
+def shortened(text: str) -> str:
+    """Return a caller's text as it may stand in a message: cut where it is long."""
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"
 
 
 def _only_known(body: FormBody, *, files: set[str], fields: set[str]) -> None:
@@ -156,11 +167,14 @@ def _only_known(body: FormBody, *, files: set[str], fields: set[str]) -> None:
     for name in body.files.keys() - files:
         if name in fields:
             raise InvalidRequest(f"{name!r} must be a text field, not a file. {expected}.")
-        raise UnknownField(f"The file {name!r} is not known. {expected}.")
+        raise UnknownField(f"The file {shortened(name)!r} is not known. {expected}.")
     for name in body.fields.keys() - fields:
         if name in files:
             raise InvalidRequest(f"{name!r} must be a file: with curl, -F {name}=@photo.jpg. {expected}.")
-        raise UnknownField(f"The field {name!r} is not known. {expected}.")
+        raise UnknownField(f"The field {shortened(name)!r} is not known. {expected}.")
+    for name, value in body.fields.items():
+        if len(value) > _LONGEST_TEXT:
+            raise InvalidRequest(f"The field {name!r} has {len(value)} characters, the limit is {_LONGEST_TEXT}.")
 
 
 def _file(body: FormBody, name: str) -> bytes:
@@ -176,12 +190,37 @@ def _policy(body: FormBody) -> FacePolicy | None:
     return value  # type: ignore[return-value]
 
 
-def parse_json(model: type[Model], body: bytes) -> Model:
+@dataclass(frozen=True, slots=True)
+class DocumentLimits:
+    """What a JSON document may hold; see ``check_structure``."""
+
+    max_objects: int
+    max_arrays: int
+    max_values: int
+
+
+def batch_limits(pairs: int) -> DocumentLimits:
+    """Return what a document of so many pairs may hold, each with two faces, and as many faces that they name."""
+    faces = 4 * pairs
+    return DocumentLimits(
+        max_objects=faces + pairs + _SPARE, max_arrays=faces + _SPARE, max_values=faces * _FACE_VALUES + _SPARE
+    )
+
+
+def parse_json(model: type[Model], body: bytes, limits: DocumentLimits) -> Model:
     """Return a JSON document as a model.
 
     Raises:
+        DocumentTooComplex: if it holds more than the limits say; nothing was parsed.
         InvalidRequest, UnknownField: naming the field.
     """
+    check_structure(
+        body,
+        max_bytes=len(body),  # bounded as it came
+        max_objects=limits.max_objects,
+        max_arrays=limits.max_arrays,
+        max_values=limits.max_values,
+    )
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
@@ -190,7 +229,7 @@ def parse_json(model: type[Model], body: bytes) -> Model:
 
 def _refuse(error: ValidationError) -> NoReturn:
     first = error.errors(include_url=False, include_input=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
+    where = shortened(".".join(str(part) for part in first["loc"]))
     side = _SIDE_OF_FIELD.get(first["loc"][0]) if first["loc"] else None
     if first["type"] == "extra_forbidden":
         failure: InvalidRequest | UnknownField = UnknownField(f"The field {where!r} is not known; see /docs.")

@@ -79,31 +79,22 @@ class RequestScope:
 
 
 class BodyLimit:
-    """Refuses a body above a limit, by its announced length and as it arrives, when an endpoint reads it.
+    """Refuses a body above its path's limit, by its announced length and as it arrives, when an endpoint reads it.
 
-    Paths under ``unlimited`` are left alone: what reads their bodies has a limit of its own.
+    Other paths are left alone: what reads their bodies, if anything does, has a limit of its own.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        max_bytes: int,
-        metrics: Metrics,
-        limits: Mapping[str, int],
-        unlimited: str = "/admin/",
-    ) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, limits: Mapping[str, int]) -> None:
         self._app = app
-        self._max_bytes = max_bytes
         self._limits = limits
         self._metrics = metrics
-        self._unlimited = unlimited
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http" or scope["path"].startswith(self._unlimited):
+        limit = self._limits.get(scope["path"]) if scope["type"] == "http" else None
+        if limit is None:
             await self._app(scope, receive, send)
             return
-        limit = self._limits.get(scope["path"], self._max_bytes)
         announced = dict(scope["headers"]).get(b"content-length", b"")
         is_announced_too_large = announced.isdigit() and int(announced) > limit
         received = 0

@@ -105,6 +105,7 @@ _OF_NO_IMAGE = frozenset(
         "method_not_served",
         "unknown_operating_point",
         "request_too_large",
+        "document_too_complex",
         "unsupported_media_type",
         "internal_error",
         "request_timeout",
@@ -178,6 +179,7 @@ _COMMON: dict[int, dict[str, str]] = {
     413: {
         "image_too_large": "The image has 50,000,000 pixels, the limit is 40,000,000. Send a smaller one.",
         "request_too_large": "The request's body is larger than the limit.",
+        "document_too_complex": "The document holds more than 8256 values. Send a smaller one.",
     },
     415: {
         "unsupported_image_type": "The bytes are not a JPEG, PNG, WebP or BMP image.",
@@ -195,7 +197,7 @@ _COMMON: dict[int, dict[str, str]] = {
     408: {"request_timeout": "The request's body did not arrive within 30 s."},
     429: {"overloaded": "32 requests wait already, 0.8 s of work. Try again in 1 s, or at another replica."},
     500: {"internal_error": "The service failed in a way it did not foresee."},
-    504: {"deadline_exceeded": "The request's turn did not come before its deadline."},
+    504: {"deadline_exceeded": "The request was not done by its deadline."},
 }
 BATCH_PROBLEMS = _problems("image", {status: codes for status, codes in _COMMON.items() if status not in (415, 422)})
 EMBED_PROBLEMS = _problems("image", _COMMON)

@@ -96,6 +96,7 @@ STATUS: dict[type[errors.IdaError], int] = {
     InvalidRequest: 400,
     UnknownField: 400,
     errors.InvalidBase64: 400,
+    errors.DocumentTooComplex: 413,
     errors.UnknownMethod: 400,
     errors.MethodNotServed: 400,
     errors.UnknownOperatingPoint: 400,

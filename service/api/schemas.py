@@ -2,11 +2,23 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from annotated_types import MaxLen
+from pydantic import BaseModel, ConfigDict, FailFast, Field, StringConstraints, model_validator
 
 from service.settings import FacePolicy
 
 Base64 = Annotated[str, StringConstraints(min_length=4)]
+
+
+class FirstError(FailFast):
+    """Ends the validation of a list at its first fault; hashable, so that it may stand in a union."""
+
+    def __hash__(self) -> int:
+        return hash(self.fail_fast)
+
+
+Name = Annotated[str, StringConstraints(max_length=64)]
+"""Of a method, an operating point or a face: what an answer may repeat."""
 
 
 class _Request(BaseModel):
@@ -18,7 +30,7 @@ class FaceRequest(_Request):
 
     image: Base64 | None = Field(default=None, description="JPEG, PNG, WebP or BMP photograph in base64.")
     crop: Base64 | None = Field(default=None, description="Aligned 112x112 image in base64; detection is skipped.")
-    embedding: list[float] | None = Field(
+    embedding: Annotated[list[float], MaxLen(8192), FirstError()] | None = Field(
         default=None,
         description="Embedding made by the same backbone. The similarity does not depend on its norm; the densities "
         "of a bundle with a norm_power do, and take an embedding of unit norm for one of a typical picture.",
@@ -37,8 +49,8 @@ class VerifyRequest(_Request):
 
     probe: FaceRequest = Field(description="The face presented now.")
     reference: FaceRequest = Field(description="The face of the claimed identity.")
-    method: str | None = Field(default=None, description="Scoring method; the bundle's default_method if absent.")
-    operating_point: str | None = Field(
+    method: Name | None = Field(default=None, description="Scoring method; the bundle's default_method if absent.")
+    operating_point: Name | None = Field(
         default=None, description="Name of the operating point to decide at, such as fmr_1e-4; no decision if absent."
     )
     face_policy: FacePolicy | None = Field(default=None, description="Which of several faces is compared.")
@@ -47,7 +59,7 @@ class VerifyRequest(_Request):
 class EmbedRequest(FaceRequest):
     """A face to embed."""
 
-    method: str | None = Field(
+    method: Name | None = Field(
         default=None, description="Method whose density is told; the default one if absent and if it has a density."
     )
     face_policy: FacePolicy | None = Field(default=None, description="Which of several faces is embedded.")
@@ -143,7 +155,8 @@ class VerifyAnswer(Meaning):
     anchor_set: AnchorSetAnswer
     request_id: str
     timings_ms: dict[str, float] = Field(
-        description="Milliseconds by stage: decode, detect, align, embed, search, predict, score, total."
+        description="Milliseconds by stage: decode, detect, align, embed, and their total. How long the comparison "
+        "took is not told: it would tell whether exactly these pictures were seen before."
     )
 
 

@@ -8,6 +8,7 @@ from service.activation.activator import Activator
 from service.activation.anchor_sets import AnchorSets
 from service.activation.follower import Follower
 from service.api.attempts import Attempts
+from service.api.bodies import Bodies
 from service.api.tokens import Tokens
 from service.api.upload_folder import UploadFolder
 from service.api.workers import Workers
@@ -27,6 +28,7 @@ class State(TypedDict):
     registry: Registry
     verifier: Verifier
     workers: Workers
+    bodies: Bodies
     readiness: "Readiness"
     follower: Follower
     anchor_sets: AnchorSets

@@ -97,6 +97,8 @@ async def info(state: ServiceState) -> dict[str, Any]:
         "limits": {
             "max_image_bytes": settings.max_image_bytes,
             "max_image_pixels": settings.max_image_pixels,
+            "max_full_image_pixels": settings.max_full_image_pixels,
+            "max_image_side": settings.max_image_side,
             "min_face_pixels": settings.min_face_pixels,
             "face_policy": settings.face_policy,
         },

@@ -11,6 +11,7 @@ from service.faces.ultra_light import UltraLightDetector
 from service.faces.yunet import YunetDetector
 from service.inference.runs import RunGraph
 from service.pack import DetectorFile, LandmarksFile, PackManifest
+from service.settings import DEFAULT_MAX_FULL_IMAGE_PIXELS, DEFAULT_MAX_IMAGE_SIDE, DamagedImages
 
 _DETECTORS: Mapping[str, Callable[[RunGraph, DetectorFile], Detector]] = {
     "ultra-light": UltraLightDetector,
@@ -30,6 +31,9 @@ def build_extractor(
     min_face_pixels: int,
     max_image_bytes: int,
     max_image_pixels: int,
+    max_full_image_pixels: int = DEFAULT_MAX_FULL_IMAGE_PIXELS,
+    max_image_side: int = DEFAULT_MAX_IMAGE_SIDE,
+    damaged_images: DamagedImages = "refuse",
 ) -> FaceExtractor:
     """Return the extractor that a pack describes.
 
@@ -39,6 +43,9 @@ def build_extractor(
         min_face_pixels: least length of the shorter side of a face's box.
         max_image_bytes: largest file, in bytes.
         max_image_pixels: largest image, in pixels.
+        max_full_image_pixels: the same for those that are held whole while they are decoded.
+        max_image_side: longest width or height, in pixels.
+        damaged_images: what becomes of a JPEG with damaged data.
 
     Raises:
         PackInvalid: if an adapter cannot work with what the manifest says.
@@ -53,5 +60,8 @@ def build_extractor(
         min_face_pixels=min_face_pixels,
         max_image_bytes=max_image_bytes,
         max_image_pixels=max_image_pixels,
+        max_full_image_pixels=max_full_image_pixels,
+        max_image_side=max_image_side,
+        damaged_images=damaged_images,
         detector_size=(manifest.detector.preprocessing.width, manifest.detector.preprocessing.height),
     )

@@ -2,20 +2,20 @@
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
 
-from service.errors import FaceTooSmall, PackInvalid
+from service.errors import FaceTooSmall, InputError, PackInvalid
 from service.faces.align import align
 from service.faces.decode import open_image
 from service.faces.detectors import Detector
-from service.faces.image_file import ImageFile
 from service.faces.landmarks import Landmarker
 from service.faces.reduction import scaled, to_align, to_find_faces
 from service.faces.select import select_face
 from service.faces.types import CROP_SIZE, AlignedFace, Box, DetectedFace, FloatArray, ImageArray
-from service.settings import FacePolicy
+from service.settings import DEFAULT_MAX_FULL_IMAGE_PIXELS, DEFAULT_MAX_IMAGE_SIDE, DamagedImages, FacePolicy
 
 
 class StageTimer(Protocol):
@@ -45,6 +45,9 @@ class FaceExtractor:
         min_face_pixels: int,
         max_image_bytes: int,
         max_image_pixels: int,
+        max_full_image_pixels: int = DEFAULT_MAX_FULL_IMAGE_PIXELS,
+        max_image_side: int = DEFAULT_MAX_IMAGE_SIDE,
+        damaged_images: DamagedImages = "refuse",
         detector_size: tuple[int, int] = (640, 640),
     ) -> None:
         """Put an extractor together.
@@ -55,14 +58,23 @@ class FaceExtractor:
             min_face_pixels: least length of the shorter side of the chosen face's box.
             max_image_bytes: largest file, in bytes.
             max_image_pixels: largest image, in pixels.
+            max_full_image_pixels: the same for those that are held whole while they are decoded (see ``open_image``).
+            max_image_side: longest width or height, in pixels.
+            damaged_images: what becomes of a JPEG with damaged data.
             detector_size: width and height of what the detector is fed; large photographs are decoded reduced, to no
                 less than this.
         """
         self._detector = detector
         self._landmarker = landmarker
         self._min_face_pixels = min_face_pixels
-        self._max_bytes = max_image_bytes
-        self._max_pixels = max_image_pixels
+        self._open = partial(
+            open_image,
+            max_bytes=max_image_bytes,
+            max_pixels=max_image_pixels,
+            max_full_pixels=max_full_image_pixels,
+            max_side=max_image_side,
+            damaged=damaged_images,
+        )
         self._detector_size = detector_size
 
     def extract(self, data: bytes, policy: FacePolicy, clock: StageTimer = untimed) -> AlignedFace:
@@ -104,6 +116,13 @@ class FaceExtractor:
             exif_rotated=file.exif_rotated,
         )
 
+    def is_large(self, data: bytes) -> bool:
+        """Return whether decoding a photograph may take the better part of a second; one that cannot be read is not."""
+        try:
+            return self._open(data).is_large
+        except InputError:
+            return False
+
     def decode(self, data: bytes) -> ImageArray:
         """Return the upright pixels of a photograph; raises for its file as ``extract`` does."""
         return self._open(data).pixels()
@@ -138,9 +157,6 @@ class FaceExtractor:
         self._detector.detect(blank)
         if self._landmarker is not None:
             self._landmarker.locate(blank, Box(0, 0, CROP_SIZE, CROP_SIZE))
-
-    def _open(self, data: bytes) -> ImageFile:
-        return open_image(data, max_bytes=self._max_bytes, max_pixels=self._max_pixels)
 
     def _check_size(self, face: DetectedFace) -> None:
         shorter = min(face.box.width, face.box.height)

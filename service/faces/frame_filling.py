@@ -10,7 +10,7 @@ from service.faces.types import Box, DetectedFace, ImageArray
 
 _FILLS = 0.25  # of the area of the image
 _BORDER = 0.5  # of each side of the image, on both ends
-_LONGEST_SIDE = 640  # a border around 40 megapixels would cost memory, and detectors see no more than this
+_LONGEST_SIDE = 640  # a border around a whole photograph would cost memory, and detectors see no more than this
 _SAME_FACE = 0.5  # shared part of the smaller box
 _GREY = (128, 128, 128)
 

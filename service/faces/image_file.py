@@ -1,22 +1,28 @@
-"""An image file whose header was read: what it says of the picture, and the pixels, in full or reduced."""
+"""An image file whose structure was read: what it says of the picture, and the pixels, in full or reduced."""
 
-import io
-import struct
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import cv2
 import numpy as np
-from PIL import Image
 
-from service.errors import ImageTooLarge, ImageUndecodable, UnsupportedImageType
+from service.errors import IdaError, ImageUndecodable, UnsupportedImageType
+from service.faces import bmp_file
+from service.faces.bmp_file import read_bmp
+from service.faces.jpeg_file import read_jpeg
+from service.faces.png_file import read_png
+from service.faces.stored_picture import StoredPicture
 from service.faces.types import ImageArray
+from service.faces.webp_file import read_webp
+from service.settings import DamagedImages
 
 REDUCTIONS = (8, 4, 2, 1)
 """By what a JPEG picture can be reduced while it is decoded, which skips most of the work."""
 
-_EXIF_ORIENTATION = 0x0112
+# Of one that is decoded in rows, and of one that is held whole.
+_LARGE_PIXELS = 20_000_000
+_LARGE_FULL_PIXELS = 9_000_000
+
 # EXIF 2.3, tag 0x0112: what turns the stored picture upright.
 _UPRIGHT: dict[int, Callable[[ImageArray], cv2.typing.MatLike]] = {
     2: lambda stored: cv2.flip(stored, 1),
@@ -29,18 +35,6 @@ _UPRIGHT: dict[int, Callable[[ImageArray], cv2.typing.MatLike]] = {
 }
 _ON_ITS_SIDE = (5, 6, 7, 8)
 
-# What Pillow raises on damaged files, apart from its own classes (which are OSErrors or SyntaxErrors).
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error)
-
-_BMP_HEADER_SIZES = (12, 40, 52, 56, 64, 108, 124)
-
-_FLAGS = {
-    1: cv2.IMREAD_COLOR_RGB,
-    2: cv2.IMREAD_REDUCED_COLOR_2,
-    4: cv2.IMREAD_REDUCED_COLOR_4,
-    8: cv2.IMREAD_REDUCED_COLOR_8,
-}
-
 
 class ImageFile:
     """A JPEG, PNG, WebP or BMP file; of one with several pictures, the first. Not safe to use from two threads.
@@ -52,33 +46,35 @@ class ImageFile:
         is_reducible: whether it can be decoded reduced.
     """
 
-    def __init__(self, data: bytes, check_size: Callable[[int, int], None]) -> None:
-        """Read the header.
+    def __init__(
+        self, data: bytes, check_size: Callable[[StoredPicture], None], *, damaged: DamagedImages = "refuse"
+    ) -> None:
+        """Read the structure, in which no pixel is decoded.
 
         Args:
             data: the whole file.
-            check_size: called with the stored picture's width and height before anything is decoded; may raise.
+            check_size: called with the stored picture before anything is decoded; may raise.
+            damaged: whether a JPEG with damaged data is refused.
 
         Raises:
             UnsupportedImageType: if the bytes are of no supported type.
-            ImageUndecodable: if they are, and the header is damaged.
-            ImageTooLarge: if it has so many pixels that Pillow refuses them.
+            ImageUndecodable: if they are, and the structure is damaged.
+            ImageTooLarge: if the file has more parts than any camera or program writes.
         """
-        self._data = data
         self._kind = _file_type(data)
         with self._damage():
-            self._image = Image.open(io.BytesIO(data), formats=(self._kind,))
-            check_size(self._image.width, self._image.height)
-        # libjpeg's own pictures; CMYK needs a conversion that OpenCV does otherwise.
-        self.is_reducible = self._kind == "JPEG" and self._image.mode in ("RGB", "L")
-        # Of PNG and WebP the metadata may lie behind the pixels.
-        with self._damage():
-            if not self.is_reducible:
-                self._image.load()
-        self._orientation = _orientation(self._image)
-        self.exif_rotated = self._orientation in _UPRIGHT
-        size = self._image.size
-        self.width, self.height = size[::-1] if self._orientation in _ON_ITS_SIDE else size
+            self._stored = _read(self._kind, data, damaged)
+        check_size(self._stored)
+        self.is_reducible = self._stored.is_reducible
+        self.exif_rotated = self._stored.orientation in _UPRIGHT
+        size = self._stored.width, self._stored.height
+        self.width, self.height = size[::-1] if self._stored.orientation in _ON_ITS_SIDE else size
+
+    @property
+    def is_large(self) -> bool:
+        """Whether decoding it may take the better part of a second, as no photograph of 12 megapixels does."""
+        pixels = self._stored.width * self._stored.height
+        return pixels > _LARGE_PIXELS or pixels * self._stored.full_weight > _LARGE_FULL_PIXELS
 
     def pixels(self, reduction: int = 1) -> ImageArray:
         """Decode the upright picture.
@@ -91,49 +87,38 @@ class ImageFile:
 
         Raises:
             ImageUndecodable: if the file is damaged or cut short.
-            ImageTooLarge: if it has so many pixels that Pillow refuses them.
         """
-        stored = self._by_opencv(reduction) if self.is_reducible else None
-        if stored is None:
-            stored = self._by_pillow(reduction)
-        turn = _UPRIGHT.get(self._orientation)
-        upright = stored if turn is None else np.asarray(turn(stored), dtype=np.uint8)
+        with self._damage():
+            upright = self._stored.decode(reduction)
+            turn = _UPRIGHT.get(self._stored.orientation)
+            if turn is not None:
+                upright = np.asarray(turn(upright), dtype=np.uint8)
         upright.setflags(write=False)
         return upright
 
-    def _by_opencv(self, reduction: int) -> ImageArray | None:
-        """Return what Pillow gives, to the bit, in half the time; None for a file that Pillow must judge."""
-        content = np.frombuffer(self._data, np.uint8)
-        try:
-            decoded = cv2.imdecode(content, _FLAGS[reduction] | cv2.IMREAD_IGNORE_ORIENTATION)
-        except cv2.error:
-            return None
-        if decoded is None:
-            return None
-        # OpenCV gives reduced pictures as BGR alone.
-        ordered = decoded if reduction == 1 else cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
-        return np.asarray(ordered, dtype=np.uint8)
-
-    def _by_pillow(self, reduction: int) -> ImageArray:
-        with self._damage():
-            if reduction > 1:
-                self._image.draft(None, (self._image.width // reduction, self._image.height // reduction))
-            self._image.load()
-            return np.array(_to_rgb(self._image))
-
     @contextmanager
     def _damage(self) -> Iterator[None]:
+        """Make whatever a decoder raises the fault of this file alone: decoders have no list of what they raise."""
         try:
             yield
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-            raise ImageTooLarge(
-                "The image has far too many pixels to be decoded safely. Send a smaller one."
-            ) from error
-        except _DAMAGE as error:
+        except IdaError:
+            raise
+        except Exception as error:
             raise ImageUndecodable(
-                f"The file starts as a {self._kind} image and cannot be decoded: it is damaged or cut short. "
+                f"The file starts as {_WORDS[self._kind]} image and cannot be decoded: it is damaged or cut short. "
                 "Send it again."
             ) from error
+
+
+_WORDS = {"JPEG": "a JPEG", "PNG": "a PNG", "WEBP": "a WebP", "BMP": "a BMP"}
+
+
+def _read(kind: str, data: bytes, damaged: DamagedImages) -> StoredPicture:
+    if kind == "JPEG":
+        return read_jpeg(data, damaged)
+    if kind == "PNG":
+        return read_png(data)
+    return read_webp(data) if kind == "WEBP" else read_bmp(data)
 
 
 def _file_type(data: bytes) -> str:
@@ -144,25 +129,6 @@ def _file_type(data: bytes) -> str:
         return "PNG"
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return "WEBP"
-    if data.startswith(b"BM") and int.from_bytes(data[14:18], "little") in _BMP_HEADER_SIZES:
+    if data.startswith(b"BM") and int.from_bytes(data[14:18], "little") in bmp_file.HEADER_SIZES:
         return "BMP"
     raise UnsupportedImageType("The bytes are not a JPEG, PNG, WebP or BMP image. Convert the image to one of these.")
-
-
-def _orientation(image: Image.Image) -> int:
-    try:
-        return int(image.getexif().get(_EXIF_ORIENTATION, 1))
-    except _DAMAGE:
-        # Unreadable metadata beside sound pixels says nothing about the orientation; viewers show such files as stored.
-        return 1
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16"):
-        # Pillow's own conversion clips at 255 instead of scaling; of 16-bit colour it takes the high byte, as here.
-        grey = (np.asarray(image) >> 8).astype(np.uint8)
-        return Image.fromarray(grey).convert("RGB")
-    if image.has_transparency_data:
-        picture = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
-    return image.convert("RGB")

@@ -1,1 +1,1 @@
-"""ONNX Runtime sessions, the backbone and the SSR head; the only room that imports onnxruntime."""
+"""ONNX Runtime sessions, the backbone and the SSR head; the only room that imports onnxruntime, in one module."""

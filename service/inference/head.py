@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Self
 
+from service.errors import PackInvalid
 from service.inference.providers import Placement
 from service.inference.session import OnnxSession
+from service.inference.small_weights import without_small_weights
 
 
 class Head:
@@ -17,6 +19,8 @@ class Head:
     def load(cls, path: Path, *, threads: int = 1) -> Self:
         """Load a head, on the CPU: two small layers take less time than their way to another device.
 
+        Weights too small to matter are left out, whoever trained it: a bundle may come from elsewhere.
+
         Args:
             path: the ONNX file.
             threads: threads of one run, 1 or more; waking others takes longer than they would save.
@@ -24,4 +28,8 @@ class Head:
         Raises:
             PackInvalid: if the file is no network that ONNX Runtime can load.
         """
-        return cls(OnnxSession(path, Placement(threads=threads)))
+        try:
+            content = without_small_weights(path.read_bytes())
+        except OSError as error:
+            raise PackInvalid(f"{path} cannot be read: {error.strerror}.") from error
+        return cls(OnnxSession(path, Placement(threads=threads), content=content))

@@ -3,10 +3,10 @@
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from service.errors import SearchFailed
+from service.inference.onnx_runtime import ort
 
 # A query's values lie around this, so that they fit an unsigned byte.
 QUERY_ZERO = 64

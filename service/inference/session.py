@@ -5,9 +5,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import onnxruntime as ort
-
 from service.errors import DeviceUnavailable, InferenceFailed, PackInvalid
+from service.inference.onnx_runtime import ort
 from service.inference.providers import Placement
 from service.inference.runs import FloatArray
 
@@ -18,12 +17,15 @@ class OnnxSession:
     Safe to call from several threads at once, as ONNX Runtime sessions are.
     """
 
-    def __init__(self, path: Path, placement: Placement, *, engine: ModuleType = ort) -> None:
+    def __init__(
+        self, path: Path, placement: Placement, *, content: bytes | None = None, engine: ModuleType = ort
+    ) -> None:
         """Load a network.
 
         Args:
             path: the ONNX file.
             placement: where it runs.
+            content: bytes that are loaded in place of the file's; None for the file.
             engine: the onnxruntime module.
 
         Raises:
@@ -38,7 +40,8 @@ class OnnxSession:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         try:
-            self._session = engine.InferenceSession(str(path), options, providers=placement.providers())
+            given = str(path) if content is None else content
+            self._session = engine.InferenceSession(given, options, providers=placement.providers())
         except Exception as error:  # ONNX Runtime's exceptions share no base class but Exception
             raise PackInvalid(f"ONNX Runtime cannot load {path.name}: {error}") from error
         taken = self._session.get_providers()[0]

@@ -54,6 +54,7 @@ class ReceiptFile(Strict):
         batch: whether it takes any batch size, or only batches of 1 (a detector may).
         rewrite: whether it was rewritten for speed, or would have computed something else; None where a version
             installed it that did not rewrite.
+        flushed: weights too small to matter that were set to 0; None where a version installed it that kept them.
         changes: what was rewritten, in words.
         proof: the comparison with the source graph.
     """
@@ -64,6 +65,7 @@ class ReceiptFile(Strict):
     bytes: int
     batch: Literal["dynamic", "one"]
     rewrite: Rewrite | None = None
+    flushed: int | None = None
     changes: list[str]
     proof: Proof
 

@@ -160,6 +160,18 @@ class Calibrations:
     pipeline_id: str | None = None
     outdated: frozenset[str] = frozenset()
 
+    def require_point(self, name: str) -> None:
+        """Refuse the name of an operating point that no method has.
+
+        Raises:
+            UnknownOperatingPoint: listing the names there are.
+        """
+        names = list(dict.fromkeys(point.name for method in self.methods for point in method.points))
+        if name not in names:
+            raise UnknownOperatingPoint(
+                f"There is no operating point {name!r}. Ask for one of: {', '.join(names) or 'none'}."
+            )
+
     def find(
         self,
         method: str,

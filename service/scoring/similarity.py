@@ -35,6 +35,29 @@ def normalise(embeddings: ArrayLike) -> FloatArray:
     return unit
 
 
+def require_unit(embeddings: NDArray[np.floating], *, or_zeros: bool = False) -> None:
+    """Refuse embeddings whose products would be no cosines.
+
+    Args:
+        embeddings: (n, d).
+        or_zeros: whether rows of zeros, which stand for faces that were not found, pass too.
+
+    Raises:
+        InvalidEmbedding: if a row has another norm than 1.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = np.einsum("nd,nd->n", embeddings, embeddings)
+    # Written so that a NaN fails.
+    passes = np.abs(squares - 1) < 2 * _UNIT_ROUNDING
+    if or_zeros:
+        passes |= squares == 0
+    if not np.all(passes):
+        row = int(np.argmin(passes))
+        raise InvalidEmbedding(
+            f"Embeddings of unit norm are compared, and the one in row {row} has the norm {np.sqrt(squares[row]):.4g}."
+        )
+
+
 def telling_norms(rows: ArrayLike) -> NDArray[np.float32]:
     """Return the norms of embeddings where they tell something: 0 for rows of zeros, and for rows scaled to unit norm.
 

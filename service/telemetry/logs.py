@@ -2,6 +2,9 @@
 
 import logging
 import sys
+import threading
+import time
+from collections import defaultdict
 from contextvars import ContextVar
 from typing import Any
 
@@ -31,6 +34,39 @@ class _RequestIdFilter(logging.Filter):
         return True
 
 
+# What they say of connections, a stranger can have them say as often as he likes.
+_OFTEN = ("asyncio", "uvicorn", "service.server")
+
+
+class _OncePerSecond(logging.Filter):
+    """Passes a message of a logger that strangers can make talk once a second, and counts what it held back.
+
+    Messages are the same if they are before their arguments are filled in.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._turn = threading.Lock()
+        self._next: dict[tuple[str, str], float] = {}
+        self._held_back: defaultdict[tuple[str, str], int] = defaultdict(int)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith(_OFTEN):
+            return True
+        # asyncio's texts name the socket; their first words tell the kind.
+        kind = record.name, str(record.msg)[:40]
+        with self._turn:
+            now = time.monotonic()
+            if now < self._next.get(kind, 0.0):
+                self._held_back[kind] += 1
+                return False
+            self._next[kind] = now + 1.0
+            held_back = self._held_back.pop(kind, 0)
+        if held_back:
+            record.held_back = held_back
+        return True
+
+
 def configure_logging(level: str) -> None:
     """Send every log record of this process, and every Python warning, to standard error as JSON.
 
@@ -38,6 +74,7 @@ def configure_logging(level: str) -> None:
         level: "debug", "info", "warning" or "error".
     """
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_OncePerSecond())
     handler.addFilter(_RequestIdFilter())
     handler.setFormatter(
         _Formatter(
@@ -55,6 +92,8 @@ def configure_logging(level: str) -> None:
     root.setLevel(level.upper())
     for name in _TELL_TALES:
         logging.getLogger(name).setLevel(max(root.level, logging.INFO))
+    # It warns of every request that is not HTTP, which service.server tells with the client's address.
+    logging.getLogger("uvicorn.protocol").setLevel(logging.ERROR)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)
         logger.handlers = []

@@ -43,6 +43,17 @@ class Metrics:
             registry=registry,
         )
         self.in_flight = Gauge("ida_requests_in_flight", "Requests being answered now.", registry=registry)
+        self.bodies = Gauge(
+            "ida_bodies_held", "Requests whose bodies are on their way or held in memory.", registry=registry
+        )
+        self.held_bytes = Gauge("ida_bodies_held_bytes", "Bytes of those bodies together.", registry=registry)
+        self.connections = Gauge("ida_connections", "Open connections, by port.", ["port"], registry=registry)
+        self.connections_closed = Counter(
+            "ida_connections_closed",
+            "Connections that the service closed of its own accord, by why.",
+            ["reason"],
+            registry=registry,
+        )
         self.body_bytes = Histogram(
             "ida_request_body_bytes", "Bytes of request bodies.", buckets=_BYTES_BUCKETS, registry=registry
         )

@@ -28,12 +28,25 @@ class EmbeddedFaces:
         norms: (n,), lengths they had; 0 where one is not known.
         forms: what each was given as.
         aligned: the face of each photograph; None for what was no photograph.
+        terms: what the method knows of each face besides its embedding.
     """
 
     embeddings: FloatArray
     norms: FloatArray
     forms: Sequence[InputForm]
     aligned: Sequence[AlignedFace | None]
+    terms: FaceTerms
+
+    @classmethod
+    def concatenated(cls, parts: Sequence["EmbeddedFaces"]) -> "EmbeddedFaces":
+        """Return the faces of several parts, 1 or more, in their order."""
+        return cls(
+            np.concatenate([part.embeddings for part in parts]),
+            np.concatenate([part.norms for part in parts]),
+            [form for part in parts for form in part.forms],
+            [aligned for part in parts for aligned in part.aligned],
+            FaceTerms.concatenated([part.terms for part in parts]),
+        )
 
 
 class PairScorer:
@@ -76,25 +89,44 @@ class PairScorer:
         if self._point is not None and not isinstance(calibration, str):
             calibration.point(self._point)
 
-    def score(self, faces: EmbeddedFaces, pairs: Sequence[tuple[int, int]], clock: Clock) -> list[Verification]:
-        """Score pairs of faces; each face's terms are found once.
+    def terms(self, embeddings: FloatArray, norms: FloatArray, clock: Clock) -> FaceTerms:
+        """Return what the method knows of faces besides their embeddings, each face's whatever the others are.
 
         Args:
-            faces: the faces, 1 or more.
-            pairs: rows of probe and reference.
+            embeddings: (n, d) float32, unit norm.
+            norms: (n,), lengths they had; 0 where one is not known.
             clock: times the stages.
 
         Raises:
             TooFewAnchors, InferenceFailed, SearchFailed: as ``Snapshot.terms`` says.
         """
-        terms, densities = self._terms(faces, clock)
+        if self.method.need is Need.NOTHING:
+            return FaceTerms()
+        parameters = self.snapshot.parameters
+        with clock("predict" if self.method.need in (Need.PREDICTION, Need.VARIANCE) else "search"):
+            terms = self.snapshot.terms(embeddings, self.method.need).with_norms(norms, parameters)
+        if self._agreement is not None and self.method.need is Need.PREDICTION:
+            densities = terms.densities(parameters)
+            if densities is not None:
+                self._agreement.offer(self.snapshot, embeddings, densities)
+        return terms
+
+    def score(self, faces: EmbeddedFaces, pairs: Sequence[tuple[int, int]], clock: Clock) -> list[Verification]:
+        """Score pairs of faces.
+
+        Args:
+            faces: the faces, 1 or more.
+            pairs: rows of probe and reference, 1 pair or more.
+            clock: times the stages.
+        """
         with clock("score"):
+            densities = faces.terms.densities(self.snapshot.parameters)
             probes, references = (np.array(rows, dtype=np.int64) for rows in zip(*pairs, strict=True))
             both = np.concatenate([probes, references])
             scores = self.method.score(
                 faces.embeddings[probes],
                 faces.embeddings[references],
-                terms.map(lambda term: term[both]),
+                faces.terms.map(lambda term: term[both]),
                 self.snapshot.parameters,
             )
             dao = scores.dao_score
@@ -105,25 +137,14 @@ class PairScorer:
                 for row, pair in enumerate(pairs)
             ]
 
-    def densities(self, faces: EmbeddedFaces, clock: Clock) -> list[Density | None]:
-        """Return each face's density, None where the method has none; raises as ``score`` does."""
-        _, densities = self._terms(faces, clock)
+    def densities(self, faces: EmbeddedFaces) -> list[Density | None]:
+        """Return each face's density, None where the method has none."""
+        densities = faces.terms.densities(self.snapshot.parameters)
         if densities is None:
             return [None] * len(faces.embeddings)
         found = [density_of(densities, row) for row in range(len(faces.embeddings))]
         self._count(found)
         return list(found)
-
-    def _terms(self, faces: EmbeddedFaces, clock: Clock) -> tuple[FaceTerms, FaceDensities | None]:
-        if self.method.need is Need.NOTHING:
-            return FaceTerms(), None
-        with clock("predict" if self.method.need in (Need.PREDICTION, Need.VARIANCE) else "search"):
-            found = self.snapshot.terms(faces.embeddings, self.method.need)
-            terms = found.with_norms(faces.norms, self.snapshot.parameters)
-        densities = terms.densities(self.snapshot.parameters)
-        if self._agreement is not None and self.method.need is Need.PREDICTION and densities is not None:
-            self._agreement.offer(self.snapshot, faces.embeddings, densities)
-        return terms, densities
 
     def _count(self, densities: Sequence[Density]) -> None:
         for density in densities:

@@ -40,6 +40,10 @@ class FaceReader:
         self._pipeline = pipeline
         self._default_policy = default_policy
 
+    def is_large(self, face: FaceInput) -> bool:
+        """Return whether a face is a photograph that may take the better part of a second to decode."""
+        return isinstance(face, Photo) and self._pipeline.is_large(face.data)
+
     def read(self, face: FaceInput, policy: FacePolicy | None, clock: Clock) -> Side:
         """Return a face as an aligned crop or an embedding.
 

@@ -1,5 +1,6 @@
 """The use cases: a pair, one face, or many of them, each with one snapshot from start to end."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from service.bundle.registry import Registry
@@ -11,10 +12,9 @@ from service.settings import FacePolicy
 from service.telemetry import Metrics
 from service.verifier.agreement import AgreementMonitor
 from service.verifier.batch import Batch
-from service.verifier.clock import Clock
 from service.verifier.inputs import FaceInput, form_of
-from service.verifier.pair_scoring import EmbeddedFaces, PairScorer
-from service.verifier.reading import FaceReader, Side
+from service.verifier.pair_scoring import PairScorer
+from service.verifier.reading import FaceReader
 from service.verifier.results import EmbeddedFace, Verification
 
 
@@ -35,6 +35,10 @@ class Verifier:
         self._registry = registry
         self._metrics = metrics
         self._agreement = agreement
+
+    def is_large(self, faces: Iterable[FaceInput]) -> bool:
+        """Return whether one of the faces is a photograph that may take the better part of a second to decode."""
+        return any(map(self._reader.is_large, faces))
 
     def verify(
         self,
@@ -60,14 +64,13 @@ class Verifier:
             InferenceFailed: if a network fails.
         """
         scorer = self._scorer(method, operating_point)
-        forms = form_of(probe), form_of(reference)
-        scorer.require_point(forms)
-        clock = Clock()
-        sides = [self._read(face, name, policy, clock) for name, face in (("probe", probe), ("reference", reference))]
-        embeddings, norms = self._reader.embed(sides, clock)
-        faces = EmbeddedFaces(embeddings, norms, forms, [side.aligned for side in sides])
-        (verification,) = scorer.score(faces, [(0, 1)], clock)
-        return replace(verification, timings_ms=clock.stop(self._metrics))
+        scorer.require_point((form_of(probe), form_of(reference)))
+        batch = Batch(scorer, self._reader, policy, self._metrics)
+        result = batch.verify([(probe, reference)], batch.read([probe, reference], stop_at_failure=True))
+        (verification,) = result.items
+        if isinstance(verification, InputError):
+            raise verification
+        return replace(verification, timings_ms=result.timings_ms)
 
     def embed(self, image: FaceInput, *, method: str | None = None, policy: FacePolicy | None = None) -> EmbeddedFace:
         """Embed one face and tell the density of its neighbourhood.
@@ -99,7 +102,7 @@ class Verifier:
         """Return a batch of pairs, all of which are scored with what is served now; see ``verify``.
 
         Raises:
-            UnknownMethod, MethodNotServed: at once.
+            UnknownMethod, MethodNotServed, UnknownOperatingPoint: at once.
         """
         return Batch(self._scorer(method, operating_point), self._reader, policy, self._metrics)
 
@@ -115,7 +118,10 @@ class Verifier:
 
     def _scorer(self, method: str | None, operating_point: str | None) -> PairScorer:
         snapshot = self._registry.current()
-        return self._scorer_of(snapshot, snapshot.method(method), operating_point)
+        chosen = snapshot.method(method)
+        if operating_point is not None and snapshot.calibrations is not None:
+            snapshot.calibrations.require_point(operating_point)
+        return self._scorer_of(snapshot, chosen, operating_point)
 
     def _scorer_of(self, snapshot: Snapshot, method: Method, operating_point: str | None) -> PairScorer:
         return PairScorer(
@@ -126,9 +132,3 @@ class Verifier:
             metrics=self._metrics,
             agreement=self._agreement,
         )
-
-    def _read(self, face: FaceInput, name: str, policy: FacePolicy | None, clock: Clock) -> Side:
-        try:
-            return self._reader.read(face, policy, clock)
-        except InputError as error:
-            raise error.about(name) from error

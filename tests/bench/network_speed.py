@@ -6,16 +6,21 @@
 FILE are ONNX files with a dynamic batch axis: as published, and as `ida-verify models` stored it. PYTHON is the
 interpreter of an environment that has openvino and numpy. FILE.npy holds (n, channels, height, width) float32 inputs;
 random ones are taken without it. Batches of 32 are run at once and, as the backbone does, in runs of four.
+
+"of random" is a network's time over that of the same graph with random weights of ordinary size: a network is as fast
+as its shapes, so where it is well above 1, its weights make it slow on this processor, as subnormal ones do. How many
+of its weights are subnormal, which no processor hides, stands beside it.
 """
 
 import argparse
 import json
+import math
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,20 +40,50 @@ class Case:
     threads: int
     batch: int
     rows: int
+    random_weights: bool = False
 
 
 def load_onnxruntime(case: Case):
     """Return a function that runs a batch, with the session's options that the service takes."""
-    import onnxruntime as ort
+    from service.inference.onnx_runtime import ort
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = case.threads
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
-    session = ort.InferenceSession(case.file, options, providers=["CPUExecutionProvider"])
+    network = with_random_weights(Path(case.file)) if case.random_weights else case.file
+    session = ort.InferenceSession(network, options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     return lambda rows: session.run(None, {name: rows})[0]
+
+
+def with_random_weights(path: Path) -> bytes:
+    """Return a network whose weights are random, each half to one and a half times its tensor's root mean square."""
+    import onnx
+    from onnx import numpy_helper
+
+    random = np.random.default_rng(0)
+    model = onnx.load(path)
+    for tensor in model.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if values.dtype != np.float32 or values.size == 1:
+            continue
+        size = np.sqrt(np.mean(np.square(values, dtype=float))) or 1.0
+        # What is never below 0, such as a variance, must not be.
+        signs = random.choice([-1.0, 1.0], values.shape) if values.min() < 0 else 1.0
+        drawn = signs * size * random.uniform(0.5, 1.5, values.shape)
+        tensor.CopyFrom(numpy_helper.from_array(drawn.astype(np.float32), tensor.name))
+    return model.SerializeToString()
+
+
+def subnormal_weights(file: str) -> int:
+    """Return how many weights of a network are subnormal."""
+    import onnx
+
+    from service.inference.small_weights import count_small_weights
+
+    return count_small_weights(onnx.load(file)).subnormal
 
 
 def load_openvino(case: Case):
@@ -124,16 +159,22 @@ def measure(cases: list[tuple[Case, str]], inputs: Path) -> list[dict]:
                 "least_cpu_ms_a_row": 1000 * min(used) / case.batch,
                 "least_cosine": float(cosines.min()),
                 "greatest_difference": float(np.abs(reference - output).max()),
+                "subnormal_weights": 0 if case.random_weights else subnormal_weights(case.file),
             }
         )
+    random = {(row["file"], row["rows"]): row["least_ms_a_row"] for row in rows if row["random_weights"]}
+    for row in rows:
+        least = random.get((row["file"], row["rows"])) if row["engine"] == "onnxruntime" else None
+        row["of_random"] = least and row["least_ms_a_row"] / least
     return rows
 
 
 def line_of(row: dict) -> str:
     """Return a row as a line of the table: milliseconds a row, and how equal the outputs are."""
     return (
-        f"threads {row['threads']} batch {row['batch']:2} {row['name']:32} least {row['least_ms_a_row']:7.3f} median "
-        f"{row['median_ms_a_row']:7.3f} cpu {row['least_cpu_ms_a_row']:7.3f} ms a row, least cosine "
+        f"threads {row['threads']} batch {row['batch']:2} {row['name']:40} least {row['least_ms_a_row']:7.3f} median "
+        f"{row['median_ms_a_row']:7.3f} cpu {row['least_cpu_ms_a_row']:7.3f} ms a row, of random "
+        f"{row['of_random'] or math.nan:5.2f}, subnormal weights {row['subnormal_weights']:6}, least cosine "
         f"{row['least_cosine']:.9f}"
     )
 
@@ -178,7 +219,7 @@ def the_inputs(given: Path | None, original: Path, count: int) -> np.ndarray:
     if given is not None:
         crops = np.load(given)
         return np.resize(crops, (count, *crops.shape[1:]))
-    import onnxruntime as ort
+    from service.inference.onnx_runtime import ort
 
     shape = ort.InferenceSession(str(original), providers=["CPUExecutionProvider"]).get_inputs()[0].shape
     return np.random.default_rng(0).uniform(-1, 1, size=(count, *shape[1:])).astype(np.float32)
@@ -194,6 +235,8 @@ def cases_of(arguments: argparse.Namespace, threads: int, batch: int) -> list[tu
     if batch > 4:
         case = Case("ONNX Runtime, rewritten, by four", "onnxruntime", rewritten, threads, batch, 4)
         cases.append((case, sys.executable))
+    randoms = [(replace(case, name=f"{case.name}, random", random_weights=True), python) for case, python in cases]
+    cases += randoms
     if arguments.openvino:
         case = Case("OpenVINO, as published", "openvino", original, threads, batch, batch)
         cases.append((case, arguments.openvino))

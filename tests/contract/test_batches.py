@@ -6,10 +6,12 @@ import threading
 import numpy as np
 import pytest
 from fakes import DIMENSION, picture
+from hostile_pictures import hostile_pictures
 from small_bundles import small_bundle
 
 from service.bundle.snapshot import load_snapshot
 from service.verifier import Photo
+from service.verifier.batch import ReadFaces
 
 
 def b64(data: bytes) -> str:
@@ -51,6 +53,27 @@ def test_batch_answers_what_single_requests_answer(client):
         assert item["answer"]["crowding"] == pytest.approx(single["crowding"], abs=1e-6)
     assert answer.json()["timings_ms"]["detect"] > 0
     assert answer.json()["bundle_id"] == items[0]["answer"]["bundle_id"]
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "code"),
+    [
+        ("png with an infinite orientation", 422, "no_face"),
+        ("png without a palette", 422, "image_undecodable"),
+        ("jpeg with damaged data", 422, "image_undecodable"),
+        ("jpeg of allowed empty scans", 413, "image_too_large"),
+        ("jpeg by arithmetic", 415, "unsupported_image_type"),
+        ("bmp of runs", 415, "unsupported_image_type"),
+    ],
+)
+def test_hostile_picture_fails_its_own_pair_alone(client, name, status, code):
+    hostile = {"image": b64(hostile_pictures()[name])}
+    pairs = [pair(photo(1), photo(2)), pair(photo(1), hostile), pair(photo(2), photo(1))]
+
+    items = client.post("/verify/batch", json={"pairs": pairs}).json()["items"]
+
+    assert [item["status"] for item in items] == [200, status, 200]
+    assert items[1]["problem"]["code"] == code
 
 
 def test_face_that_recurs_is_detected_and_embedded_once(client, backbone_session):
@@ -122,6 +145,7 @@ def test_batch_of_faces_answers_what_single_requests_answer(client):
         ("/verify/batch", {"pairs": [pair(vector(), vector())] * 65}, "invalid_request"),
         ("/embed/batch", {"faces": [vector()] * 65}, "invalid_request"),
         ("/embed/batch", {"faces": [{}]}, "invalid_request"),
+        ("/verify/batch", {"pairs": [pair({"face": "x" * 65}, vector())]}, "invalid_request"),
     ],
 )
 def test_document_that_cannot_be_used_is_refused_whole(client, path, document, code):
@@ -140,13 +164,14 @@ def test_batch_that_spans_a_swap_is_scored_wholly_by_the_anchor_set_it_began_wit
     photographs = [Photo(picture(seed=seed)) for seed in range(4)]
     pairs = [(photographs[0], photographs[1]), (photographs[2], photographs[3])]
     wholly = verifier.batch(method="ida-r")
-    before = wholly.verify(pairs, wholly.read(photographs)).items
+    parts = [wholly.read(photographs[:2]), wholly.read(photographs[2:])]
+    before = wholly.verify(pairs, ReadFaces.joined(parts)).items
 
     spanning = verifier.batch(method="ida-r")
     first = spanning.read(photographs[:2])
     other = load_snapshot(tmp_path / "next", backbone_id=pipeline.backbone_id, device="cpu", generation=1)
     assert registry.swap(other)
-    items = spanning.verify(pairs, {**first, **spanning.read(photographs[2:])}).items
+    items = spanning.verify(pairs, ReadFaces.joined([first, spanning.read(photographs[2:])])).items
 
     assert [item.score for item in items] == [item.score for item in before]
     assert {item.snapshot.generation for item in items} == {0}

@@ -89,6 +89,16 @@ def test_unknown_operating_point_is_refused_and_lists_the_known(calibrated):
     assert "fmr_1e-3" in response.json()["detail"]
 
 
+def test_unknown_operating_point_is_refused_whatever_the_form_and_before_anything_is_computed(calibrated):
+    embedding = np.eye(DIMENSION)[0].tolist()
+    body = {"probe": {"embedding": embedding}, "reference": {"embedding": embedding}}
+    single = calibrated.post("/verify", json={**body, "operating_point": "strict"})
+    batch = calibrated.post("/verify/batch", json={"pairs": [body], "operating_point": "strict"})
+    no_picture = calibrated.post("/verify", files={"probe": b"no", "reference": b"no"}, data={"operating_point": "x"})
+    for answer in (single, batch, no_picture):
+        assert (answer.status_code, answer.json()["code"]) == (400, "unknown_operating_point")
+
+
 def test_point_that_cosine_alone_lacks_leaves_its_decision_out(calibrated, settings, bundle, backbone_session):
     lacking = dataclasses.replace(COSINE, points=())
     calibrations = Calibrations("made up", (lacking, IDA))

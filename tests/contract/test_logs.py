@@ -57,10 +57,17 @@ def test_log_at_debug_tells_nothing_of_a_photograph(client, log):
     assert "jane" not in log.getvalue().lower()
 
 
-def test_log_of_a_worker_thread_has_the_request_id(client, log):
-    cut_short = b"Exif\0\0II*\0\x08\0\0\0\xff\xff\x12\x01"
-    response = client.post("/embed", files={"image": with_exif(cut_short)}, headers={"x-request-id": "order-18"})
+def test_log_of_a_worker_thread_has_the_request_id(client, log, monkeypatch):
+    pipeline = client.app_state["pipeline"]
+    represent = pipeline.represent
+
+    def telling(crops):
+        logging.getLogger("service.test").warning("from a worker")
+        return represent(crops)
+
+    monkeypatch.setattr(pipeline, "represent", telling)
+    response = client.post("/embed", files={"image": picture()}, headers={"x-request-id": "order-18"})
     assert response.status_code == 200
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
-    (warning,) = (line for line in lines if "Corrupt EXIF data" in line["message"])
+    (warning,) = (line for line in lines if line["message"] == "from a worker")
     assert (warning["level"], warning["request_id"]) == ("WARNING", "order-18")

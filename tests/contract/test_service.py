@@ -1,5 +1,6 @@
 """Health, info, metrics, ids, faults: what an operator sees over HTTP."""
 
+import base64
 import json
 import logging
 from http import HTTPStatus
@@ -8,7 +9,7 @@ import pytest
 from fakes import picture, serving
 
 from service.api.problems import STATUS
-from service.errors import IdaError, StartupError, ToolError
+from service.errors import IdaError, InferenceFailed, SearchFailed, StartupError, ToolError
 
 
 def test_health_endpoints_answer_once_loaded(client):
@@ -32,7 +33,7 @@ def test_info_tells_what_is_served(client):
     assert info["anchor_set"]["generation"] == 0
     assert info["model"]["dimension"] == 32
     assert info["methods"] == ["as-norm", "cosine", "csls", "ida-r", "s-norm"]
-    assert info["limits"]["max_image_pixels"] == 40_000_000
+    assert info["limits"]["max_image_pixels"] == 50_000_000
     assert info["device"]["provider"] == "FakeExecutionProvider"
 
 
@@ -171,6 +172,23 @@ def test_unforeseen_fault_is_an_opaque_500_and_the_log_has_it(client, backbone_s
     assert response.headers["content-type"] == "application/problem+json"
     assert response.json()["code"] == "internal_error"
     assert response.json()["request_id"] == response.headers["x-request-id"]
+    assert "secret" not in response.text
+    assert "secret detail" in caplog.text
+
+
+@pytest.mark.parametrize("failure", [InferenceFailed("secret detail"), SearchFailed("secret detail")])
+@pytest.mark.parametrize("path", ["/verify", "/verify/batch"])
+def test_failure_of_a_network_or_a_search_is_an_opaque_500(client, monkeypatch, caplog, failure, path):
+    def fail(*_):
+        raise failure
+
+    monkeypatch.setattr(client.app_state["pipeline"], "represent", fail)
+    face = {"image": base64.b64encode(picture()).decode()}
+    pair = {"probe": face, "reference": face}
+    with caplog.at_level(logging.ERROR):
+        response = client.post(path, json={"pairs": [pair]} if path.endswith("batch") else pair)
+    assert (response.status_code, response.json()["code"]) == (500, "internal_error")
+    assert response.json()["image"] is None
     assert "secret" not in response.text
     assert "secret detail" in caplog.text
 

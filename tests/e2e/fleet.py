@@ -70,6 +70,7 @@ class Replica:
     port: int
     environment: dict[str, str]
     log: Path
+    address_space: int | None = None
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -78,9 +79,10 @@ class Replica:
 
     def start(self) -> None:
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [PROGRAM, "serve", "--port", str(self.port)], env=self.environment, stdout=log, stderr=log
-            )
+            command = [PROGRAM, "serve", "--port", str(self.port)]
+            if self.address_space is not None:
+                command = ["prlimit", f"--as={self.address_space}", "--", *command]
+            self.process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
 
     def readiness(self) -> dict[str, Any] | None:
         status, document = ask(f"{self.url}/readyz", timeout=2)
@@ -108,6 +110,8 @@ class Fleet:
     proxy: subprocess.Popen[bytes] | None = None
     proxy_port: int = 0
     program: Path = PROGRAM
+    address_space: int | None = None
+    """Bytes of address space that each replica may have; None for no limit."""
 
     @property
     def url(self) -> str:
@@ -131,7 +135,7 @@ class Fleet:
             "OMP_NUM_THREADS": "1",
             **settings,
         }
-        replica = Replica(name, free_port(), environment, self.folder / f"{name}.log")
+        replica = Replica(name, free_port(), environment, self.folder / f"{name}.log", self.address_space)
         self.replicas.append(replica)
         return replica
 

@@ -141,6 +141,7 @@ def _under_load(
         "requests": len(seen.seconds),
         "failures": len(seen.failures),
         "mixed_answers": len(seen.mixed),
+        "cut_off_and_sent_again": seen.cut_off,
         "generations_seen": len(set(seen.generations)),
         "examples": [*seen.failures[:5], *seen.mixed[:5]],
     }

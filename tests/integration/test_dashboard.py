@@ -68,6 +68,10 @@ def test_dashboard_panels_have_own_ids_and_do_not_overlap() -> None:
 def serve_requests(metrics: Metrics) -> None:
     """Count what some requests would have counted."""
     metrics.ready.set(1)
+    metrics.connections.labels("main").set(3)
+    metrics.connections_closed.labels("displaced").inc()
+    metrics.bodies.set(2)
+    metrics.held_bytes.set(1e6)
     metrics.in_flight.set(2)
     metrics.anchor_set_generation.set(3)
     metrics.anchor_set_size.set(50_000)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from service.app import body_limits
 from service.settings import DEFAULT_PACK, Settings
 
 REPOSITORY = Path(__file__).parents[2]
@@ -183,6 +184,34 @@ def test_every_container_drops_capabilities_and_listens_on_this_machine_alone(co
     assert len(set(published)) == len(published)
 
 
+def most_mebibytes(workers: float) -> float:
+    """What the README says that the service may need at the worst."""
+    readme = (REPOSITORY / "README.md").read_text("utf-8")
+    found = re.search(
+        r"(\d+) MiB with the default bundle.*?(\d+) MiB for each worker.*?([\d.]+) times `IDA_MAX_", readme, re.S
+    )
+    assert found is not None
+    base, picture, times = map(float, found.groups())
+    return base + workers * picture + times * Settings().max_body_bytes / 2**20
+
+
+def test_memory_limits_hold_what_the_service_may_need_at_the_worst(compose: dict) -> None:
+    limits = compose["services"]["ida-verify"]["deploy"]["resources"]["limits"]
+    assert most_mebibytes(float(limits["cpus"])) <= int(limits["memory"]) / 2**20
+    deployment = REPOSITORY / "deploy" / "kubernetes" / "base" / "deployment.yaml"
+    (container,) = next(yaml.safe_load_all(deployment.read_text("utf-8")))["spec"]["template"]["spec"]["containers"]
+    limits = container["resources"]["limits"]
+    assert limits["memory"].endswith("Gi")
+    assert most_mebibytes(float(limits["cpu"])) <= 1024 * int(limits["memory"].removesuffix("Gi"))
+
+
+def test_proxy_has_room_for_the_bodies_of_batches(compose: dict) -> None:
+    proxy = compose["services"]["proxy"]
+    size = next(int(found[1]) for entry in proxy["tmpfs"] if (found := re.match(r"/tmp:size=(\d+)m", entry)))
+    assert 2 * body_limits(Settings())["/verify/batch"] <= size * 2**20
+    assert size * 2**20 < int(proxy["deploy"]["resources"]["limits"]["memory"])
+
+
 def test_gpu_variant_is_built_for_a_gpu_asks_for_one_and_uses_it(compose: dict) -> None:
     service = compose["services"]["ida-verify-gpu"]
     assert service["build"]["args"]["VARIANT"] == "gpu"
@@ -192,11 +221,22 @@ def test_gpu_variant_is_built_for_a_gpu_asks_for_one_and_uses_it(compose: dict) 
     assert device["capabilities"] == ["gpu"]
 
 
-def test_image_tags_are_pinned(compose: dict) -> None:
+def test_images_of_others_are_named_by_full_version_and_digest(compose: dict) -> None:
     images = [service["image"] for service in compose["services"].values() if "build" not in service]
     images += re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
     assert len(images) == 6
-    assert all(re.search(r":v?\d+[\w.-]*$", image) for image in images)
+    for image in images:
+        assert re.fullmatch(r"[\w./-]+:v?\d+\.\d+\.\d+[\w.-]*@sha256:[0-9a-f]{64}", image), image
+
+
+def test_service_says_that_onnx_runtime_sends_nothing_wherever_it_runs(compose: dict) -> None:
+    stages = re.split(r"^FROM ", DOCKERFILE, flags=re.MULTILINE)
+    assert [bool(re.search(r"ORT_DISABLE_TELEMETRY=1\b", stage)) for stage in stages[2:]] == [True, True]
+    for name in SERVICE_VARIANTS:
+        assert compose["services"][name]["environment"]["ORT_DISABLE_TELEMETRY"] == "1"
+    deployment, _ = yaml.safe_load_all((REPOSITORY / "deploy/kubernetes/base/deployment.yaml").read_text("utf-8"))
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert {"name": "ORT_DISABLE_TELEMETRY", "value": "1"} in container["env"]
 
 
 def test_mounted_paths_exist(compose: dict) -> None:

@@ -9,8 +9,9 @@ from fakes import DIMENSION, FakeBackboneSession, fake_pipeline, picture
 from typer.testing import CliRunner
 
 from models.commands.evaluate import evaluate_command
+from models.evaluation.asked import Asked, Labels
 from models.evaluation.measure import Options
-from models.evaluation.session import Asked, Labels, evaluate
+from models.evaluation.session import evaluate
 from models.labels.exclusions import Exclusions
 from models.progress import unstaged
 from service.bundle.create import BundleFacts, create_bundle

@@ -1,10 +1,10 @@
 """The real pack on a real GPU, against the CPU: skipped, with the reason, where there is none."""
 
 import numpy as np
-import onnxruntime as ort
 import pytest
 
 from service.errors import DeviceUnavailable
+from service.inference.onnx_runtime import ort
 from service.pipeline import load_pipeline
 from service.settings import load_settings
 

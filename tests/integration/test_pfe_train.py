@@ -4,7 +4,6 @@ import json
 import math
 
 import numpy as np
-import onnxruntime
 import pytest
 from typer.testing import CliRunner
 
@@ -12,6 +11,7 @@ from models.cli import app
 from models.pfe.graph import PfeWeights, pfe_graph
 from service.bundle.create import BundleFacts, create_bundle
 from service.bundle.reader import read_bundle
+from service.inference.onnx_runtime import ort
 from service.scoring.mls import mutual_likelihood
 from service.scoring.parameters import Parameters
 
@@ -63,7 +63,7 @@ def test_trained_head_tells_unsure_faces_from_sure_ones(tmp_path, bundle, people
     assert result.exit_code == 0, result.output
     found = read_bundle(tmp_path / "out", backbone_id=BACKBONE_ID)
     assert found.pfe is not None
-    session = onnxruntime.InferenceSession(str(found.pfe.path), providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(str(found.pfe.path), providers=["CPUExecutionProvider"])
     said = session.run(None, {"embedding": rows})[0]
     assert said[unsure].mean() > said[~unsure].mean() + 0.5
     report = json.loads(result.stdout)["report"]
@@ -97,7 +97,7 @@ def test_exported_head_equals_pytorch(people):
     shapes = (32, DIMENSION), (32,), (DIMENSION, 32), (DIMENSION,)
     weights = PfeWeights(*(generator.standard_normal(shape).astype(np.float32) for shape in shapes))
 
-    session = onnxruntime.InferenceSession(pfe_graph(weights), providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(pfe_graph(weights), providers=["CPUExecutionProvider"])
     exported = session.run(None, {"embedding": rows})[0]
     first, first_bias, second, second_bias = (
         torch.from_numpy(array) for array in (weights.first, weights.first_bias, weights.second, weights.second_bias)

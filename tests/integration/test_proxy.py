@@ -1,27 +1,37 @@
 """The deployed proxy before two stand-ins for replicas: what it passes on, what it keeps inside, whom it asks next."""
 
+import http.client
 import http.server
 import json
+import re
+import socket
 import threading
 from types import SimpleNamespace
 
 import pytest
-from e2e.fleet import Fleet, ask
+from e2e.fleet import REPOSITORY, Fleet, ask
+
+from service.api.schemas import Problem
+from service.app import body_limits
+from service.settings import Settings
 
 pytestmark = pytest.mark.system
+TEMPLATE = REPOSITORY / "deploy" / "proxy" / "ida-verify.conf.template"
+_PAIR_BYTES = 44_804_778
 
 
 class Backend:
     """Answers with its name and what it was sent; dies in the middle of a request when told to."""
 
     def __init__(self, name):
-        self.asked, self.dies = [], False
+        self.asked, self.ids, self.dies = [], [], False
         backend = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def answer(self):
                 body = self.rfile.read(int(self.headers.get("content-length") or 0))
                 backend.asked.append((self.command, self.path))
+                backend.ids.append(self.headers.get("x-request-id"))
                 if backend.dies:
                     self.connection.close()
                     return
@@ -78,25 +88,74 @@ def test_administration_and_metrics_stay_inside(url, backends, path):
     assert [backend.asked for backend in backends] == [[], []]
 
 
-def test_two_photographs_of_the_largest_size_pass(url):
-    status, answer = ask(f"{url}/verify", verb="POST", body=bytes(43 * 1024 * 1024))
-    assert (status, answer["bytes"]) == (200, 43 * 1024 * 1024)
-    assert ask(f"{url}/verify", verb="POST", body=bytes(47 * 1024 * 1024))[0] in (413, 0)
+@pytest.mark.parametrize(("path", "most"), [("/verify", _PAIR_BYTES), ("/verify/batch", 4 * _PAIR_BYTES)])
+def test_body_of_the_largest_size_passes_and_a_larger_one_does_not(url, path, most):
+    status, answer = ask(f"{url}{path}", verb="POST", body=bytes(most))
+    assert (status, answer["bytes"]) == (200, most)
+    # 0: the proxy closes before all of it is sent.
+    assert ask(f"{url}{path}", verb="POST", body=bytes(most + 1))[0] in (413, 0)
 
 
-def test_comparison_that_a_dying_replica_cut_off_is_sent_to_another(url, backends):
-    backends[0].dies = True
-    answers = [ask(f"{url}/verify", verb="POST", body=bytes(100_000)) for _ in range(8)]
-    assert {(status, answer["name"], answer["bytes"]) for status, answer in answers} == {(200, "b", 100_000)}
-    assert backends[0].asked, "it was asked first, now and then"
+def test_limits_are_those_of_the_service():
+    text = TEMPLATE.read_text("utf-8")
+    limits = [int(found) for found in re.findall(r"client_max_body_size (\d+);", text)]
+    assert limits == [body_limits(Settings())[path] for path in ("/verify", "/verify/batch")]
+    settings = Settings()
+    assert f"client_header_timeout {settings.header_seconds:g}s;" in text
+    assert f"client_body_timeout {settings.deadline_seconds:g}s;" in text
 
 
-def test_other_writes_are_not_repeated(url, backends):
+@pytest.mark.parametrize("path", ["/verify", "/embed", "/verify/batch", "/elsewhere"])
+def test_request_that_a_replica_died_of_is_sent_to_no_other(url, backends, path):
     for backend in backends:
         backend.dies = True
         backend.asked.clear()
-    assert ask(f"{url}/elsewhere", verb="POST", body=b"x")[0] == 502
+    status, problem = ask(f"{url}{path}", verb="POST", body=bytes(100_000))
+    assert (status, problem["code"]) == (502, "bad_gateway")
     assert sum(len(backend.asked) for backend in backends) == 1
+
+
+def exchange(url, request):
+    """Send bytes; return the status, the headers and the document of the answer."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(request)
+        found = http.client.HTTPResponse(connection)
+        found.begin()
+        return found.status, found.headers, found.read()
+
+
+PROBLEMS = {
+    "administration": (b"GET /admin HTTP/1.1\r\nhost: x\r\nx-request-id: order-17\r\n\r\n", 404, "not_found"),
+    "large body": (
+        b"POST /verify HTTP/1.1\r\nhost: x\r\nx-request-id: order-17\r\ncontent-length: 99999999\r\n\r\n",
+        413,
+        "request_too_large",
+    ),
+    "large header": (b"GET / HTTP/1.1\r\nhost: x\r\nx: " + b"a" * 40_000 + b"\r\n\r\n", 431, "headers_too_large"),
+    "no HTTP": (b"GET / HTTP/1.1\r\nhost: x\r\nhost: y\r\n\r\n", 400, "invalid_request"),
+}
+
+
+@pytest.mark.parametrize(("request_", "status", "code"), PROBLEMS.values(), ids=PROBLEMS)
+def test_what_the_proxy_refuses_itself_is_a_problem_document(url, request_, status, code):
+    found, headers, content = exchange(url, request_)
+    problem = json.loads(content)
+    assert (found, problem["status"], problem["code"]) == (status, status, code)
+    assert headers["content-type"] == "application/problem+json"
+    assert set(problem) == set(Problem.model_fields)
+    if b"order-17" in request_:
+        assert problem["request_id"] == headers["x-request-id"] == "order-17"
+
+
+def test_own_request_id_is_passed_on_and_a_strange_one_replaced(url, backends):
+    exchange(url, b"GET /info HTTP/1.1\r\nhost: x\r\nx-request-id: order-17\r\n\r\n")
+    exchange(url, b"GET /info HTTP/1.1\r\nhost: x\r\nx-request-id: or der\r\n\r\n")
+    exchange(url, b"GET /info HTTP/1.1\r\nhost: x\r\n\r\n")
+    ids = [found for backend in backends for found in backend.ids if found]
+    assert "order-17" in ids
+    assert sum(re.fullmatch("[0-9a-f]{32}", found) is not None for found in ids) >= 2
+    assert "or der" not in ids
 
 
 def test_replica_that_is_gone_is_not_noticed(url, backends):

@@ -19,6 +19,8 @@ from e2e.bundles import make_bundle, pipeline_of
 from PIL import Image
 from skimage import data
 
+from service.inference.onnx_runtime import ort
+
 pytestmark = pytest.mark.weights
 
 
@@ -239,9 +241,7 @@ def test_command_serve_without_the_pack_says_what_to_run(tmp_path):
 
 
 def test_command_serve_with_cuda_where_there_is_none_does_not_fall_back(pack):
-    import onnxruntime
-
-    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+    if "CUDAExecutionProvider" in ort.get_available_providers():
         pytest.skip("this machine has the CUDA provider")
     result = run("serve", IDA_DEVICE="cuda")
     assert result.returncode == 1

@@ -1,12 +1,14 @@
 """A graph while it is rewritten: its constants, who makes a value and who takes it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
+
+from service.inference.small_weights import all_nodes
 
 Constant = NDArray[np.generic]
 
@@ -43,7 +45,7 @@ class Network:
 
     def uses(self, value: str) -> int:
         """Return how often a value is taken: by nodes, those of inner graphs too, and as an output of the graph."""
-        taken: int = sum(list(node.input).count(value) for node in _all_nodes(self._graph))
+        taken: int = sum(list(node.input).count(value) for node in all_nodes(self._graph))
         given: int = sum(output.name == value for output in self._graph.output)
         return taken + given
 
@@ -64,7 +66,7 @@ class Network:
 
     def drop_unused_weights(self) -> None:
         """Leave out the weights that no node takes any more."""
-        taken = {name for node in _all_nodes(self._graph) for name in node.input}
+        taken = {name for node in all_nodes(self._graph) for name in node.input}
         taken.update(output.name for output in self._graph.output)
         kept = [tensor for tensor in self._graph.initializer if tensor.name in taken]
         del self._graph.initializer[:]
@@ -91,11 +93,3 @@ def attribute(node: onnx.NodeProto, name: str, default: Any) -> Any:
     """Return a node's attribute, or the default where it has none of the name."""
     found = next((entry for entry in node.attribute if entry.name == name), None)
     return default if found is None else helper.get_attribute_value(found)
-
-
-def _all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    for node in graph.node:
-        yield node
-        for entry in node.attribute:
-            for inner in (entry.g, *entry.graphs):
-                yield from _all_nodes(inner)

@@ -8,6 +8,7 @@ from models.installing.rewriting.batch_norm import fold_batch_norms
 from models.installing.rewriting.network import Network
 from models.installing.rewriting.prelu import replace_prelus
 from service.errors import GraphNotConvertible
+from service.inference.small_weights import flush_small_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +18,12 @@ class FasterGraph:
     Attributes:
         content: the ONNX file's bytes.
         changes: what was rewritten, in words; none where there was nothing to rewrite.
+        flushed: weights too small to matter that were set to 0.
     """
 
     content: bytes
     changes: list[str]
+    flushed: int = 0
 
 
 def rewrite_for_speed(content: bytes, *, to_the_bit: bool, name: str) -> FasterGraph:
@@ -50,12 +53,43 @@ def rewrite_for_speed(content: bytes, *, to_the_bit: bool, name: str) -> FasterG
     ):
         if count:
             changes.append(f"{count} PRelu written as {form}")
+    if changes:
+        network.drop_unused_weights()
+    # Last: folding makes weights smaller still.
+    flushed = _flush(model, changes)
     if not changes:
         return FasterGraph(content, [])
-    network.drop_unused_weights()
+    return FasterGraph(_valid(model, name), changes, flushed)
+
+
+def flush_alone(content: bytes, *, name: str) -> FasterGraph:
+    """Return the graph with only the weights that are too small to matter set to 0.
+
+    Args:
+        content: the bytes of a valid ONNX file.
+        name: what an error message calls it.
+
+    Raises:
+        GraphNotConvertible: if the graph is not valid.
+    """
+    model = onnx.load_from_string(content)
+    changes: list[str] = []
+    flushed = _flush(model, changes)
+    return FasterGraph(_valid(model, name), changes, flushed) if flushed else FasterGraph(content, [])
+
+
+def _flush(model: onnx.ModelProto, changes: list[str]) -> int:
+    small = flush_small_weights(model)
+    if small.count:
+        changes.append(f"{small.count} weights too small to matter set to 0, {small.subnormal} of them subnormal")
+    return small.count
+
+
+def _valid(model: onnx.ModelProto, name: str) -> bytes:
     try:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         reason = str(error).strip().splitlines()[0]
         raise GraphNotConvertible(f"{name} is not valid once it is rewritten for speed: {reason}") from error
-    return FasterGraph(model.SerializeToString(deterministic=True), changes)
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content

@@ -1,6 +1,5 @@
 """Embeddings with labels in an ``.npz`` of NumPy arrays."""
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.labels.files.listing import IntArray, Listing, PairList, TemplateList, refuse
+from models.labels.files.npz import load_npz
 
 _ARRAYS = "embeddings, identities, images, groups, templates, first, second, mated, fold"
 
@@ -28,8 +28,15 @@ def read_arrays(path: Path) -> tuple[NDArray[np.float32], Listing]:
     arrays = _load(path)
     embeddings, identities = _take(path, arrays, "embeddings", 2), _take(path, arrays, "identities", 1)
     count = len(embeddings)
-    if embeddings.dtype.kind != "f" or not np.all(np.isfinite(embeddings)):
-        refuse(path, None, "embeddings must be finite numbers of a float type.")
+    if embeddings.dtype.kind != "f":
+        refuse(path, None, "embeddings must be of a float type.")
+    with np.errstate(over="ignore", under="ignore"):
+        rows = embeddings.astype(np.float32)
+    # In float64 there are finite values, and lengths above 0, that are none in float32.
+    lengths = np.linalg.norm(rows.astype(np.float64), axis=1)
+    wrong = np.flatnonzero(~np.isfinite(lengths) | ((lengths == 0) & np.any(embeddings, axis=1)))
+    if len(wrong):
+        refuse(path, None, f"the embedding in row {wrong[0]} has a value that is no finite number within float32.")
     per_face = {name: _take(path, arrays, name, 1) for name in ("images", "groups", "templates") if name in arrays}
     for name, array in [("identities", identities), *per_face.items()]:
         if len(array) != count:
@@ -37,7 +44,7 @@ def read_arrays(path: Path) -> tuple[NDArray[np.float32], Listing]:
     names, numbers = np.unique(identities, return_inverse=True)
     group_names, groups = np.unique(per_face.get("groups", identities), return_inverse=True)
     images = per_face.get("images", np.array([f"row {row}" for row in range(count)]))
-    return embeddings.astype(np.float32), Listing(
+    return rows, Listing(
         root=path.parent,
         images=tuple(Path(str(image)) for image in images),
         identities=numbers.astype(np.int64),
@@ -50,11 +57,7 @@ def read_arrays(path: Path) -> tuple[NDArray[np.float32], Listing]:
 
 
 def _load(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        refuse(path, None, f"it is no .npz of plain arrays ({error}).")
+    arrays = load_npz(path, lambda reason: refuse(path, None, reason))
     unknown = set(arrays) - set(_ARRAYS.split(", "))
     if unknown:
         refuse(path, None, f"it has arrays of unknown names ({', '.join(sorted(unknown))}); the names are {_ARRAYS}.")

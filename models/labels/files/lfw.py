@@ -1,14 +1,19 @@
 """Pairs files as Labelled Faces in the Wild has them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from models.anchors.image_folder import IMAGE_SUFFIXES
-from models.labels.files.listing import IntArray, Listing, Names, PairList, refuse
-from models.labels.files.text import read_lines
+from models.labels.files.listing import IntArray, Listing, Names, PairList, is_picture, refuse
+from models.labels.files.text import DELIMITERS, read_lines
 
+_MOST_DIGITS = 9
+# Characters of a file's own that an error repeats.
+_SHOWN = 100
 _ROW = "a line is `name i j` (one person's pictures i and j) or `name i other j` (two people's)"
 
 
@@ -33,11 +38,11 @@ class _Pictures:
         return self._rows[name, number]
 
     def _find(self, name: str, number: str, line: int) -> str:
-        if not number.isdecimal():
-            refuse(self.path, line, f"{number!r} is not the number of a picture; {_ROW}.")
+        if not number.isdecimal() or len(number) > _MOST_DIGITS:
+            refuse(self.path, line, f"{number[:_SHOWN]!r} is not the number of a picture; {_ROW}.")
         stem = f"{name}_{int(number):04d}"
         places = [f"{place}{suffix}" for place in (f"{name}/{stem}", stem) for suffix in (".jpg", *IMAGE_SUFFIXES)]
-        found = next((place for place in places if (self.root / place).is_file()), None)
+        found = next((place for place in places if is_picture(self.root / place)), None)
         if found is None:
             refuse(
                 self.path,
@@ -61,19 +66,23 @@ def read_lfw_pairs(path: Path, root: Path) -> Listing:
     Raises:
         LabelsInvalid: naming the line that is wrong, or whose picture is not there.
     """
-    lines = [
-        (number, tokens)
+    lines: Iterator[tuple[int, list[str]]] = (
+        (number, [token.strip() for token in (text.split("\t") if "\t" in text else text.split())])
         for number, text in read_lines(path)
-        if (tokens := [token.strip() for token in (text.split("\t") if "\t" in text else text.split())])
-    ]
-    header = lines.pop(0)[1] if lines and all(token.isdecimal() for token in lines[0][1]) else []
-    if not lines:
-        refuse(path, None, f"there is no pair: {_ROW}.")
+    )
+    head = next(lines, None)
+    header = head[1] if head and all(token.isdecimal() for token in head[1]) else []
+    if head and not header:
+        lines = chain([head], lines)
     pictures = _Pictures(path, root)
     first, second, mated = [], [], []
     for line, tokens in lines:
         if len(tokens) not in (3, 4):
-            refuse(path, line, f"{len(tokens)} fields; {_ROW}.")
+            other = next((name for mark, name in DELIMITERS.items() if mark in " ".join(tokens)), None)
+            hint = (
+                f"; they are perhaps parted by {other}, and then the first line must name the columns" if other else ""
+            )
+            refuse(path, line, f"{len(tokens)} fields; {_ROW}{hint}.")
         same = len(tokens) == 3
         if not same and tokens[0] == tokens[2]:
             refuse(path, line, f"{tokens[0]} stands on both sides of a pair of two people; {_ROW}.")
@@ -82,6 +91,8 @@ def read_lfw_pairs(path: Path, root: Path) -> Listing:
         mated.append(same)
         if first[-1] == second[-1]:
             refuse(path, line, "the picture is compared with itself.")
+    if not mated:
+        refuse(path, None, f"there is no pair: {_ROW}.")
     fold = _folds(path, header, mated)
     return Listing(
         root=root,
@@ -96,12 +107,12 @@ def _folds(path: Path, header: list[str], mated: list[bool]) -> IntArray | None:
     """Return the fold of each pair, found as the header says; None where there are no folds."""
     if not header:
         return None
-    numbers = [int(token) for token in header]
+    numbers = [int(token) if len(token) <= _MOST_DIGITS else 0 for token in header[:3]]
     if len(numbers) > 2 or 0 in numbers:
         refuse(path, 1, "the header is the number of folds and of mated pairs in each, or the latter alone.")
     folds, each = (1, *numbers)[-2:]
-    expected = ([True] * each + [False] * each) * folds
-    if mated != expected:
+    # Counted first: the header alone may name more pairs than memory holds.
+    if len(mated) != 2 * folds * each or mated != ([True] * each + [False] * each) * folds:
         refuse(
             path,
             1,

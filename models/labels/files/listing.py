@@ -1,5 +1,6 @@
 """What a label file says: pictures, who is on them, and which of them are compared."""
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -11,6 +12,8 @@ from service.errors import LabelsInvalid
 
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
+
+_SHOWN = 1000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,6 +101,11 @@ class Names:
         return tuple(self.numbers)
 
 
+def is_picture(path: Path) -> bool:
+    """Return whether there is such a file; a name that no file can have is none."""
+    return os.path.isfile(path)
+
+
 def refuse(path: Path, line: int | None, reason: str) -> NoReturn:
     """Say what is wrong with a label file, and on which line.
 
@@ -105,4 +113,5 @@ def refuse(path: Path, line: int | None, reason: str) -> NoReturn:
         LabelsInvalid: always.
     """
     where = f"{path}" if line is None else f"{path}, line {line}"
-    raise LabelsInvalid(f"{where}: {reason}")
+    # A line of the file may be part of the reason, and as long as lines may be.
+    raise LabelsInvalid(f"{where}: {reason if len(reason) <= _SHOWN else f'{reason[:_SHOWN]} ...'}")

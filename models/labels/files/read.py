@@ -5,14 +5,15 @@ from pathlib import Path
 from models.labels.files.folder import read_folder
 from models.labels.files.lfw import read_lfw_pairs
 from models.labels.files.listing import Listing, refuse
-from models.labels.files.tables import read_faces, read_pairs, read_table
+from models.labels.files.tables import is_table, read_faces, read_pairs, read_table
 
 
 def read_listing(path: Path, images_root: Path | None) -> Listing:
     """Read a label file or a folder per identity.
 
     Args:
-        path: a folder; a ``.csv`` with a header; any other file is taken for an LFW-style pairs file.
+        path: a folder; a table with a header, in whatever file; any other file but a ``.csv`` or ``.tsv`` is taken for
+            an LFW-style pairs file.
         images_root: where the pictures' paths start from. By default the folder ``images`` beside an LFW-style file
             if there is one, else the file's folder.
 
@@ -23,7 +24,7 @@ def read_listing(path: Path, images_root: Path | None) -> Listing:
         return read_folder(path)
     if not path.exists():
         refuse(path, None, "there is no such file or folder.")
-    if path.suffix.lower() != ".csv":
+    if path.suffix.lower() not in (".csv", ".tsv") and not is_table(path):
         beside = path.parent / "images"
         return read_lfw_pairs(path, images_root or (beside if beside.is_dir() else path.parent))
     table = read_table(path)

@@ -1,65 +1,105 @@
-"""CSV tables with a header: of pairs of pictures, or of pictures with their subject and template."""
+"""Tables with a header: of pairs of pictures, or of pictures with their subject and template."""
 
-import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
 
-from models.labels.files.listing import BoolArray, IntArray, Listing, Names, PairList, TemplateList, refuse
-from models.labels.files.text import read_lines
+from models.labels.files.listing import (
+    BoolArray,
+    IntArray,
+    Listing,
+    Names,
+    PairList,
+    TemplateList,
+    is_picture,
+    refuse,
+)
+from models.labels.files.text import DELIMITERS, fields_of, header_of, read_lines
 
 PAIR_COLUMNS = ("probe", "reference", "label")
 PAIR_EXTRAS = ("probe_subject", "reference_subject", "group", "probe_group", "reference_group", "fold")
 FACE_COLUMNS = ("subject", "image")
 FACE_EXTRAS = ("template", "group")
+_COLUMNS = (
+    f"the first line names the columns: {', '.join(PAIR_COLUMNS)} (and perhaps {', '.join(PAIR_EXTRAS)}), or "
+    f"{', '.join(FACE_COLUMNS)} (and perhaps {', '.join(FACE_EXTRAS)})"
+)
+_DELIMITERS = " or ".join(DELIMITERS.values())
+# Characters of a file's own that an error repeats.
+_SHOWN = 200
+_MOST_FOLD_DIGITS = 9
 _MATED = {"1": True, "true": True, "mated": True, "0": False, "false": False, "non-mated": False}
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A CSV's rows.
+    """A table's rows.
 
     Attributes:
         path: the file.
         columns: names of the columns.
-        rows: line number and fields by column of each row.
+        rows: line number and fields by column of each row, read as they are taken, once.
     """
 
     path: Path
     columns: tuple[str, ...]
-    rows: Sequence[tuple[int, Mapping[str, str]]]
+    rows: Iterator[tuple[int, Mapping[str, str]]]
+
+
+def is_table(path: Path) -> bool:
+    """Return whether a file's first line names the columns of a known table."""
+    first = next(read_lines(path), None)
+    return first is not None and header_of(first[1], (PAIR_COLUMNS, FACE_COLUMNS)) is not None
 
 
 def read_table(path: Path) -> Table:
-    """Read a CSV whose first line names its columns.
+    """Read a table whose first line names its columns; commas, semicolons or tabs part its fields.
 
     Raises:
-        LabelsInvalid: if it is none of the known tables, or a row has another number of fields.
+        LabelsInvalid: if it is none of the known tables; from ``rows``, if there is none or one has another number of
+            fields.
     """
     lines = read_lines(path)
-    if not lines:
+    head = next(lines, None)
+    if head is None:
         refuse(path, None, "it is empty.")
-    fields = [[cell.strip() for cell in row] for row in csv.reader(line for _, line in lines)]
-    columns = tuple(fields[0])
-    known, extras = (PAIR_COLUMNS, PAIR_EXTRAS) if "probe" in columns else (FACE_COLUMNS, FACE_EXTRAS)
-    unknown = [name for name in columns if name not in known + extras]
-    if unknown or not set(known) <= set(columns) or len(set(columns)) < len(columns):
-        refuse(
-            path,
-            lines[0][0],
-            f"the first line names the columns: {', '.join(PAIR_COLUMNS)} (and perhaps {', '.join(PAIR_EXTRAS)}), or "
-            f"{', '.join(FACE_COLUMNS)} (and perhaps {', '.join(FACE_EXTRAS)}), not {', '.join(columns)}.",
-        )
-    if len(lines) == 1:
-        refuse(path, None, "it has no rows.")
-    rows = []
-    for (line, _), cells in zip(lines[1:], fields[1:], strict=True):
+    found = header_of(head[1], (PAIR_COLUMNS, FACE_COLUMNS))
+    if found is None:
+        refuse(path, head[0], f"{_COLUMNS}, parted by {_DELIMITERS}, not {head[1].strip()[:_SHOWN]!r}.")
+    delimiter, columns = found
+    known = PAIR_COLUMNS + PAIR_EXTRAS if "probe" in columns else FACE_COLUMNS + FACE_EXTRAS
+    unknown = next((name for name in columns if name not in known), None)
+    if unknown is not None:
+        near = get_close_matches(unknown, known, 1)
+        hint = f"; perhaps {near[0]} is meant" if near else ""
+        refuse(path, head[0], f"{_COLUMNS}, not {unknown[:_SHOWN]!r}{hint}.")
+    if len(set(columns)) < len(columns):
+        refuse(path, head[0], f"{_COLUMNS}, each once.")
+    return Table(path, tuple(columns), _rows(path, lines, columns, delimiter))
+
+
+def _rows(
+    path: Path, lines: Iterator[tuple[int, str]], columns: Sequence[str], delimiter: str
+) -> Iterator[tuple[int, Mapping[str, str]]]:
+    empty = True
+    for line, text in lines:
+        empty = False
+        try:
+            cells = fields_of(text, delimiter)
+        except ValueError as error:
+            refuse(path, line, f"{error}.")
         if len(cells) != len(columns):
-            refuse(path, line, f"{len(cells)} fields, and {len(columns)} columns.")
-        rows.append((line, dict(zip(columns, cells, strict=True))))
-    return Table(path, columns, rows)
+            other = next((name for mark, name in DELIMITERS.items() if mark != delimiter and mark in text), None)
+            hint = (
+                f"; the first line parts them by {DELIMITERS[delimiter]}, this one perhaps by {other}" if other else ""
+            )
+            refuse(path, line, f"{len(cells)} fields, and {len(columns)} columns{hint}.")
+        yield line, dict(zip(columns, cells, strict=True))
+    if empty:
+        refuse(path, None, "it has no rows.")
 
 
 @dataclass(slots=True)
@@ -75,7 +115,7 @@ class _Pictures:
         """Return the row of a picture, and take note of what a line says of it."""
         known = len(self.images.numbers)
         row = self.images.number(image)
-        if row == known and not (self.root / image).is_file():
+        if row == known and not is_picture(self.root / image):
             refuse(self.path, line, f"there is no picture {image} in {self.root}. Name its folder with --images.")
         for kind, value in facts.items():
             if value is not None and self.said.setdefault((row, kind), value) != value:
@@ -98,11 +138,11 @@ def read_pairs(table: Table, root: Path) -> Listing:
         LabelsInvalid: naming the line that is wrong, or contradicts another.
     """
     path, pictures = table.path, _Pictures(table.path, root)
-    first, second, mated, fold = [], [], [], []
+    first, second, mated, fold, lines = [], [], [], [], []
     for line, row in table.rows:
         same = _MATED.get(row["label"].lower())
         if same is None:
-            refuse(path, line, f"the label {row['label']!r} is none of {', '.join(_MATED)}.")
+            refuse(path, line, f"the label {row['label'][:_SHOWN]!r} is none of {', '.join(_MATED)}.")
         rows = [
             pictures.row(
                 row[side], line, subject=row.get(f"{side}_subject"), group=row.get(f"{side}_group", row.get("group"))
@@ -111,12 +151,13 @@ def read_pairs(table: Table, root: Path) -> Listing:
         ]
         if rows[0] == rows[1]:
             refuse(path, line, f"{row['probe']} is compared with itself.")
-        if "fold" in row and not row["fold"].isdecimal():
-            refuse(path, line, f"the fold {row['fold']!r} is no whole number.")
+        if "fold" in row and not (row["fold"].isdecimal() and len(row["fold"]) <= _MOST_FOLD_DIGITS):
+            refuse(path, line, f"the fold {row['fold'][:_SHOWN]!r} is no whole number.")
         first.append(rows[0])
         second.append(rows[1])
         mated.append(same)
         fold.append(int(row.get("fold", 0)))
+        lines.append(line)
     pairs = PairList(np.array(first, np.int64), np.array(second, np.int64), np.array(mated))
     folds = np.unique(fold, return_inverse=True)[1] if "fold" in table.columns else None
     stated = {"probe_subject", "reference_subject"} <= set(table.columns)
@@ -128,9 +169,11 @@ def read_pairs(table: Table, root: Path) -> Listing:
         names = tuple(pictures.images.all()[row] for row in np.unique(identities, return_index=True)[1])
     wrong = np.flatnonzero((identities[pairs.first] == identities[pairs.second]) != pairs.mated)
     if len(wrong):
-        line, row = table.rows[wrong[0]]
+        pair, shown = wrong[0], pictures.images.all()
         why = "their subjects say otherwise" if stated else "other mated pairs join the two pictures"
-        refuse(path, line, f"the label of {row['probe']} and {row['reference']} is {row['label']}, and {why}.")
+        one, other = shown[pairs.first[pair]], shown[pairs.second[pair]]
+        said = "mated" if pairs.mated[pair] else "non-mated"
+        refuse(path, lines[pair], f"the label of {one} and {other} says that they are {said}, and {why}.")
     grouped = "group" in table.columns or {"probe_group", "reference_group"} <= set(table.columns)
     groups, group_names = pictures.numbered("group") if grouped else (None, ())
     return Listing(

@@ -48,7 +48,8 @@ def people(tmp_path):
 def run(bundle, out, people, *arguments):
     app = typer.Typer()
     app.command()(calibrate_bundle)
-    given = ("--bundle", bundle, "--out", out, "--data", people, "--replicates", 100, "--strength", 0.5, *arguments)
+    chosen = () if "--keep-parameters" in arguments else ("--strength", 0.5)
+    given = ("--bundle", bundle, "--out", out, "--data", people, "--replicates", 100, *chosen, *arguments)
     return CliRunner().invoke(app, [str(argument) for argument in given])
 
 

@@ -155,3 +155,15 @@ def test_undetected_faces_count_as_false_non_matches(make_people, compare):
     seen = observe(np.array([-1.0]), "linear", [found], [person_weights(60, 50, seed=0)])[0]
 
     assert seen.fnmr == pytest.approx(90 / 990)
+
+
+def test_operating_point_without_a_false_non_match_is_bounded_by_three_in_the_number_of_people(make_people, compare):
+    # Faces of one person are so alike that no threshold of the non-mated pairs rejects one; two people have one face.
+    embeddings, identities = make_people(60, 3, spread=0.01)
+    kept = np.flatnonzero(~np.isin(np.arange(180), [1, 2, 4, 5]))
+    found = compare(embeddings[kept], identities[kept])
+
+    (seen,) = observe(np.array([0.99]), "linear", [found], [person_weights(60, 100, seed=1)])
+
+    assert (seen.fnmr, seen.fnmr_low) == (0.0, 0.0)
+    assert seen.fnmr_high == pytest.approx(3 / 58)

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
-from models.labels.exclusions import Exclusions, read_exclusions, resolve
+from models.labels.exclusion_file import read_exclusions
+from models.labels.exclusions import Exclusions, check_sets, resolve
 from models.labels.labelled import LabelledFaces
 from service.errors import ExclusionsInvalid
 
@@ -127,3 +129,73 @@ def test_exclusions_of_what_the_set_does_not_have_are_refused(tmp_path, photos, 
 
     with pytest.raises(ExclusionsInvalid, match=reason):
         resolve(read_exclusions(tmp_path / "noise.toml"), photos)
+
+
+@pytest.fixture
+def noise(tmp_path):
+    (tmp_path / "noise.toml").write_text(TOML)
+    return read_exclusions(tmp_path / "noise.toml")
+
+
+def test_misspelt_set_is_an_error_that_names_the_one_that_is_there(noise):
+    with pytest.raises(ExclusionsInvalid, match=r"'photos'.*perhaps 'fotos' is meant"):
+        check_sets(noise, ["fotos", "gate"])
+
+
+def test_exclusions_of_no_set_that_is_there_are_an_error(noise):
+    with pytest.raises(ExclusionsInvalid, match=r"No exclusion has an effect.*'gate'"):
+        check_sets(noise, ["gate"])
+
+
+def test_entries_of_another_set_are_told_and_those_of_a_numbered_sibling_are_no_misspelling(noise):
+    assert "1 exclusions are of sets that are not looked at now: 'others'" in check_sets(noise, ["photos"])
+    assert check_sets(noise, ["photos", "others"]) == ""
+    numbered = Exclusions("v", "", tuple(entry.model_copy(update={"set": "part-1"}) for entry in noise.entries[:1]))
+    with pytest.raises(ExclusionsInvalid, match="No exclusion has an effect"):
+        check_sets(numbered, ["part-2"])
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_csv_as_spreadsheets_write_it_is_read(tmp_path, noise, delimiter):
+    (tmp_path / "noise.csv").write_text("\ufeff" + CSV.replace(",", delimiter), encoding="utf-8")
+
+    assert read_exclusions(tmp_path / "noise.csv").entries == noise.entries
+
+
+def deep(count):
+    return 'version = "1"\nexclusion = ' + "[" * count
+
+
+HOSTILE = {
+    "empty.toml": 'version = "1"\n' + "[[exclusion]]\n" * 20_000,
+    "inline.toml": 'version = "1"\nexclusion = [' + "{},\n" * 20_000 + "]",
+    "keys.toml": 'version = "1"\n[[exclusion]]\n' + "".join(f"k{number} = 1\n" for number in range(10_000)),
+    "names.toml": "".join(f"k{number} = 1\n" for number in range(10_000)),
+    "dots.toml": "".join(".".join(["a"] * 2000) + f".b{number} = 1\n" for number in range(500)),
+    "deep.toml": deep(100_000),
+    "nested.toml": deep(500) + "]" * 500,
+    "line.toml": 'version = "' + "x" * 3_000_000,
+    "large.toml": 'version = "1"\n' + "# nothing\n" * 500_000,
+    "rows.csv": "# version: 1\nset,kind,first,second,reason\n" + "x,y,z,,\n" * 500_000,
+    "fields.csv": "# version: 1\nset,kind,first,second,reason\n" + "x," * 200_000,
+    "quotes.csv": "# version: 1\nset,kind,first,second,reason\n" + '"x\n' * 100_000,
+    "text.csv": "# version: 1\n" + "garbage;;;\n" * 100_000,
+    "many.csv": "# version: 1\nset,kind,first,second,reason\n" + "s,image,a,,seen\n" * 50_001,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_file_is_refused_at_its_first_problem(tmp_path, name):
+    path = tmp_path / name
+    path.write_text(HOSTILE[name])
+
+    with pytest.raises(ExclusionsInvalid) as refused:
+        read_exclusions(path)
+
+    assert str(path) in refused.value.message
+    assert len(refused.value.message) < 500 + len(str(path))
+    # Nor is more than the first problem built and kept.
+    cause = refused.value.__cause__
+    while cause is not None:
+        assert not isinstance(cause, ValidationError) or cause.error_count() <= 6
+        cause = cause.__cause__ or cause.__context__

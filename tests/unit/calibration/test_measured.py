@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.calibration.measured import fmr_bound, measured_fmrs, point_name, quality
+from models.calibration.measured import fmr_bound, fnmr_bound, measured_fmrs, point_name, quality
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,11 @@ def test_no_false_match_in_n_pairs_is_at_most_three_in_n():
 @pytest.mark.parametrize(("fmr", "name"), [(1e-2, "fmr_1e-2"), (1e-6, "fmr_1e-6"), (3e-4, "fmr_3e-4")])
 def test_point_name_is_the_rates(fmr, name):
     assert point_name(fmr) == name
+
+
+def test_no_false_non_match_among_n_people_is_at_most_three_in_n():
+    assert fnmr_bound(0, 60, 0.0) == pytest.approx(3 / 60)
+    assert fnmr_bound(0, 60, 0.2) == 0.2
+    assert fnmr_bound(1, 60, 0.01) == 0.01
+    assert fnmr_bound(0, 2, 0.0) == 1.0
+    assert fnmr_bound(0, 0, 0.0) == 1.0

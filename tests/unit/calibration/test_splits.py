@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.calibration.splits import part_people, people_folds
+from models.calibration.splits import check_people, least_people, part_people, people_folds
 from models.labels.labelled import LabelledFaces
 from service.errors import CalibrationImpossible
 
@@ -76,3 +76,30 @@ def test_folds_part_the_people_alike():
 def test_too_few_people_for_the_parts_are_refused():
     with pytest.raises(CalibrationImpossible, match="set has 4 people"):
         part_people(labelled([0, 1, 2, 3]), (1, 1, 1), seed=0)
+
+
+@pytest.mark.parametrize(("chooses", "folds"), [(True, 2), (True, 5), (False, 2)])
+def test_set_that_is_too_small_is_told_how_many_people_and_pictures_it_takes(chooses, folds):
+    shares = (0.4, 0.3, 0.3)
+    least = least_people(shares, folds if chooses else 1)
+
+    with pytest.raises(CalibrationImpossible, match=f"has 3 people, and {least} are the least.*pictures in all"):
+        check_people(labelled(np.repeat(np.arange(3), 4)), shares, folds, chooses=chooses)
+
+    enough = labelled(np.repeat(np.arange(least), 4))
+    check_people(enough, shares, folds, chooses=chooses)
+    tune = part_people(enough, shares, seed=0)[0]
+    if chooses:
+        assert all(len(rows) for rows in people_folds(enough.subset(tune), folds, seed=0))
+
+
+@pytest.mark.parametrize("folds", [2, 5])
+def test_one_person_fewer_than_the_least_cannot_be_parted(folds):
+    fewer = labelled(np.repeat(np.arange(least_people((0.4, 0.3, 0.3), folds) - 1), 4))
+
+    def part():
+        tune = part_people(fewer, (0.4, 0.3, 0.3), seed=0)[0]
+        people_folds(fewer.subset(tune), folds, seed=0)
+
+    with pytest.raises(CalibrationImpossible):
+        part()

@@ -91,3 +91,13 @@ def test_set_without_groups_has_none(people, scored_by_cosine):
     labelled = people()
 
     assert group_rates(labelled, *scored_by_cosine(labelled), FMR, person_weights(6, 100, seed=0)) is None
+
+
+def test_group_without_a_false_non_match_is_bounded_by_three_in_the_number_of_its_people(people, scored_by_cosine):
+    labelled = people(count=20, faces_each=3, spread=0.05, groups=[0] * 12 + [1] * 8)
+    found, scored = scored_by_cosine(labelled)
+
+    rows = group_rates(labelled, found, scored, 1e-2, person_weights(20, 100, seed=0)).rows
+
+    assert [row.fnmr.value for row in rows] == [0.0, 0.0]
+    assert [row.fnmr.high for row in rows] == pytest.approx([3 / 12, 3 / 8])

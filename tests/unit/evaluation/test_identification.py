@@ -63,3 +63,13 @@ def test_distractor_of_the_probes_own_person_is_none(people):
 
     assert found[0, 0] == -np.inf
     assert found[0, 1] == pytest.approx(labelled.embeddings[0] @ labelled.embeddings[2], abs=1e-6)
+
+
+def test_everybody_identified_is_no_proof_that_everybody_would_be(people, scored_by_cosine):
+    labelled = people(count=30, faces_each=2, spread=0.05)
+    found, scored = scored_by_cosine(labelled)
+
+    rates = identification(found, scored, scored.scorer, np.arange(10), person_weights(30, 100, seed=0))
+
+    assert (rates.rank1[0].value, rates.rank1[0].high) == (1.0, 1.0)
+    assert rates.rank1[0].low == pytest.approx(1 - 3 / 30)

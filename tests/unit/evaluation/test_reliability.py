@@ -70,18 +70,53 @@ def test_observed_rate_of_an_operating_point_is_counted(cosine, loop):
     assert found.population == "made-up people"
 
 
-def test_rates_that_are_far_from_the_stated_ones_do_not_agree(cosine):
+def test_observed_rate_is_told_as_a_ratio_to_the_stated_one_and_in_a_verdict(cosine):
     _, scored, weights = cosine
     share = float(np.mean(scored.comparisons.top_scores >= 0.4))
     points = (
         point(0.4, share, 0.8 * share, 1.2 * share),
+        # However wide the calibration's own interval is, twelve times the stated rate is no agreement.
+        point(0.4, share / 12, share / 1000, 1.0),
         point(0.4, 0.9, 0.85, 0.95),
-        point(0.99, 1e-5, 1e-6, 1e-4),
+        point(0.9999, 1e-5, 1e-6, 1e-4),
     )
 
     found = reliability(calibrations("cosine", points, [-1.0, 1.0], [0.0, -6.0]), scored, "photo", weights)
 
-    assert [checked.agrees for checked in found.points] == [True, False, None]
+    assert [checked.verdict for checked in found.points] == ["as_stated", "higher", "lower", "undecided"]
+    assert [checked.ratio.value for checked in found.points[:3]] == pytest.approx([1, 12, share / 0.9])
+    for checked in found.points:
+        assert checked.ratio.low == pytest.approx(checked.observed_fmr.low / checked.stated_fmr.value)
+        assert checked.ratio.high == pytest.approx(checked.observed_fmr.high / checked.stated_fmr.value)
+
+
+def test_set_without_a_false_non_match_has_the_rule_of_threes_upper_end(people, scored_by_cosine):
+    labelled = people(count=12, faces_each=3, spread=0.05)
+    scored = scored_by_cosine(labelled)[1]
+
+    found = reliability(
+        calibrations("cosine", (point(-0.9, 0.5, 0.4, 0.6),), [-1.0, 1.0], [0.0, -6.0]),
+        scored,
+        "photo",
+        person_weights(12, 200, seed=1),
+    )
+
+    assert found.points[0].observed_fnmr.value == 0.0
+    assert found.points[0].observed_fnmr.high == pytest.approx(3 / 12)
+
+
+def test_two_people_of_whom_a_resampling_may_draw_one_alone_give_an_interval(people, scored_by_cosine):
+    scored = scored_by_cosine(people(count=2, faces_each=3, spread=1.0))[1]
+
+    found = reliability(
+        calibrations("cosine", (point(0.0, 0.1, 0.05, 0.2),), [-1.0, 1.0], [0.0, -6.0]),
+        scored,
+        "photo",
+        person_weights(2, 200, seed=1),
+    )
+
+    observed = found.points[0].observed_fmr
+    assert 0 <= observed.low <= observed.high <= 1
 
 
 def test_point_that_no_stranger_reaches_has_the_rule_of_threes_upper_end(cosine):

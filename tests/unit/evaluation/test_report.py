@@ -21,6 +21,8 @@ from models.evaluation.run import evaluate_set
 from models.evaluation.terminal import show
 from models.evaluation.words import fmr_name, interval_text, judged, percent, rate_text, verdict
 from models.labels.exclusions import SetExclusions
+from service.scoring.calibration import Calibrations, FmrCurve, MethodCalibration, OperatingPoint
+from service.scoring.parameters import Parameters
 
 BACKBONE = "0" * 16
 
@@ -126,6 +128,71 @@ def test_plots_are_well_formed_and_keep_their_text(report, system):
     for plot in plots:
         ElementTree.fromstring(plot)
     assert any("FNMR" in plot and "as-norm" in plot for plot in plots)
+
+
+def sure_of(bundle):
+    """A bundle that states a rate of 1e-3 for a cosine that every other pair reaches."""
+    point = OperatingPoint("fmr_1e-3", 1e-3, 0.0, "measured", 1e-4, 0.9, 0.1, 0.0, 0.2, 10, 1000, 100, 20, 190)
+    curve = FmrCurve(np.array([-1.0, 1.0]), np.array([0.0, -6.0]), np.array([-0.1, -6.1]), np.array([0.0, -5.9]), 1e-3)
+    calibration = MethodCalibration("cosine", Parameters(), "photo", curve, (point,))
+    calibrated = replace(bundle.bundle, calibrations=Calibrations("made-up people", (calibration,), BACKBONE))
+    return replace(bundle, bundle=calibrated)
+
+
+def shown_in_terminal(report):
+    console = Console(file=io.StringIO(), width=200)
+    show(report, console)
+    return " ".join(console.file.getvalue().split())
+
+
+@pytest.mark.parametrize("people_in", [[1, 2], [2, 2], [1, 1, 1, 2], [3, 3, 3], [2] * 8])
+def test_smallest_sets_are_reported_in_full(report, system, people, people_in):
+    identities = np.repeat(np.arange(len(people_in)), people_in)
+    rows = np.random.default_rng(1).standard_normal((len(identities), 12))
+    labelled = people(
+        count=len(people_in),
+        identities=identities,
+        embeddings=(rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32),
+        norms=np.zeros(len(identities), np.float32),
+        detected=np.ones(len(identities), bool),
+        images=tuple(map(str, identities)),
+        rejected=("",) * len(identities),
+    )
+
+    found = report([sure_of(system())], labelled=labelled, ablations=(parse("k=1,5"),))
+
+    assert "Stated against observed" in text_of(page(found)) or "stated FMR" in text_of(page(found))
+    assert "nan" not in to_json(found).decode().lower()
+    assert "fmr_1e-3" in shown_in_terminal(found)
+
+
+def test_rate_that_is_many_times_the_stated_one_cannot_be_read_as_agreement(report, system):
+    found = report([sure_of(system())])
+
+    point = found.sets[0].packs[0].stated[0].reliability.points[0]
+    assert point.ratio.value > 100
+    ratio = f"{point.ratio.value:.3g} [{point.ratio.low:.2g}, {point.ratio.high:.2g}]"
+    for said in (shown_in_terminal(found), text_of(page(found))):
+        assert ratio in said
+        assert "higher than stated" in said
+        assert "agrees" not in said
+    told = json.loads(to_json(found))["sets"][0]["packs"][0]["stated"][0]["reliability"]["points"][0]
+    assert (told["verdict"], told["ratio"]["value"]) == ("higher", point.ratio.value)
+
+
+def test_reversed_labels_are_told_in_a_sentence(report, system, people):
+    labelled = people(count=24, faces_each=4, spread=0.4)
+    # Whoever was one person is now four, each of one face, and strangers are one.
+    reversed_labels = replace(labelled, identities=np.tile(np.arange(24), 4))
+
+    found = report([system()], labelled=reversed_labels)
+
+    sure = report([system("other")], labelled=labelled)
+    assert found.sets[0].packs[0].methods[0].equal_error_rate > 0.5
+    for said in (shown_in_terminal(found), text_of(page(found)), to_json(found).decode()):
+        assert "as if the labels were reversed" in said
+    for said in (shown_in_terminal(sure), text_of(page(sure)), to_json(sure).decode()):
+        assert "reversed" not in said
 
 
 def test_names_from_label_files_cannot_become_markup(report, system, people):

@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
-import onnxruntime as ort
 import pytest
 import tiny_packs
 
 from service.errors import DeviceUnavailable, InferenceFailed
 from service.inference.bound_run import BoundRun
 from service.inference.networks import Batching, open_network
+from service.inference.onnx_runtime import ort
 from service.inference.providers import Placement
 from service.inference.runs import in_buckets, in_parts
 from service.inference.session import OnnxSession

@@ -130,9 +130,12 @@ def test_run_is_held_back_for_as_many_as_shared_the_last_ones():
     batcher = MicroBatcher(gate, most=8, delay=LONG)
     batcher._mean_callers = 3.0
     gate.opened.set()
+    began = time.monotonic()
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(batcher, [rows(1), rows(2), rows(3)]))
     assert gate.sizes == [3]
+    # It goes on when the last of them comes, not when the delay is over.
+    assert time.monotonic() - began < LONG
 
 
 def test_run_that_was_held_back_in_vain_goes_on_after_the_delay():

@@ -1,5 +1,7 @@
 """Label files of every kind, and what is said of those that are wrong."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -276,3 +278,74 @@ def test_file_that_is_no_npz_is_refused(tmp_path):
 
     with pytest.raises(LabelsInvalid, match=r"no \.npz"):
         read_arrays(tmp_path / "faces.npz")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300, 1e-300])
+def test_embedding_that_float32_cannot_hold_is_refused_naming_the_row(tmp_path, value):
+    embeddings = np.eye(3, dtype=np.float64)
+    embeddings[1, 1] = value
+    np.savez(tmp_path / "set.npz", embeddings=embeddings, identities=np.arange(3))
+
+    with pytest.raises(LabelsInvalid, match="row 1"):
+        read_arrays(tmp_path / "set.npz")
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "name"), [(";", "faces.csv"), ("\t", "faces.csv"), ("\t", "faces.tsv"), (",", "faces.txt")]
+)
+def test_table_that_a_spreadsheet_wrote_otherwise_is_read(pictures, write, delimiter, name):
+    pictures("a.jpg", "b.jpg")
+
+    found = read_listing(
+        write(name, *(delimiter.join(row) for row in (("subject", "image"), ("Ann", "a.jpg"), ("Ben", "b.jpg")))), None
+    )
+
+    assert names(found) == ["a.jpg", "b.jpg"]
+    assert found.identity_names == ("Ann", "Ben")
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "said"),
+    [
+        ("x.csv", ["subject,image", "Ann;a.jpg"], "line 2: 1 fields, and 2 columns; .* perhaps by semicolon"),
+        ("x.csv", ["subjects|image", "Ann|a.jpg"], "parted by comma or semicolon or tab, not 'subjects|image'"),
+        ("x.csv", ["subject,image,tmplate", "Ann,a.jpg,1"], "'tmplate'; perhaps template is meant"),
+        ("x.txt", ["Ann;1;2"], "perhaps parted by semicolon, and then the first line must name the columns"),
+        ("x.csv", ["subject,image", 'Ann,"a', 'Ben,b"'], "line 2: its quotes do not match"),
+        ("x.csv", ["subject,image", "Ann," + "a" * 5000 + ".jpg"], "line 2: there is no picture a"),
+        ("x.csv", ["subject,image", "Ann," + "a" * 200_000], "line 2: the line has more than 16,384 characters"),
+        ("x.csv", ["probe,reference,label,fold", "a.jpg,b.jpg,1," + "1" * 5000], "line 2: the fold '1"),
+        ("x.txt", ["Ann " + "1" * 5000 + " 2"], "line 1: '1+' is not the number of a picture"),
+        ("x.txt", ["100000 100000", "Ann 1 2"], "the header says 100000 times 100000"),
+        ("x.txt", ["1" * 5000 + " 2", "Ann 1 2"], "line 1: the header is"),
+    ],
+)  # fmt: skip
+def test_broken_file_is_refused_in_a_line_of_its_own(pictures, write, name, lines, said):
+    pictures(*LFW, "a.jpg", "b.jpg")
+
+    with pytest.raises(LabelsInvalid, match=said) as refused:
+        read_listing(write(name, *lines), None)
+
+    assert len(refused.value.message) < 2000
+
+
+@pytest.mark.parametrize("first", ["subject,image", "probe,reference,label", "Ann 1 2"])
+def test_file_of_garbage_is_refused_at_its_first_line_and_the_rest_is_not_read(tmp_path, first):
+    path = tmp_path / "set.csv" if "," in first else tmp_path / "set.txt"
+    path.write_text(first + "\n" + "x,y,z\n" * 300_000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(LabelsInvalid, match=r"line [12]:"):
+            read_listing(path, None)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 500_000
+
+
+def test_arrays_that_would_unpack_to_more_than_they_may_are_refused_unread(tmp_path):
+    np.savez_compressed(tmp_path / "bomb.npz", embeddings=np.zeros((40_000, 512), np.float32), identities=np.arange(3))
+
+    with pytest.raises(LabelsInvalid, match=r"bytes unpacked; 64 arrays and .* are the most"):
+        read_arrays(tmp_path / "bomb.npz")

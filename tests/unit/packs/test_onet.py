@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 import pytest
 import tiny_packs
 
 from models.installing.onet import build_onet, convert_onet, weight_shapes
 from service.errors import PackInvalid
+from service.inference.onnx_runtime import ort
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from models.installing.rewriting.speed import rewrite_for_speed
+from service.inference.onnx_runtime import ort
 
 Weights = Mapping[str, np.ndarray]
 

@@ -57,6 +57,18 @@ def test_guard_widens_the_search_only_for_the_faces_that_need_it():
     assert found.similarities[0].max() < 0.2
 
 
+def test_anchor_exactly_as_similar_as_the_guard_is_left_out():
+    # Cosines 0.5, 0.25 and 0, which a float32 holds to the digit.
+    anchors = np.array([[0.5, 0.0], [0.25, 0.0], [0.0, 0.0]], np.float32)
+    face = np.array([[1.0, 0.0]], np.float32)
+
+    found = support_similarities(nearest_among(anchors), face, 2, count=3, guard=0.5)
+
+    assert found.similarities.tolist() == [[0.25, 0.0]]
+    assert found.left_out.tolist() == [1]
+    assert found.left_out_sum.tolist() == [0.5]
+
+
 def test_guard_that_leaves_fewer_than_k_anchors_is_refused():
     anchors = unit(np.array([[1.0, 0.0], [1.0, 0.01], [0.0, 1.0]]))
 

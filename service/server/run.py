@@ -4,16 +4,24 @@ import asyncio
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
 
 from service.api.state import Readiness
+from service.server.connections import Connections, connection_limits
+from service.server.protocol import BoundedProtocol
 from service.settings import Settings
+from service.telemetry import Metrics
 
 # Orchestrators kill 30 seconds after they asked; a client that stalls in its upload would hold the server until then.
 _SHUTDOWN_SECONDS = 25
+_MOST_INSIDE = 64
+# Longer than proxies keep theirs (60 s as a rule): they would else send a request just as the connection is closed.
+_KEEP_ALIVE_SECONDS = 75
 
 
 class NotListening(Exception):
@@ -24,22 +32,35 @@ class NotListening(Exception):
         self.port = port
 
 
-async def run_servers(app: FastAPI, settings: Settings) -> None:
+async def run_servers(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
     """Serve until SIGTERM or SIGINT, then drain, finish what runs, and return.
 
     Args:
         app: as ``create_app`` made it.
-        settings: address, ports and how long to drain.
+        settings: address, ports, what connections may cost and how long to drain.
+        metrics: where connections are counted.
 
     Raises:
         NotListening: if a port cannot be opened.
     """
-    main = _MainServer(_config(app, settings, settings.port), app.state.readiness, settings.drain_seconds)
-    if app.state.inside is None:
+    limits = connection_limits(settings.max_connections, settings.header_seconds)
+    has_inside = app.state.inside is not None
+    # The inside's own: whoever fills the main port does not lock the administrators and Prometheus out.
+    inside = replace(limits, most=max(1, min(_MOST_INSIDE, limits.most // 4)))
+    if has_inside:
+        limits = replace(limits, most=max(1, limits.most - inside.most))
+    main = _MainServer(
+        server_config(app, settings, settings.port, Connections(limits, "main", metrics)),
+        app.state.readiness,
+        settings.drain_seconds,
+    )
+    if not has_inside:
         await _serve(main)
         return
     assert settings.admin_port is not None  # noqa: S101  (else there is no application of its own)
-    second = _SecondServer(_config(app.state.inside, settings, settings.admin_port))
+    second = _SecondServer(
+        server_config(app.state.inside, settings, settings.admin_port, Connections(inside, "inside", metrics))
+    )
     serving = asyncio.create_task(_serve(main))
     while not (main.started or serving.done()):
         await asyncio.sleep(0.01)
@@ -52,13 +73,19 @@ async def run_servers(app: FastAPI, settings: Settings) -> None:
             raise failure
 
 
-def _config(app: FastAPI, settings: Settings, port: int) -> uvicorn.Config:
+def server_config(app: FastAPI, settings: Settings, port: int, connections: Connections) -> uvicorn.Config:
+    """Return how one port is served, its connections bounded."""
     return uvicorn.Config(
         app,
         host=settings.host,
         port=port,
+        # uvicorn calls it and asks no more of it than a class would do.
+        http=partial(BoundedProtocol, connections=connections),  # type: ignore[arg-type]
+        ws="none",
+        backlog=connections.limits.backlog,
         log_config=None,
         access_log=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
 

@@ -1,0 +1,62 @@
+"""Whether a stated false-match rate holds on some people: how many times the stated rate is observed there."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Verdict = Literal["higher", "lower", "as_stated", "undecided"]
+
+FACTOR = 2.0
+"""A rate is as stated if its whole interval is within this factor of the stated one."""
+
+
+@dataclass(frozen=True, slots=True)
+class RateRatio:
+    """Observed over stated false-match rate.
+
+    The stated rate is taken as the promise that it is; the interval is that of the observed one.
+
+    Attributes:
+        value: observed over stated; 1 where they are equal.
+        low: lower end of its 95 % interval; None where none can be drawn.
+        high: upper end.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the whole interval is above 1, below 1, or within a factor of 2 of it; undecided otherwise."""
+        if self.low is None or self.high is None:
+            return "undecided"
+        if self.low > 1:
+            return "higher"
+        if self.high < 1:
+            return "lower"
+        return "as_stated" if self.low >= 1 / FACTOR and self.high <= FACTOR else "undecided"
+
+
+def rate_ratio(stated: float, observed: float, low: float | None, high: float | None) -> RateRatio:
+    """Return how many times a stated false-match rate (above 0) is observed, with the interval of what is observed."""
+    return RateRatio(observed / stated, None if low is None else low / stated, None if high is None else high / stated)
+
+
+_VERDICTS: dict[Verdict, str] = {
+    "higher": "higher than stated",
+    "lower": "lower than stated",
+    "as_stated": f"as stated, within a factor of {FACTOR:g}",
+    "undecided": "undecided: too few pairs to tell",
+}
+
+
+def verdict_text(verdict: Verdict) -> str:
+    """Return a verdict in words."""
+    return _VERDICTS[verdict]
+
+
+def ratio_text(ratio: RateRatio) -> str:
+    """Return how many times the stated rate is observed, its interval in brackets."""
+    if ratio.low is None or ratio.high is None:
+        return f"{ratio.value:.3g}"
+    return f"{ratio.value:.3g} [{ratio.low:.2g}, {ratio.high:.2g}]"

@@ -1,0 +1,34 @@
+"""Pictures of known cases, each with the answer that it should get, through the whole pipeline on the default pack."""
+
+import pytest
+
+from service.app import load, open_metrics
+from service.errors import ImageUndecodable
+from service.settings import load_settings
+from service.verifier import Photo
+
+pytestmark = pytest.mark.cases
+
+
+@pytest.fixture(scope="module")
+def verifier(pack):
+    settings, metrics = load_settings(), open_metrics()
+    return load(settings, metrics).verifier(settings, metrics)
+
+
+@pytest.fixture
+def photo(cases_dir):
+    return lambda name: Photo((cases_dir / name).read_bytes())
+
+
+def test_damaged_jpeg_is_refused_and_never_a_non_match(verifier, photo):
+    good, damaged = photo("15-damaged-jpeg/good.jpg"), photo("15-damaged-jpeg/damaged.jpg")
+    assert verifier.verify(good, good, operating_point="fmr_1e-4").judgement.decision == "match"
+    with pytest.raises(ImageUndecodable) as refused:
+        verifier.verify(good, damaged)
+    assert refused.value.image == "reference"
+
+
+def test_photograph_of_48_megapixels_is_read(verifier, photo):
+    found = verifier.embed(photo("18-48-megapixels/photo.jpg"))
+    assert found.face.image_size == (8064, 6048)
