@@ -169,7 +169,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _time_is_over(self) -> None:
         self._headers_due = None
-        if self._raw_bytes == 0:  # nobody is there to be told anything
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._expect_headers()  # what came early belongs to the next request, and this one is answered first
+        elif self._raw_bytes == 0:  # nobody is there to be told anything
             self._give_up("silent")
         else:
             self._refuse(408, "request_timeout", "The request's headers did not arrive in time. Send them at once.")

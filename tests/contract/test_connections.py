@@ -12,7 +12,7 @@ import time
 
 import pytest
 import uvicorn
-from fakes import serving
+from fakes import picture, serving
 from prometheus_client import CollectorRegistry
 
 from service.server.connections import ConnectionLimits, Connections, connection_limits
@@ -22,6 +22,7 @@ from service.telemetry import Metrics
 REQUEST = b"GET /healthz HTTP/1.1\r\nhost: here\r\n"
 CHUNKED = b"POST /verify HTTP/1.1\r\nhost: here\r\ntransfer-encoding: chunked\r\ncontent-type: application/json\r\n\r\n"
 MOST = 8
+HEADER_SECONDS = 0.5
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def server(settings, bundle, backbone_session):
     """The application behind the real server, in a thread of its own."""
     app = serving(settings, bundle, backbone_session).app
     metrics = Metrics(CollectorRegistry())
-    limits = ConnectionLimits(most=MOST, header_seconds=0.5, backlog=16)
+    limits = ConnectionLimits(most=MOST, header_seconds=HEADER_SECONDS, backlog=16)
     running = uvicorn.Server(server_config(app, settings, settings.port, Connections(limits, "main", metrics)))
     thread = threading.Thread(target=running.run)
     thread.start()
@@ -139,6 +140,20 @@ def test_next_request_of_a_connection_that_stays_half_sent_is_closed(server):
         connection.sendall(b"GET /healthz HTT")
         assert answered(connection)[0] == 408
         assert is_closed(connection)
+
+
+def test_request_that_takes_longer_than_headers_may_is_answered_whatever_came_early(server, backbone_session):
+    run = backbone_session.run
+
+    def slow(inputs):
+        threading.Event().wait(3 * HEADER_SECONDS)
+        return run(inputs)
+
+    backbone_session.run = slow
+    body = b"--x\r\ncontent-disposition: form-data; name=image; filename=a.png\r\n\r\n" + picture() + b"\r\n--x--\r\n"
+    head = b"POST /embed HTTP/1.1\r\nhost: here\r\ncontent-type: multipart/form-data; boundary=x\r\n"
+    status, answer = server.send(head + b"content-length: %d\r\n\r\n" % len(body) + body + b"\r\nGET")
+    assert (status, "embedding" in answer) == (200, True)
 
 
 def test_idle_connections_lock_nobody_out(server):
