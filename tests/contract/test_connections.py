@@ -143,16 +143,21 @@ def test_next_request_of_a_connection_that_stays_half_sent_is_closed(server):
 
 
 def test_request_that_takes_longer_than_headers_may_is_answered_whatever_came_early(server, backbone_session):
-    run = backbone_session.run
+    run, begun = backbone_session.run, threading.Event()
 
     def slow(inputs):
+        begun.set()
         threading.Event().wait(3 * HEADER_SECONDS)
         return run(inputs)
 
     backbone_session.run = slow
     body = b"--x\r\ncontent-disposition: form-data; name=image; filename=a.png\r\n\r\n" + picture() + b"\r\n--x--\r\n"
     head = b"POST /embed HTTP/1.1\r\nhost: here\r\ncontent-type: multipart/form-data; boundary=x\r\n"
-    status, answer = server.send(head + b"content-length: %d\r\n\r\n" % len(body) + body + b"\r\nGET")
+    with server.connect() as connection:
+        connection.sendall(head + b"content-length: %d\r\n\r\n" % len(body) + body)
+        assert begun.wait(20)
+        connection.sendall(b"\r\nGET")
+        status, answer = answered(connection)
     assert (status, "embedding" in answer) == (200, True)
 
 
