@@ -36,6 +36,8 @@ DEFAULT_PACK = "faceplugin-mobilefacenet"
 
 
 _PREFIX = "IDA_"
+# One slash is enough, since people mistype.
+_URL_BUT_FILE = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]*:/")
 # What Kubernetes sets in every pod for a Service whose name begins with "ida-".
 _OF_A_SERVICE = re.compile(r"(.+)_(SERVICE_(HOST|PORT(_.+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?)?)")
 
@@ -43,7 +45,13 @@ _OF_A_SERVICE = re.compile(r"(.+)_(SERVICE_(HOST|PORT(_.+)?)|PORT(_\d+_(TCP|UDP|
 class Settings(BaseSettings):
     """Frozen settings; an unknown value or one out of range is an error at start-up."""
 
-    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_ignore_empty=True, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX,
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,  # it may be a secret
+    )
 
     home: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("ida-verify", appauthor=False)),
@@ -235,6 +243,13 @@ class Settings(BaseSettings):
     @classmethod
     def _expand_user(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser()
+
+    @field_validator("store")
+    @classmethod
+    def _is_no_broken_url(cls, value: str) -> str:
+        if _URL_BUT_FILE.match(value) and re.search(r"[\s\"'<>]", value):
+            raise ValueError("spaces, quotes, < and > cannot stand in a URL, percent-encode them")
+        return value
 
     @model_validator(mode="after")
     def _one_source_of_tokens(self) -> Self:

@@ -85,6 +85,8 @@ def server_config(app: FastAPI, settings: Settings, port: int, connections: Conn
         backlog=connections.limits.backlog,
         log_config=None,
         access_log=False,
+        # Who asks is who connected: a client may write any address into a header, and guess tokens under each.
+        proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )

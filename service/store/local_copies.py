@@ -86,8 +86,20 @@ class LocalCopies:
         return place if place.is_dir() else None
 
     def drop(self, bundle_id: str) -> None:
-        """Remove a bundle's copy, so that the next use fetches it again."""
-        shutil.rmtree(self._folder / bundle_id, ignore_errors=True)
+        """Remove a bundle's copy, so that the next use fetches it again.
+
+        Raises:
+            LocalCopyUnusable: if it cannot be removed.
+        """
+        try:
+            shutil.rmtree(self._folder / bundle_id)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise LocalCopyUnusable(
+                f"The spoilt copy {self._folder / bundle_id} cannot be removed ({error.strerror or error}). Remove it, "
+                "or set IDA_CACHE to a folder that can be written."
+            ) from error
 
     def remember(self, last: LastGood) -> None:
         """Note what is served, for a start with the store away.

@@ -14,6 +14,7 @@ import pytest
 import uvicorn
 from fakes import picture, serving
 from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
 
 from service.server.connections import ConnectionLimits, Connections, connection_limits
 from service.server.run import server_config
@@ -29,7 +30,7 @@ HEADER_SECONDS = 0.5
 def settings(settings):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    return settings.model_copy(update={"port": port})
+    return settings.model_copy(update={"port": port, "admin_token": SecretStr("the-token-of-this-file")})
 
 
 @pytest.fixture
@@ -65,6 +66,11 @@ class Asking:
             with contextlib.suppress(OSError):
                 connection.sendall(content)
             return answered(connection)
+
+    def status(self, path, headers):
+        """The status of a request for a path."""
+        lines = [f"GET {path} HTTP/1.1", "host: here", *(f"{name}: {value}" for name, value in headers.items())]
+        return self.send(("\r\n".join(lines) + "\r\n\r\n").encode())[0]
 
     def closed(self, reason):
         """How many connections the server closed for a reason."""
@@ -260,3 +266,14 @@ def test_connection_at_work_is_not_displaced():
     for connection in (one, two, three, four):
         connections.closed(connection)
     assert metrics.registry.get_sample_value("ida_connections", {"port": "main"}) == 0
+
+
+def test_wrong_tokens_are_slowed_down_whatever_address_a_header_names(server, caplog):
+    def ask(number):
+        # From this machine itself; servers often believe such a header then.
+        named = {"x-forwarded-for": f"203.0.113.{number}", "authorization": f"Bearer a-token-of-nobody-{number}"}
+        return server.status("/admin/activations", named)
+
+    assert [ask(number) for number in range(8)] == [401] * 5 + [429] * 3
+    told = [record.client for record in caplog.records if record.message == "wrong token"]
+    assert told == ["127.0.0.1"] * 5

@@ -2,11 +2,13 @@
 
 import json
 import os
+import traceback
 
 import pytest
 from typer.testing import CliRunner
 
 from models.cli import app
+from service.errors import SettingsInvalid
 from service.settings import Settings, load_settings, settings_in_force, unknown_variables
 
 TOKEN = "a-token-0123456789"
@@ -48,6 +50,20 @@ def test_no_secret_is_told():
     text = str(settings_in_force(settings))
     assert told(settings)["IDA_STORE"].value == "s3://***@bucket/prefix?***"
     assert not any(secret in text for secret in (TOKEN, "s3cret", "abcdef"))
+
+
+@pytest.mark.parametrize("secret", ["S 3KEY", 'S"3KEY', "S'3KEY", "S<3KEY", "S\t3KEY"])
+@pytest.mark.parametrize("url", ["s3://key:{}@bucket/prefix", "s3:/key:{}@bucket", "az://account/x?sig={}"])
+def test_url_of_a_store_with_what_no_url_has_is_refused_without_telling_it(url, secret):
+    with pytest.raises(SettingsInvalid, match=r"IDA_STORE: .*percent-encode") as failure:
+        load_settings(store=url.format(secret))
+    assert "3KEY" not in failure.value.message
+    assert "3KEY" not in "".join(traceback.format_exception(failure.value)), "as a log would show it"
+
+
+def test_folder_of_a_store_may_have_a_space(tmp_path):
+    for store in (f"{tmp_path}/my store", f"file://{tmp_path}/my store"):
+        assert load_settings(store=store).store_location == store
 
 
 def test_command_tells_the_same(monkeypatch):

@@ -1,5 +1,6 @@
 """What a replica begins with: the newest that can be served, or what it served last."""
 
+import errno
 import shutil
 
 import pytest
@@ -9,6 +10,7 @@ from service.activation.start import start
 from service.app import open_metrics
 from service.errors import BundleInvalid, StoreUnavailable
 from service.settings import Settings
+from service.store import local_copies
 from service.store.bundle_store import open_store
 from service.store.local_copies import LocalCopies
 
@@ -66,6 +68,20 @@ def test_start_with_the_store_away_and_nothing_to_fall_back_on_is_refused(world)
     loader = BundleLoader(Settings(home=world.folder), world.pipeline, open_metrics())
     with pytest.raises(StoreUnavailable, match=r"cannot be reached\. No bundle was served here before"):
         start(loader, Away(), LocalCopies(world.folder / "cache"), world.built_in)
+
+
+def test_spoilt_copy_that_cannot_be_removed_is_told_and_tried_no_further(world, monkeypatch, caplog):
+    bundle_id = world.pushed(1)
+    world.activated(bundle_id)
+    world.replica()
+    (world.folder / "cache-a" / bundle_id / "embeddings.npy").write_bytes(b"spoilt")
+
+    def refuse(path, **_):
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(local_copies.shutil, "rmtree", lambda path, ignore_errors=False: ignore_errors or refuse(path))
+    assert served(world.replica()) == (world.built_in_id, 0, True)
+    assert any("cannot be removed (Read-only file system)" in record.message for record in caplog.records)
 
 
 def test_copy_that_the_disk_spoilt_is_fetched_again(world):
