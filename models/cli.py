@@ -13,9 +13,9 @@ _COMMANDS = MappingProxyType(
     {
         "serve": ("models.commands.serve", "serve"),
         "check": ("models.commands.serve", "check"),
-        "settings": ("models.commands.settings", "settings_command"),
-        "verify": ("models.commands.faces", "verify"),
-        "embed": ("models.commands.faces", "embed"),
+        "settings": ("models.commands.settings_command", "settings_command"),
+        "verify": ("models.commands.verify_command", "verify"),
+        "embed": ("models.commands.verify_command", "embed"),
         "calibrate": ("models.commands.calibrate", "calibrate_bundle"),
         "evaluate": ("models.commands.evaluate", "evaluate_command"),
         "cache": ("models.commands.cache", "app"),

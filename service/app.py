@@ -15,11 +15,13 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from service.activation.activator import Activator
 from service.activation.anchor_sets import AnchorSets
 from service.activation.follower import Follower
-from service.activation.listing import Listing
+from service.activation.inventory import Inventory
 from service.activation.loading import BundleLoader
 from service.activation.start import Started, start
 from service.activation.switch import Switch, describe
-from service.api import admin, batches, faces, status
+from service.api import admin, status
+from service.api import batch as batches
+from service.api import verify as faces
 from service.api.admission import Door
 from service.api.attempts import Attempts
 from service.api.bodies import Bodies
@@ -29,11 +31,11 @@ from service.api.state import Readiness, State
 from service.api.tokens import Tokens, load_tokens
 from service.api.upload_folder import UploadFolder
 from service.api.workers import Workers
-from service.bundle.registry import Registry
 from service.cpus import keep_libraries_to_one_thread, share_allocator_arenas, usable_cpus
 from service.errors import IdaError
 from service.pipeline import FacePipeline, load_pipeline
 from service.settings import Settings, unknown_variables
+from service.snapshot.registry import Registry
 from service.store.bundle_store import BundleStore, open_store
 from service.store.local_copies import LocalCopies
 from service.store.records import ReplicaReport, now
@@ -50,7 +52,7 @@ _PAIRS_OF_A_BATCH = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedService:
     """What takes time to load: the models, warmed, and what is served first.
 
     Attributes:
@@ -75,7 +77,7 @@ class Loaded:
         )
 
 
-def load(settings: Settings, metrics: Metrics) -> Loaded:
+def load(settings: Settings, metrics: Metrics) -> LoadedService:
     """Load and warm the models, then load the newest anchors that can be served.
 
     Args:
@@ -97,7 +99,7 @@ def load(settings: Settings, metrics: Metrics) -> Loaded:
     store = open_store(settings.store_location, is_made=not settings.store)
     copies = LocalCopies(settings.cache_folder)
     started = start(BundleLoader(settings, pipeline, metrics), store, copies, settings.bundle)
-    return Loaded(pipeline, store, copies, started)
+    return LoadedService(pipeline, store, copies, started)
 
 
 def open_metrics() -> Metrics:
@@ -109,7 +111,7 @@ def open_metrics() -> Metrics:
 
 def create_app(
     settings: Settings,
-    load_service: Callable[[Settings, Metrics], Loaded] = load,
+    load_service: Callable[[Settings, Metrics], LoadedService] = load,
     used: Metrics | None = None,
 ) -> FastAPI:
     """Return the application; it loads what it serves when its lifespan starts.
@@ -203,7 +205,7 @@ def _application(
 
 
 def _assemble(
-    settings: Settings, loaded: Loaded, metrics: Metrics, readiness: Readiness, tokens: Tokens | None
+    settings: Settings, loaded: LoadedService, metrics: Metrics, readiness: Readiness, tokens: Tokens | None
 ) -> tuple[State, list[Callable[[], None]]]:
     """Return what the endpoints use, and what is called one after the other when the service ends."""
     pipeline, store, started = loaded.pipeline, loaded.store, loaded.started
@@ -244,7 +246,9 @@ def _assemble(
     anchor_sets = AnchorSets(
         store=store,
         loader=loader,
-        listing=Listing(store, registry, (switch.built_in_id, settings.bundle), retention=retention, keys=loader.keys),
+        listing=Inventory(
+            store, registry, (switch.built_in_id, settings.bundle), retention=retention, keys=loader.keys
+        ),
         max_bundle_bytes=settings.max_bundle_bytes,
         turn=turn,
     )

@@ -5,17 +5,18 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from service.arrays import Floats32, ImageArray
 from service.cpus import usable_cpus
-from service.faces.build import build_extractor
-from service.faces.decode import decode_crop
+from service.faces.build_extractor import build_extractor
 from service.faces.extract import FaceExtractor, StageTimer, untimed
-from service.faces.types import AlignedFace, DetectedFace, FloatArray, ImageArray
+from service.faces.pictures.decode import decode_crop
+from service.faces.types import AlignedFace, DetectedFace
 from service.inference.backbone import Backbone
 from service.inference.networks import Batching, open_network
 from service.inference.providers import Placement
 from service.inference.runs import RunGraph
 from service.inference.small_weights import subnormal_warnings
-from service.pack import PackManifest, Preprocessing, Role, load_pack
+from service.pack import NetworkRole, PackManifest, Preprocessing, load_pack
 from service.settings import DamagedImages, FacePolicy, Settings
 
 logger = logging.getLogger(__name__)
@@ -85,7 +86,7 @@ class FacePipeline:
         """
         return self._extractor.find(image, policy)
 
-    def find_landmarks(self, image: ImageArray, face: DetectedFace) -> FloatArray:
+    def find_landmarks(self, image: ImageArray, face: DetectedFace) -> Floats32:
         """Return the five landmarks (5, 2) of a face in its box, wherever that box lies."""
         return self._extractor.locate(image, face)
 
@@ -98,7 +99,7 @@ class FacePipeline:
         with stage("decode"):
             return decode_crop(data, max_bytes=self._max_image_bytes, damaged=self._damaged_images)
 
-    def embed(self, crops: Sequence[ImageArray] | ImageArray) -> FloatArray:
+    def embed(self, crops: Sequence[ImageArray] | ImageArray) -> Floats32:
         """Return the embeddings of aligned crops: (n, d) float32 of unit norm for n crops (112, 112, 3) uint8, RGB.
 
         Raises:
@@ -106,7 +107,7 @@ class FacePipeline:
         """
         return self._backbone.embed(np.asarray(crops))
 
-    def represent(self, crops: Sequence[ImageArray] | ImageArray) -> FloatArray:
+    def represent(self, crops: Sequence[ImageArray] | ImageArray) -> Floats32:
         """Return the embeddings of aligned crops as the backbone gives them: (n, d) float32, of norms above 0.
 
         Raises:
@@ -144,7 +145,7 @@ def load_pipeline(
         for warning in subnormal_warnings(pack):
             logger.warning("%s", warning)
     threads = settings.threads or threads or usable_cpus()
-    runs: dict[Role, RunGraph] = {}
+    runs: dict[NetworkRole, RunGraph] = {}
     for role, path in pack.files.items():
         # On a CPU only the backbone gains by a shared run, which then has all CPUs; the others take turns for nothing.
         joins = settings.joins_requests and (settings.device == "cuda" or role == "backbone")

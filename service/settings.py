@@ -27,7 +27,7 @@ GpuEngine = Literal["cuda", "cuda-graphs", "tensorrt"]
 Joining = Literal["auto", "on", "off"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
-Source = Literal["default", "environment", "option"]
+SettingSource = Literal["default", "environment", "option"]
 
 DEFAULT_BUNDLE = Path(__file__).parent / "bundle" / "default"
 DEFAULT_MAX_IMAGE_SIDE = 16_384
@@ -311,7 +311,7 @@ class SettingInForce:
 
     variable: str
     value: str
-    source: Source
+    source: SettingSource
 
 
 def settings_in_force(settings: Settings, options: Collection[str] = ()) -> list[SettingInForce]:
@@ -328,7 +328,7 @@ def settings_in_force(settings: Settings, options: Collection[str] = ()) -> list
     }
     found = []
     for name in Settings.model_fields:
-        source: Source = "default"
+        source: SettingSource = "default"
         if name in settings.model_fields_set:
             source = "option" if name in options else "environment"
         value = derived.get(name, getattr(settings, name))

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from models.bundles.derive import Change, derive_bundle
 from service.anchors.face_terms import TermFinder
 from service.anchors.faiss_search import FaissSearch
 from service.bundle.calibration_part import calibration_content
-from service.bundle.derive import Change, derive_bundle
 from service.bundle.reader import read_bundle, read_manifest
 from service.scoring.calibration import Calibrations, FmrCurve, MethodCalibration, OperatingPoint
 

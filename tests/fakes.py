@@ -13,7 +13,7 @@ from PIL import Image
 
 from service.activation.loading import BundleLoader
 from service.activation.start import start
-from service.app import Loaded, create_app
+from service.app import LoadedService, create_app
 from service.faces.extract import FaceExtractor
 from service.faces.types import Box, DetectedFace
 from service.inference.backbone import Backbone
@@ -128,7 +128,7 @@ def serving(settings, bundle, session, change=lambda snapshot: snapshot):
         copies = LocalCopies(settings.cache_folder)
         started = start(BundleLoader(settings, pipeline, metrics), store, copies, bundle)
         loaded = replace(started.loaded, snapshot=change(started.loaded.snapshot))
-        return Loaded(pipeline, store, copies, replace(started, loaded=loaded))
+        return LoadedService(pipeline, store, copies, replace(started, loaded=loaded))
 
     return TestClient(create_app(settings.model_copy(update={"bundle": bundle}), load), raise_server_exceptions=False)
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from models.signing.keys import make_keys, read_private_key
-from models.signing.sign import sign_bundle
+from models.bundles.keys import make_keys, read_private_key
+from models.bundles.sign import sign_bundle
 
 
 def make_signer(folder: Path, name: str, *, trusted: Path | None = None):

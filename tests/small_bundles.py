@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from service.bundle.create import BundleFacts, create_bundle
+from models.bundles.create import NewBundle, create_bundle
 from service.scoring.parameters import Parameters
 
 BACKBONE_ID = "b" * 16
@@ -30,7 +30,7 @@ def small_bundle(
     """Write a bundle and return its id."""
     rows = np.random.default_rng(seed).standard_normal((count, DIMENSION))
     anchors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-    facts = BundleFacts(
+    facts = NewBundle(
         backbone_id=backbone_id,
         pipeline_id=pipeline_id,
         parameters=Parameters(),

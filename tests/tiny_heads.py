@@ -7,14 +7,14 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from models.bundles.derive import Change, derive_bundle
 from service.anchors.face_terms import TermFinder
 from service.anchors.faiss_search import FaissSearch
-from service.bundle.derive import Change, derive_bundle
 from service.bundle.head_part import head_contents
 from service.bundle.reader import read_bundle, read_manifest
-from service.bundle.ssr_part import HeadCard
-from service.bundle.term_sources import TermSources
+from service.bundle.ssr_part import SsrCard
 from service.inference.ssr_head import SsrHead
+from service.snapshot.term_sources import TermSources
 
 
 def direction(dimension: int) -> np.ndarray:
@@ -73,7 +73,7 @@ def with_head(folder: Path, source: Path, graph: bytes | None = None, **changes:
     bundle = replace(read_bundle(source, backbone_id=manifest.backbone_id), head=None)
     content = head(manifest.dimension) if graph is None else graph
     default = changes.pop("default_method", manifest.default_method)
-    card = HeadCard.of(content, manifest, target="log-f", report={}).model_copy(update=changes)
+    card = SsrCard.of(content, manifest, target="log-f", report={}).model_copy(update=changes)
     finder = TermFinder(bundle.anchors, FaissSearch(bundle.anchors))
     sources = TermSources(finder)
     if graph is None and not changes:

@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from models.installing.onet import weight_shapes
+from models.packs.convert.onet import weight_shapes
 
 PACKAGE = "tiny-face-networks"
 VERSION = "1.2.3"

@@ -6,20 +6,20 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from models.anchors.crops import Tally, reasons
-from models.anchors.embedding import BATCH_SIZE, CHECKPOINT_ITEMS, embed_source
+from models.anchors.embedding import CHECKPOINT_ITEMS, embed_source
 from models.anchors.journal import embedding_journal
 from models.anchors.rows import AnchorRows
 from models.anchors.source import AnchorSource
 from models.anchors.steps import AnchorSteps, SetReport, shape_set
+from models.bundles.create import NewBundle, create_bundle
 from models.degrade.copies import CopyPlan
-from models.engines.engine import Engine, LocalEngine
+from models.engines.engine import BATCH_SIZE, Engine, LocalEngine
 from models.program import created_by
 from models.progress import Stage, unstaged
-from service.bundle.create import BundleFacts, create_bundle
+from service.arrays import Floats32
 from service.bundle.writer import refuse_existing
 from service.errors import TooFewAnchors
 from service.pipeline import FacePipeline
@@ -58,7 +58,7 @@ class BuildOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class BuildProgress:
     """How far a build is.
 
     Attributes:
@@ -116,7 +116,7 @@ def build_bundle(
     *,
     workers: int,
     engine: Engine | None = None,
-    progress: Callable[[Progress], object] = lambda _: None,
+    progress: Callable[[BuildProgress], object] = lambda _: None,
     stage: Stage = unstaged,
     checkpoint_items: int = CHECKPOINT_ITEMS,
 ) -> Built:
@@ -165,7 +165,7 @@ def build_bundle(
         def done(items: int) -> None:
             nonlocal beyond
             beyond += items
-            progress(Progress(tally.items + beyond, len(source), tally.anchors, dict(tally.rejected)))
+            progress(BuildProgress(tally.items + beyond, len(source), tally.anchors, dict(tally.rejected)))
 
         for _ in embed_source(
             source,
@@ -177,7 +177,7 @@ def build_bundle(
             done=done,
         ):
             beyond = 0
-            progress(Progress(tally.items, len(source), tally.anchors, dict(tally.rejected)))
+            progress(BuildProgress(tally.items, len(source), tally.anchors, dict(tally.rejected)))
         if tally.anchors < options.least:
             raise TooFewAnchors(
                 f"{tally.anchors} of {tally.images} images gave an anchor (rejected: {reasons(tally.rejected)}), and "
@@ -201,7 +201,7 @@ def build_bundle(
 
 def build_from_embeddings(
     pipeline: FacePipeline,
-    embeddings: NDArray[np.float32],
+    embeddings: Floats32,
     out: Path,
     options: BuildOptions,
     made_from: dict[str, JsonValue],
@@ -229,7 +229,7 @@ def build_from_embeddings(
 
 def _write(
     pipeline: FacePipeline,
-    embeddings: NDArray[np.float32],
+    embeddings: Floats32,
     out: Path,
     options: BuildOptions,
     made_from: dict[str, JsonValue],
@@ -244,7 +244,7 @@ def _write(
     for block in anchors.blocks():
         stored[filled : filled + len(block)] = block
         filled += len(block)
-    facts = BundleFacts(
+    facts = NewBundle(
         backbone_id=pipeline.backbone_id,
         pipeline_id=pipeline_id or pipeline.pipeline_id,
         parameters=options.parameters,

@@ -8,13 +8,14 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from service.arrays import Floats32
 from service.errors import AnchorSourceInvalid, InvalidEmbedding
 from service.scoring.similarity import normalise
 
 _BLOCK = 65_536
 
 
-def read_class_weights(path: Path, dimension: int, *, array: str | None = None) -> NDArray[np.float32]:
+def read_class_weights(path: Path, dimension: int, *, array: str | None = None) -> Floats32:
     """Return the directions of the classes.
 
     Args:

@@ -7,11 +7,11 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from models.anchors.image_folder import DECODER_FAILURES, UNREADABLE, UNREADABLE_CODES, in_order
 from models.anchors.source import Item
 from models.degrade.copies import CopyPlan, crops_of
+from models.images.image_folder import DECODER_FAILURES, UNREADABLE, UNREADABLE_CODES, in_order
+from service.arrays import ImageArray
 from service.errors import InputError
-from service.faces.types import ImageArray
 from service.pipeline import FacePipeline
 
 

@@ -5,22 +5,17 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.anchors.crops import Tally, stream_crops
 from models.anchors.journal import EmbeddingJournal
 from models.anchors.source import AnchorSource, Item
 from models.degrade.copies import CopyPlan
-from models.engines.engine import Done, Engine
-from service.faces.types import ImageArray
+from models.engines.engine import BATCH_SIZE, Done, Engine
+from service.arrays import Floats32, ImageArray
 from service.pipeline import FacePipeline
 
-# Always this many, since the last digits of an embedding depend on the size of the batch it was computed in.
-BATCH_SIZE = 32
 # Items between two points from which an interrupted build can go on; a batch never reaches over one.
 CHECKPOINT_ITEMS = 1024
-
-FloatArray = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +29,7 @@ class EmbeddedItems:
     """
 
     made: tuple[tuple[str, int, tuple[str, ...]], ...]
-    embeddings: FloatArray
+    embeddings: Floats32
     unreadable: tuple[str, ...] = ()
 
 

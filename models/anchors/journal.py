@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
-from numpy.typing import NDArray
 
 from models.anchors.crops import Tally
+from service.arrays import Floats32
 from service.errors import ImagesNotWritten
 from service.pack import digest_of
 
@@ -29,7 +29,7 @@ class EmbeddingJournal:
         self._rows = rows
         self.tally = tally
 
-    def append(self, embeddings: NDArray[np.float32]) -> None:
+    def append(self, embeddings: Floats32) -> None:
         """Append rows (n, d)."""
         with (self._folder / _ROWS).open("ab") as stream:
             stream.write(np.ascontiguousarray(embeddings, "<f4").data)
@@ -43,7 +43,7 @@ class EmbeddingJournal:
             stream.write(json.dumps(line, sort_keys=True) + "\n")
         _sync(self._folder / _JOURNAL)
 
-    def rows(self) -> NDArray[np.float32]:
+    def rows(self) -> Floats32:
         """Return all rows (n, d) as a read-only map of the file."""
         if not self._rows:
             return np.empty((0, self._dimension), np.float32)

@@ -4,12 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from service.arrays import Floats32, Floats64, Ints
 from service.errors import AnchorSourceInvalid
-
-FloatArray = NDArray[np.float32]
-IntArray = NDArray[np.int64]
 
 BLOCK = 4096
 # An embedding of which less than this is left has no direction of its own.
@@ -26,11 +23,11 @@ class SharedDirections:
         share: the part of the embeddings' squared length that lies in what is removed.
     """
 
-    mean: FloatArray
-    directions: FloatArray
+    mean: Floats32
+    directions: Floats32
     share: float
 
-    def remove(self, embeddings: FloatArray) -> FloatArray:
+    def remove(self, embeddings: Floats32) -> Floats32:
         """Return embeddings (n, d) without what they share, of unit norm again.
 
         Raises:
@@ -44,7 +41,7 @@ class SharedDirections:
                 "An anchor has nothing of its own beside what all anchors share: drop near-duplicates, or remove fewer "
                 "directions."
             )
-        own: FloatArray = (left / norms).astype(np.float32)
+        own: Floats32 = (left / norms).astype(np.float32)
         return own
 
 
@@ -58,34 +55,34 @@ class AnchorRows:
         shared: what is removed from each; None for nothing.
     """
 
-    stored: FloatArray
-    kept: IntArray
+    stored: Floats32
+    kept: Ints
     shared: SharedDirections | None = None
 
     @classmethod
-    def all_of(cls, stored: FloatArray) -> "AnchorRows":
+    def all_of(cls, stored: Floats32) -> "AnchorRows":
         """Return all rows as they are."""
         return cls(stored, np.arange(len(stored)))
 
     def __len__(self) -> int:
         return len(self.kept)
 
-    def rows(self, positions: slice | IntArray) -> FloatArray:
+    def rows(self, positions: slice | Ints) -> Floats32:
         """Return the embeddings at some positions of ``kept``: (p, d) float32, unit norm."""
         found = np.asarray(self.stored[self.kept[positions]], dtype=np.float32)
         return found if self.shared is None else self.shared.remove(found)
 
-    def blocks(self) -> Iterator[FloatArray]:
+    def blocks(self) -> Iterator[Floats32]:
         """Yield all embeddings in their order, a block at a time."""
         for start in range(0, len(self), BLOCK):
             yield self.rows(slice(start, start + BLOCK))
 
-    def keeping(self, positions: IntArray) -> "AnchorRows":
+    def keeping(self, positions: Ints) -> "AnchorRows":
         """Return the set with only the rows at some positions of ``kept``."""
         return replace(self, kept=self.kept[positions])
 
 
-def row_sum(anchors: AnchorRows) -> NDArray[np.float64]:
+def row_sum(anchors: AnchorRows) -> Floats64:
     """Return the sum (d,) of all embeddings."""
     total = np.zeros(anchors.stored.shape[1])
     for block in anchors.blocks():
@@ -98,7 +95,7 @@ def mean_pair_cosine(anchors: AnchorRows) -> float:
     return mean_of_sum(row_sum(anchors), len(anchors))
 
 
-def mean_of_sum(total: NDArray[np.float64], count: int) -> float:
+def mean_of_sum(total: Floats64, count: int) -> float:
     """Return the mean pair cosine of ``count`` unit vectors whose sum is ``total`` (d,)."""
     if count < 2:
         return 0.0

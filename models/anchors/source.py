@@ -9,11 +9,11 @@ from typing import Protocol
 import numpy as np
 from pydantic import JsonValue
 
-from models.anchors.image_folder import IMAGE_SUFFIXES, ImageFolder, read_image
-from models.generate.folder import read_record
-from models.generate.run import ImageRun, image_name
+from models.generate.generated_folder import read_record
+from models.generate.generator import ImageRun, image_name
+from models.images.image_folder import IMAGE_SUFFIXES, ImageFolder, read_image
+from service.arrays import ImageArray
 from service.errors import AnchorSourceInvalid
-from service.faces.types import ImageArray
 
 Decode = Callable[[bytes], ImageArray]
 

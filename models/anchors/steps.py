@@ -6,16 +6,9 @@ from typing import Literal
 import numpy as np
 from pydantic import JsonValue
 
-from models.anchors.rows import (
-    BLOCK,
-    AnchorRows,
-    IntArray,
-    SharedDirections,
-    mean_of_sum,
-    mean_pair_cosine,
-    row_sum,
-)
+from models.anchors.rows import BLOCK, AnchorRows, SharedDirections, mean_of_sum, mean_pair_cosine, row_sum
 from models.progress import Stage, Tick, silent, unstaged
+from service.arrays import Ints
 from service.errors import AnchorSourceInvalid, TooFewAnchors
 
 Shared = Literal["none", "mean", "principal"]
@@ -108,7 +101,7 @@ def shape_set(
     return anchors, report
 
 
-def distinct(anchors: AnchorRows, threshold: float, tick: Tick = silent) -> IntArray:
+def distinct(anchors: AnchorRows, threshold: float, tick: Tick = silent) -> Ints:
     """Return the positions of the anchors that remain when near-duplicates are dropped: of each two the later one.
 
     Args:
@@ -163,7 +156,7 @@ def shared_directions(anchors: AnchorRows, shared: Shared, directions: int = 1) 
     return SharedDirections(np.zeros(dimension, np.float32), chosen, share)
 
 
-def thinned(anchors: AnchorRows, target: float, *, least: int, tick: Tick = silent) -> IntArray:
+def thinned(anchors: AnchorRows, target: float, *, least: int, tick: Tick = silent) -> Ints:
     """Return the positions of the anchors that remain when the most crowded are dropped until the set is as spread.
 
     The one whose mean similarity to all others is highest goes first.

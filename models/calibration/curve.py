@@ -4,16 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from models.calibration.measured import RULE_OF_THREE
 from models.calibration.tail import Tail, fit_tail
-from models.pairs.comparisons import Comparisons
-from models.pairs.resampling import WeightArray, accepted_weights, interval, share_interval
+from models.labelled.pairs.comparisons import Comparisons
+from models.labelled.pairs.resampling import WeightArray, accepted_weights, interval, share_interval
+from models.labelled.rates.measured import RULE_OF_THREE
+from service.arrays import Floats64
 from service.errors import CalibrationImpossible
 from service.scoring.calibration import FmrCurve
-
-FloatArray = NDArray[np.float64]
 
 FLOOR = 1e-9
 # Enough to fit two parameters, few enough to be a tail.
@@ -91,7 +89,7 @@ def fit_curve(sets: Sequence[Comparisons], weights: Sequence[WeightArray]) -> Fi
     return FittedCurve(curve, start, len(exceedances), float(tail.scale[0]), float(tail.shape[0]))
 
 
-def _body(sets: Sequence[Comparisons], top: FloatArray, start: float, total: int) -> tuple[FloatArray, FloatArray]:
+def _body(sets: Sequence[Comparisons], top: Floats64, start: float, total: int) -> tuple[Floats64, Floats64]:
     """Return knots up to the start of the tail: scores ascending, and their rates, strictly descending from 1."""
     counts = np.unique(np.geomspace(len(top), np.count_nonzero(top > start) + 1, 2000).astype(np.int64))
     candidates = np.concatenate([*(found.edges for found in sets), top[counts - 1], [start]])
@@ -111,11 +109,11 @@ def _body(sets: Sequence[Comparisons], top: FloatArray, start: float, total: int
 def _body_interval(
     sets: Sequence[Comparisons],
     weights: Sequence[WeightArray],
-    totals: FloatArray,
-    scores: FloatArray,
-    rates: FloatArray,
+    totals: Floats64,
+    scores: Floats64,
+    rates: Floats64,
     complete: float,
-) -> tuple[FloatArray, FloatArray]:
+) -> tuple[Floats64, Floats64]:
     """Return both ends of the interval at the knots of the body.
 
     Below the lowest score of which all pairs are kept it is not known who meets whom; the interval there is as wide,
@@ -133,8 +131,8 @@ def _body_interval(
 
 
 def _tail_interval(
-    exceedances: FloatArray, drawn: FloatArray, totals: FloatArray, beyond: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+    exceedances: Floats64, drawn: Floats64, totals: Floats64, beyond: Floats64
+) -> tuple[Floats64, Floats64]:
     share = np.sum(drawn, axis=1)
     some = share > 0
     tails: Tail = fit_tail(exceedances, drawn[some])
@@ -145,7 +143,7 @@ def _tail_interval(
     return interval(rates)
 
 
-def _curve(scores: FloatArray, rates: FloatArray, low: FloatArray, high: FloatArray, shown_down_to: float) -> FmrCurve:
+def _curve(scores: Floats64, rates: Floats64, low: Floats64, high: Floats64, shown_down_to: float) -> FmrCurve:
     # Fitted scores may lie closer than float64 tells apart only if the tail has no spread, which is refused above.
     return FmrCurve(
         scores=scores,

@@ -5,16 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from models.calibration.measured import OPERATING_FMRS, fmr_bound, fnmr_bound, point_name, quality
-from models.pairs.comparisons import Comparisons
-from models.pairs.resampling import WeightArray, accepted_weights, rejected_weights, share_interval
+from models.labelled.pairs.comparisons import Comparisons
+from models.labelled.pairs.resampling import WeightArray, accepted_weights, rejected_weights, share_interval
+from models.labelled.rates.measured import OPERATING_FMRS, fmr_bound, fnmr_bound, point_name, quality
+from service.arrays import Floats64
 from service.scoring.calibration import FmrCurve, OperatingPoint
 from service.scoring.dao import to_score
 from service.scoring.methods import Scale
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,7 @@ class ObservedRates:
 
 
 def observe(
-    thresholds: FloatArray, scale: Scale, sets: Sequence[Comparisons], weights: Sequence[WeightArray]
+    thresholds: Floats64, scale: Scale, sets: Sequence[Comparisons], weights: Sequence[WeightArray]
 ) -> list[ObservedRates]:
     """Return what thresholds do to the people of one or more sets taken together.
 
@@ -126,8 +124,8 @@ def on_scale(score: float, scale: Scale) -> float:
 
 
 def _resampled(
-    thresholds: FloatArray, sets: Sequence[Comparisons], weights: Sequence[WeightArray]
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    thresholds: Floats64, sets: Sequence[Comparisons], weights: Sequence[WeightArray]
+) -> tuple[Floats64, Floats64, Floats64, Floats64]:
     """Return, summed over the sets, the weight of all non-mated pairs, of accepted ones, of mated and rejected ones."""
     replicates = len(weights[0])
     total, mated = np.zeros(replicates), np.zeros(replicates)
@@ -145,6 +143,6 @@ def _resampled(
     return total, accepted, mated, rejected
 
 
-def _rejected(found: Comparisons, thresholds: FloatArray) -> FloatArray:
+def _rejected(found: Comparisons, thresholds: Floats64) -> Floats64:
     accepted = np.searchsorted(-found.mated_scores, -thresholds, side="right")
     return (found.mated - accepted).astype(np.float64)

@@ -5,22 +5,20 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
-from numpy.typing import NDArray
 
-from models.calibration.faces import PartFaces
-from models.calibration.measured import measured_fmrs
-from models.evaluation.comparable import Comparable
-from models.pairs.comparisons import Comparisons
-from models.pairs.resampling import WeightArray, fnmr_at_fmr, interval, person_weights
-from models.pairs.sweep import DEFAULT_KEEP_SHARE, PairScorer
+from models.calibration.part_faces import PartFaces
+from models.labelled.comparable import Comparable
+from models.labelled.pairs.comparisons import Comparisons
+from models.labelled.pairs.resampling import WeightArray, fnmr_at_fmr, interval, person_weights
+from models.labelled.pairs.sweep import DEFAULT_KEEP_SHARE, BlockScorer
+from models.labelled.rates.measured import measured_fmrs
 from models.progress import Tick, silent
+from service.arrays import Floats32, Floats64
 from service.errors import CalibrationImpossible
 from service.scoring.density import log_density
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
 from service.scoring.terms import FaceTerms, TermSource
-
-FloatArray = NDArray[np.float64]
 
 _MOST_CHECKED = 25
 
@@ -58,9 +56,9 @@ class Fold:
 
     set_name: str
     comparable: Comparable
-    embeddings: NDArray[np.float32]
-    norms: NDArray[np.float32]
-    support: FloatArray
+    embeddings: Floats32
+    norms: Floats32
+    support: Floats64
 
     def compare(self, parameters: Parameters | None) -> Comparisons:
         """Return the scored pairs: by ida-r with parameters, by cosine with None."""
@@ -69,7 +67,7 @@ class Fold:
         if parameters is not None:
             density = log_density(self.support[:, : parameters.k], parameters.tau)
             terms = FaceTerms(log_density=density).with_norms(self.norms, parameters)
-        scorer = PairScorer(self.embeddings, METHODS[name], terms, parameters or Parameters())
+        scorer = BlockScorer(self.embeddings, METHODS[name], terms, parameters or Parameters())
         pairs = len(self.embeddings) * (len(self.embeddings) - 1) // 2
         return self.comparable.compare(self.set_name, scorer, keep=int(DEFAULT_KEEP_SHARE * pairs) + 1000)
 
@@ -203,7 +201,7 @@ def _fmrs(cosines: Sequence[Comparisons]) -> dict[str, tuple[float, ...]]:
     return {name: measured_fmrs(pairs) for name, pairs in smallest.items() if measured_fmrs(pairs)}
 
 
-def _mean_fnmr(compared: Sequence[Comparisons], fmrs: dict[str, tuple[float, ...]]) -> dict[str, FloatArray]:
+def _mean_fnmr(compared: Sequence[Comparisons], fmrs: dict[str, tuple[float, ...]]) -> dict[str, Floats64]:
     """Return the FNMR of each set at its rates, each fold at its own thresholds, averaged over the folds."""
     return {
         name: np.mean([[found.fnmr(fmr) for fmr in rates] for found in compared if found.name == name], axis=0)

@@ -5,17 +5,15 @@ from collections.abc import Sequence
 from math import ceil, sqrt
 
 import numpy as np
-from numpy.typing import NDArray
 
-from models.labels.labelled import LabelledFaces
+from models.labelled.labelled_faces import LabelledFaces
+from service.arrays import Ints
 from service.errors import CalibrationImpossible
-
-IntArray = NDArray[np.int64]
 
 PARTS = ("tune", "calibrate", "report")
 
 
-def part_people(labelled: LabelledFaces, shares: Sequence[float], seed: int) -> list[IntArray]:
+def part_people(labelled: LabelledFaces, shares: Sequence[float], seed: int) -> list[Ints]:
     """Return the faces of each part; no person is in two.
 
     Whoever has only one picture is dealt out apart from the others, so that every part gets its share of mated pairs.
@@ -99,11 +97,11 @@ def _pictures(pairs: int) -> float:
     return ceil(0.5 + sqrt(0.25 + 2 * pairs))
 
 
-def _dealt(people: int, shares: Sequence[float]) -> IntArray:
+def _dealt(people: int, shares: Sequence[float]) -> Ints:
     ends = np.rint(np.cumsum(shares) / np.sum(shares) * people).astype(np.int64)
     return np.asarray(np.diff(ends, prepend=0), np.int64)
 
 
-def people_folds(labelled: LabelledFaces, folds: int, seed: int) -> list[IntArray]:
+def people_folds(labelled: LabelledFaces, folds: int, seed: int) -> list[Ints]:
     """Return the faces of each of equally large folds of the people; as ``part_people``."""
     return part_people(labelled, [1.0] * folds, seed + 1)

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from service.arrays import Floats64
 
 # Shape over scale, in units of the mean exceedance: fine enough that the likelihood is flat between neighbours.
 _RATIOS = np.concatenate([[0.0], np.geomspace(1e-3, 20.0, 240)])
@@ -20,24 +19,24 @@ class Tail:
         shape: (...,) 0 or more; 0 is the exponential distribution.
     """
 
-    scale: FloatArray
-    shape: FloatArray
+    scale: Floats64
+    shape: Floats64
 
-    def log_survival(self, exceedance: FloatArray) -> FloatArray:
+    def log_survival(self, exceedance: Floats64) -> Floats64:
         """Return the log of the share of exceedances that are at least so much, broadcast against the fits."""
         ratio = np.asarray(exceedance) / self.scale
         with np.errstate(divide="ignore", invalid="ignore"):
             heavy = -np.log1p(self.shape * ratio) / self.shape
         return np.where(self.shape > 0, heavy, -ratio)
 
-    def exceedance(self, log_survival: FloatArray) -> FloatArray:
+    def exceedance(self, log_survival: Floats64) -> Floats64:
         """Return the exceedance that so large a share exceeds: the inverse of ``log_survival``."""
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             heavy = np.expm1(-self.shape * np.asarray(log_survival)) / self.shape
         return self.scale * np.where(self.shape > 0, heavy, -np.asarray(log_survival))
 
 
-def fit_tail(exceedances: FloatArray, weights: FloatArray) -> Tail:
+def fit_tail(exceedances: Floats64, weights: Floats64) -> Tail:
     """Return the tails of greatest likelihood among those of shape 0 or more.
 
     Cosines are bounded, so the true tail is no heavier than exponential unless labels are wrong; a shape below 0 would

@@ -4,14 +4,14 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from models.calibration.people import read_people
-from models.calibration.report import report_of
-from models.calibration.run import Calibrated, Options
-from models.labels.exclusions import Exclusions
+from models.bundles.derive import Change, derive_bundle
+from models.calibration.calibration_report import report_of
+from models.calibration.calibration_run import Calibrated, CalibrationOptions
+from models.labelled.calibration_people import read_people
+from models.labelled.exclusions import Exclusions
 from models.program import created_by
+from service.bundle.bundle_manifest import CALIBRATION, CALIBRATION_REPORT, SSR, SSR_CARD
 from service.bundle.calibration_part import calibration_content
-from service.bundle.derive import Change, derive_bundle
-from service.bundle.manifest import CALIBRATION, CALIBRATION_REPORT, SSR, SSR_CARD
 from service.bundle.reader import Bundle
 from service.bundle.writer import json_content
 from service.scoring.calibration import Calibrations, MethodCalibration, relevant
@@ -26,7 +26,7 @@ def calibrated_bundle(
     sources: TermSource,
     calibrated: Calibrated,
     exclusions: Exclusions,
-    options: Options,
+    options: CalibrationOptions,
     *,
     population: str,
     pipeline_id: str,

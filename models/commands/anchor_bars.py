@@ -7,9 +7,9 @@ from rich.progress import BarColumn, ProgressColumn, Task, TextColumn, TimeElaps
 from rich.progress import Progress as RichProgress
 from rich.text import Text
 
-from models.anchors.build import Progress
+from models.anchors.build import BuildProgress
 from models.anchors.crops import reasons
-from models.generate.folder import Generated
+from models.generate.generated_folder import Generated
 from models.progress import Tick, shown_progress
 
 
@@ -31,11 +31,11 @@ class AnchorBars:
     def __init__(self, bars: RichProgress) -> None:
         self._bars = bars
 
-    def embedding(self, unit: str = "images") -> Callable[[Progress], None]:
+    def embedding(self, unit: str = "images") -> Callable[[BuildProgress], None]:
         """Return what moves the bar of an embedding."""
         task = self._bars.add_task("embedding", total=None, unit=unit, note="")
 
-        def show(progress: Progress) -> None:
+        def show(progress: BuildProgress) -> None:
             note = f"rejected: {reasons(progress.rejected)}" if progress.rejected else ""
             self._bars.update(task, completed=progress.images, total=progress.total, note=note)
 

@@ -8,9 +8,9 @@ import typer
 from models.commands import reporting_errors
 from models.commands.anchor_bars import anchor_bars
 from models.generate.draw import Draw
-from models.generate.folder import generate_folder
-from models.generate.inputs import Axes
-from models.generate.run import GeneratorFile
+from models.generate.generated_folder import generate_folder
+from models.generate.generator import GeneratorFile
+from models.generate.generator_inputs import Axes
 from service.cpus import usable_cpus
 from service.settings import load_settings
 
@@ -22,7 +22,7 @@ Psi = Annotated[
 Label = Annotated[
     int | None, typer.Option(min=0, rich_help_panel=_PANEL, help="Class of every image; drawn for each by default.")
 ]
-Batch = Annotated[int, typer.Option(min=1, max=1024, rich_help_panel=_PANEL, help="Images of one run.")]
+BatchOption = Annotated[int, typer.Option(min=1, max=1024, rich_help_panel=_PANEL, help="Images of one run.")]
 Latent = Annotated[
     int | None, typer.Option(min=1, rich_help_panel=_PANEL, help="Values of a latent, where the file leaves it open.")
 ]
@@ -40,7 +40,7 @@ def generate(
     seed: Annotated[int, typer.Option(min=0, help="Together with an image's number it gives the image.")] = 0,
     psi: Psi = 1.0,
     label: Label = None,
-    batch: Batch = 16,
+    batch: BatchOption = 16,
     latent: Latent = None,
     classes: Classes = None,
 ) -> None:

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from models.anchors.class_weights import read_class_weights
-from models.anchors.image_folder import scan
 from models.anchors.source import AnchorSource, FolderSource, GeneratorSource, RealFacesSource
-from models.generate.run import GeneratorFile
-from service.bundle.manifest import EMBEDDINGS
+from models.generate.generator import GeneratorFile
+from models.images.image_folder import scan
+from service.arrays import Floats32
+from service.bundle.bundle_manifest import EMBEDDINGS
 from service.bundle.reader import Bundle, read_bundle
 from service.errors import AnchorSourceInvalid
 from service.pack import file_sha256
@@ -81,7 +81,7 @@ class GivenEmbeddings:
         default_method: as ``parameters``.
     """
 
-    embeddings: NDArray[np.float32]
+    embeddings: Floats32
     facts: dict[str, JsonValue]
     pipeline_id: str | None = None
     parameters: Parameters | None = None
@@ -138,7 +138,7 @@ def given_embeddings(options: SourceOptions, pipeline: FacePipeline) -> GivenEmb
     facts: list[JsonValue] = [
         {
             "bundle_id": bundle.bundle_id,
-            "anchor_set_id": bundle.manifest.anchor_set_id,
+            "anchors_digest": bundle.manifest.anchors_digest,
             "anchors": bundle.manifest.count,
             "provenance": bundle.manifest.provenance,
         }
@@ -149,6 +149,6 @@ def given_embeddings(options: SourceOptions, pipeline: FacePipeline) -> GivenEmb
     )
 
 
-def _stored(folder: Path, bundle: Bundle) -> NDArray[np.float32]:
+def _stored(folder: Path, bundle: Bundle) -> Floats32:
     """Return a bundle's embeddings to the bit as they are stored: anchors that stay are written as the same bytes."""
     return np.asarray(np.load(folder / bundle.manifest.parts[EMBEDDINGS].file, allow_pickle=False), dtype=np.float32)

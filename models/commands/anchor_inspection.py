@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
+from models.anchors.inspection.advice import describe
+from models.anchors.inspection.findings import Findings, inspect_anchors
+from models.anchors.inspection.picture import draw
+from models.anchors.inspection.probes import Probes, probes_of_arrays, probes_of_folder
 from models.commands import reporting_errors
 from models.commands.effect import Needs, refuse_without_effect
-from models.inspect.findings import Findings, inspect_anchors
-from models.inspect.picture import draw
-from models.inspect.probes import Probes, probes_of_arrays, probes_of_folder
-from models.inspect.words import describe
-from models.labels.embedding_cache import open_cache
+from models.labelled.embedding_cache import open_cache
 from models.progress import Stage, stage_bars
 from service.anchors.faiss_search import FaissSearch
 from service.bundle.reader import read_bundle

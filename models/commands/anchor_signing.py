@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from models.bundles.keys import PRIVATE_SUFFIX, make_keys, read_private_key
+from models.bundles.sign import sign_bundle
 from models.commands import reporting_errors
-from models.signing.keys import PRIVATE_SUFFIX, make_keys, read_private_key
-from models.signing.sign import sign_bundle
 from service.bundle.signature import PUBLIC_SUFFIX, key_id_of
 
 

@@ -11,7 +11,7 @@ from models.anchors.crops import reasons
 from models.anchors.steps import AnchorSteps, Shared
 from models.commands import anchor_generation, anchor_inspection, anchor_signing, anchors_remote, reporting_errors
 from models.commands.anchor_bars import anchor_bars
-from models.commands.anchor_generation import Batch, Classes, Label, Latent, Psi
+from models.commands.anchor_generation import BatchOption, Classes, Label, Latent, Psi
 from models.commands.anchor_input import SourceOptions, given_embeddings, image_source
 from models.commands.engine_option import EngineOption, RayAddress, RayWorkers
 from models.degrade.copies import CopyPlan
@@ -19,9 +19,9 @@ from models.degrade.recipe import DEFAULT_RECIPE, find_recipe
 from models.engines.choice import EngineChoice
 from models.engines.engine import Engine
 from models.generate.draw import Draw
-from models.generate.inputs import Axes
-from models.generate.run import GeneratorFile
-from models.labels.unreadable import named_sentence
+from models.generate.generator import GeneratorFile
+from models.generate.generator_inputs import Axes
+from models.images.unreadable import named_sentence
 from service.cpus import usable_cpus
 from service.pipeline import FacePipeline, load_pipeline
 from service.scoring.parameters import Parameters
@@ -88,7 +88,7 @@ def build(
     count: Annotated[int, typer.Option(min=0, rich_help_panel=_SOURCE, help="Images that the generator makes.")] = 0,
     psi: Psi = 1.0,
     label: Label = None,
-    batch: Batch = 16,
+    batch: BatchOption = 16,
     latent: Latent = None,
     classes: Classes = None,
     array: Annotated[

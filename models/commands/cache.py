@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from models.commands import reporting_errors
-from models.labels.cache_files import CacheFile, cache_files, delete_cache
+from models.labelled.cache_files import CacheFile, cache_files, delete_cache
 from service.settings import load_settings
 
 app = typer.Typer(name="cache", help="Look at and delete the embeddings that tools keep.", no_args_is_help=True)

@@ -9,24 +9,24 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from models.calibration.agreement import ratio_text, verdict_text
-from models.calibration.report import observed_ratio, population_of
-from models.calibration.run import Calibrated, Options, calibrate
+from models.calibration.calibration_report import observed_ratio, population_of
+from models.calibration.calibration_run import Calibrated, CalibrationOptions, calibrate
 from models.calibration.selection import Grid
 from models.calibration.write import calibrated_bundle
 from models.commands import reporting_errors
 from models.commands.effect import Needs, label_files_needed, pictures_needed, refuse_without_effect
 from models.commands.labelled_input import exclusions_of, read_sets
+from models.labelled.rates.rate_ratio import ratio_text, verdict_text
 from models.progress import stage_bars
 from service.bundle.reader import Bundle, read_bundle, read_manifest
-from service.bundle.term_sources import open_sources
 from service.bundle.writer import refuse_existing
 from service.cpus import usable_cpus
 from service.errors import HeadMismatch
 from service.pipeline import load_pipeline
 from service.settings import load_settings
+from service.snapshot.term_sources import open_sources
 
-_DEFAULTS, _GRID = Options(), Grid()
+_DEFAULTS, _GRID = CalibrationOptions(), Grid()
 
 
 def _told(values: tuple[float, ...]) -> str:
@@ -113,7 +113,7 @@ def calibrate_bundle(
             source = replace(source, head=None)
         sources = open_sources(source, device=settings.anchor_device, threads=usable_cpus())
         grid = replace(_GRID, strengths=tuple(strength), norm_powers=tuple(norm_power), margin=margin)
-        options = Options(
+        options = CalibrationOptions(
             shares=shares,
             folds=folds,
             grid=None if keep_parameters else _grid(source, grid, k, tau),

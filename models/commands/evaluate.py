@@ -13,12 +13,12 @@ from models.commands.labelled_input import exclusions_of
 from models.engines.choice import EngineChoice
 from models.evaluation.ablations import parse
 from models.evaluation.asked import Asked, Labels
-from models.evaluation.measure import Options
+from models.evaluation.evaluation_session import evaluate
+from models.evaluation.measure import MeasureOptions
 from models.evaluation.probability_gap import DEFAULT_SCALE
-from models.evaluation.results import to_json
-from models.evaluation.session import evaluate
+from models.evaluation.report.report_document import to_json
+from models.evaluation.report.terminal import show
 from models.evaluation.systems import COSINE
-from models.evaluation.terminal import show
 from models.progress import stage_bars
 from service.errors import ReportNotWritten
 from service.scoring.methods import find_method
@@ -125,7 +125,7 @@ def evaluate_command(
             set_aside_by=of,
             cached=not no_cache,
             engine=EngineChoice(engine, ray_address, ray_workers),
-            options=Options(
+            options=MeasureOptions(
                 methods=methods,
                 replicates=replicates,
                 seed=seed,
@@ -142,7 +142,7 @@ def evaluate_command(
             _write(json_file, to_json(report))
         if html_file is not None:
             # Here, because drawing takes a quarter of a second to load, which every command would wait.
-            from models.evaluation.html import to_html  # noqa: PLC0415
+            from models.evaluation.report.html import to_html  # noqa: PLC0415
 
             _write(html_file, to_html(report))
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import typer
 
 from models.engines.engine import Engine
-from models.labels.embedding_cache import EmbeddingCache, open_cache
-from models.labels.exclusion_file import read_exclusions
-from models.labels.exclusions import Exclusions, check_sets
-from models.labels.labelled import InputForm, LabelledFaces, read_labelled
-from models.labels.unreadable import unreadable_sentence
+from models.images.unreadable import unreadable_sentence
+from models.labelled.embedding_cache import EmbeddingCache, open_cache
+from models.labelled.exclusion_file import read_exclusions
+from models.labelled.exclusions import Exclusions, check_sets
+from models.labelled.labelled_faces import InputForm, LabelledFaces, read_labelled
 from models.progress import Stage
 from service.cpus import usable_cpus
 from service.pipeline import FacePipeline

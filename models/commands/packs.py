@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.table import Table
 
 from models.commands import reporting_errors
-from models.installing.catalogue import PackRow, pack_rows
-from models.installing.install import Step
-from models.installing.pull import Outcome, add_pack, pull_pack
-from models.installing.store import PackStore
-from models.packs import shipped_manifest
+from models.packs.catalogue import PackRow, pack_rows
+from models.packs.install import Step
+from models.packs.pull import Outcome, add_pack, pull_pack
+from models.packs.shipped import shipped_manifest
+from models.packs.store import PackStore
 from service.errors import PackInvalid
 from service.inference.small_weights import subnormal_warnings
 from service.pack import MANIFEST_NAME, RECEIPT_NAME, load_pack

@@ -9,9 +9,9 @@ import typer
 from models.commands import reporting_errors
 from models.commands.effect import label_files_needed, pictures_needed, refuse_without_effect
 from models.commands.labelled_input import read_sets
-from models.needing_torch import training_module
-from models.pfe.options import PfeOptions
-from models.pfe.run import TRAINING_MODULE, train_uncertainty
+from models.heads.needing_torch import training_module
+from models.heads.pfe.pfe_options import PfeOptions
+from models.heads.pfe.pfe_run import TRAINING_MODULE, train_uncertainty
 from models.progress import stage_bars
 from service.bundle.reader import read_bundle, read_manifest
 from service.bundle.writer import refuse_existing

@@ -11,8 +11,8 @@ from rich.table import Table
 
 from models.commands import EXIT_FAILURE, reporting_errors
 from service.activation.decisions import why_undecided
-from service.app import Loaded, create_app, load, open_metrics
-from service.server.run import NotListening, run_servers
+from service.app import LoadedService, create_app, load, open_metrics
+from service.server.servers import NotListening, run_servers
 from service.settings import Settings, load_settings
 from service.telemetry import configure_logging
 
@@ -69,7 +69,7 @@ def check(
     raise typer.Exit(0 if passed else EXIT_FAILURE)
 
 
-def _served(settings: Settings, loaded: Loaded) -> dict[str, object]:
+def _served(settings: Settings, loaded: LoadedService) -> dict[str, object]:
     snapshot, pipeline = loaded.started.loaded.snapshot, loaded.pipeline
     return {
         "pack": pipeline.manifest.name,
@@ -78,7 +78,7 @@ def _served(settings: Settings, loaded: Loaded) -> dict[str, object]:
         "provider": pipeline.provider,
         "bundle": str(settings.bundle),
         "bundle_id": snapshot.bundle_id,
-        "anchor_set_id": snapshot.manifest.anchor_set_id,
+        "anchors_digest": snapshot.manifest.anchors_digest,
         "anchors": snapshot.manifest.count,
         "k": snapshot.parameters.k,
         "tau": snapshot.parameters.tau,

@@ -19,9 +19,9 @@ from models.commands.labelled_input import exclusions_of, read_sets
 from models.commands.ssr_input import Given, gather
 from models.degrade.recipe import DEFAULT_RECIPE, find_recipe
 from models.engines.choice import EngineChoice
+from models.heads.ssr.ssr_options import PRESETS, Decay, Optimizer, Schedule, Shares, Target, TrainOptions
+from models.heads.ssr.ssr_run import TrainedHead, train_function, train_head
 from models.progress import stage_bars
-from models.ssr.options import PRESETS, Decay, Optimizer, Schedule, Shares, Target, TrainOptions
-from models.ssr.run import TrainedHead, train_function, train_head
 from service.anchors.face_terms import TermFinder
 from service.anchors.faiss_search import FaissSearch
 from service.bundle.reader import read_bundle, read_manifest
@@ -220,7 +220,7 @@ def train(
             )
         if curves is not None:
             # Here, because drawing takes a quarter of a second to load, which every command would wait.
-            from models.ssr.curves import draw_curves  # noqa: PLC0415
+            from models.heads.ssr.curves import draw_curves  # noqa: PLC0415
 
             draw_curves(head, curves)
     if as_json:

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from models.commands.labelled_input import caching
 from models.degrade.recipe import Recipe
 from models.engines.engine import Engine
+from models.heads.ssr.carried import packed, read_carried, unpacked
+from models.heads.ssr.ssr_options import Shares
+from models.heads.ssr.training_faces import EmbeddingRun, GatheredFaces, embed_folder, read_embeddings
 from models.progress import Stage
-from models.ssr.carried import packed, read_carried, unpacked
-from models.ssr.faces import Embedding, GatheredFaces, embed_folder, read_embeddings
-from models.ssr.options import Shares
-from service.bundle.manifest import Manifest
+from service.bundle.bundle_manifest import Manifest
 from service.cpus import usable_cpus
 from service.errors import BundleMismatch, TrainingImpossible
 from service.pipeline import FacePipeline
@@ -90,7 +90,7 @@ def gather(
     with caching(settings, pipeline, "photo", none=no_cache) as cache:
         by = None
         if pipeline is not None:
-            by = Embedding(pipeline, cache, settings.workers or usable_cpus(), settings.max_image_bytes, engine)
+            by = EmbeddingRun(pipeline, cache, settings.workers or usable_cpus(), settings.max_image_bytes, engine)
         faces, carried = _generated(given, bundle, manifest, by, recipe, stage)
         for path in given.data:
             if by is None or path.suffix == ".npz":
@@ -101,7 +101,7 @@ def gather(
 
 
 def _generated(
-    given: Given, bundle: Path, manifest: Manifest, by: Embedding | None, recipe: Recipe | None, stage: Stage
+    given: Given, bundle: Path, manifest: Manifest, by: EmbeddingRun | None, recipe: Recipe | None, stage: Stage
 ) -> tuple[list[GatheredFaces], NDArray[np.void] | None]:
     if by is None or not given.generated:
         held = read_carried(bundle, manifest)

@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 
 from models.degrade.photograph import Photograph
 from models.degrade.recipe import Recipe, copy_key
+from service.arrays import Floats32, ImageArray
 from service.faces.align import align
-from service.faces.types import Box, DetectedFace, FloatArray, ImageArray
+from service.faces.types import Box, DetectedFace
 from service.pipeline import FacePipeline
 
 
@@ -63,7 +64,7 @@ def _moved(face: DetectedFace, box: Box) -> DetectedFace:
     return replace(face, box=box, landmarks=_between(face.landmarks, face.box, box))
 
 
-def _between(landmarks: FloatArray, old: Box, new: Box) -> FloatArray:
+def _between(landmarks: Floats32, old: Box, new: Box) -> Floats32:
     places = (landmarks - (old.left, old.top)) / (old.width, old.height)
-    moved: FloatArray = (places * (new.width, new.height) + (new.left, new.top)).astype(landmarks.dtype)
+    moved: Floats32 = (places * (new.width, new.height) + (new.left, new.top)).astype(landmarks.dtype)
     return moved

@@ -8,7 +8,8 @@ from pydantic import Field
 from models.degrade.operations import Operation
 from models.degrade.photograph import Photograph
 from models.degrade.ranges import Range, within
-from service.faces.types import Box, FloatArray
+from service.arrays import Floats32
+from service.faces.types import Box
 
 _LEAST_SIDE = 8.0
 _TRIES = 1000
@@ -64,7 +65,7 @@ class Drift(Operation):
     kind: Literal["drift"]
     amount: Annotated[Range, within(0, 2)]
 
-    def move(self, landmarks: FloatArray, generator: np.random.Generator) -> FloatArray:
+    def move(self, landmarks: Floats32, generator: np.random.Generator) -> Floats32:
         """Return landmarks (5, 2), each moved."""
         radius = np.sqrt(np.mean(np.sum((landmarks - landmarks.mean(axis=0)) ** 2, axis=1)))
         moves = generator.standard_normal(landmarks.shape) * self.amount.draw(generator) * radius

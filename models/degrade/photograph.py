@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Self
 
-from service.faces.types import Box, ImageArray
+from service.arrays import ImageArray
+from service.faces.types import Box
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,9 +2,9 @@
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from service.faces.types import Box, ImageArray
+from service.arrays import Floats32, Floats64, ImageArray
+from service.faces.types import Box
 
 # The ellipsoid that a face is painted on, in widths and heights of its box: wider than the box, as heads are.
 _ELLIPSOID = (0.75, 0.85)
@@ -36,14 +36,14 @@ def turn(image: ImageArray, box: Box, yaw: float, pitch: float) -> ImageArray:
     return np.asarray(turned, dtype=np.uint8)
 
 
-def _turned(places: NDArray[np.float32], degrees: float) -> NDArray[np.float32]:
+def _turned(places: Floats32, degrees: float) -> Floats32:
     """Return where, on the axis of a sphere of radius 1, each place is read from; beyond the sphere nothing moves."""
     angles = np.arcsin(np.clip(places, -1, 1)) + np.radians(degrees)
     seen = np.sin(np.clip(angles, -np.pi / 2, np.pi / 2))
     return np.asarray(np.where(np.abs(places) < 1, seen, places), dtype=np.float32)
 
 
-def cover(image: ImageArray, area: Box, colour: NDArray[np.float32], *, round_shape: bool) -> ImageArray:
+def cover(image: ImageArray, area: Box, colour: Floats32, *, round_shape: bool) -> ImageArray:
     """Return the image with an area covered.
 
     Args:
@@ -65,7 +65,7 @@ def cover(image: ImageArray, area: Box, colour: NDArray[np.float32], *, round_sh
 
 
 def relight(
-    image: ImageArray, *, gamma: float, contrast: float, shade: float, direction: float, gains: NDArray[np.float64]
+    image: ImageArray, *, gamma: float, contrast: float, shade: float, direction: float, gains: Floats64
 ) -> ImageArray:
     """Return the image under another light.
 

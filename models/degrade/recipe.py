@@ -14,8 +14,8 @@ from models.bounded import first_problem, parse_toml, read_bounded
 from models.degrade.misplacement import Drift, Misplace
 from models.degrade.operations import ImageOperation, VariantName
 from models.degrade.photograph import Photograph
+from service.arrays import Floats32
 from service.errors import RecipeInvalid
-from service.faces.types import FloatArray
 
 DEFAULT_RECIPE = "default"
 NO_RECIPE = "none"
@@ -72,7 +72,7 @@ class Recipe(BaseModel):
                 photograph = operation.apply(photograph, generator)
         return photograph
 
-    def drift(self, landmarks: FloatArray, key: tuple[int, ...]) -> FloatArray:
+    def drift(self, landmarks: Floats32, key: tuple[int, ...]) -> Floats32:
         """Return the landmarks (5, 2) of the copy of the same key, moved where the recipe says so."""
         for operation, generator in self._drawn(key):
             if isinstance(operation, Drift):

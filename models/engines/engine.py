@@ -5,6 +5,9 @@ from typing import Protocol, TypeVar
 
 from service.pipeline import FacePipeline
 
+BATCH_SIZE = 32
+"""Crops of one run, always: the last digits of an embedding depend on the size of the batch it was computed in."""
+
 Block_contra = TypeVar("Block_contra", contravariant=True)
 Result_co = TypeVar("Result_co", covariant=True)
 AnyBlock = TypeVar("AnyBlock")

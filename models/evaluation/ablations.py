@@ -5,18 +5,18 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
-from models.calibration.measured import quality
-from models.evaluation.comparable import Comparable
-from models.evaluation.metrics import fnmr_above, threshold_at
 from models.evaluation.rates import FMRS
 from models.evaluation.systems import System, term_finder
-from models.pairs.comparisons import Comparisons
-from models.pairs.sweep import PairScorer
+from models.labelled.comparable import Comparable
+from models.labelled.pairs.comparisons import Comparisons
+from models.labelled.pairs.sweep import BlockScorer
+from models.labelled.rates.measured import quality
+from models.labelled.rates.threshold_rates import fnmr_above, threshold_at
 from models.progress import Stage
-from service.anchors.anchor_set import AnchorSet
 from service.anchors.face_terms import TermFinder
+from service.arrays import Floats32, Floats64, Ints
+from service.bundle.anchors_part import Anchors
 from service.errors import AblationInvalid
 from service.scoring.density import log_density
 from service.scoring.methods import METHODS
@@ -24,7 +24,6 @@ from service.scoring.parameters import Parameters
 from service.scoring.terms import FaceTerms
 from service.settings import Device
 
-FloatArray = NDArray[np.float32]
 Knob = Literal["k", "anchors", "tau", "strength"]
 
 DEFAULT_VALUES: dict[Knob, tuple[float, ...]] = {
@@ -79,14 +78,14 @@ class Ablation:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedAblation:
     """An ablation that was asked for: a parameter and its values, increasing."""
 
     knob: Knob
     values: tuple[float, ...]
 
 
-def parse(text: str) -> Asked:
+def parse(text: str) -> AskedAblation:
     """Read ``k``, or ``k=1,5,10`` with values of one's own.
 
     Raises:
@@ -105,7 +104,7 @@ def parse(text: str) -> Asked:
         if all(
             np.isfinite(value) and value >= lowest and (not whole or value.is_integer()) for value in map(float, values)
         ):
-            return Asked(knob, tuple(map(float, values)))
+            return AskedAblation(knob, tuple(map(float, values)))
         break
     raise AblationInvalid(
         f"{text!r} is no ablation: name one of {', '.join(get_args(Knob))}, perhaps with values, as in `k=1,5,10` "
@@ -114,10 +113,10 @@ def parse(text: str) -> Asked:
 
 
 def ablate(
-    asked: Asked,
+    asked: AskedAblation,
     system: System,
-    embeddings: FloatArray,
-    norms: FloatArray,
+    embeddings: Floats32,
+    norms: Floats32,
     found: Comparable,
     cosine: Comparisons,
     *,
@@ -145,7 +144,7 @@ def ablate(
     keep = max(100_000, int(4 * fmrs[0] * cosine.non_mated))
 
     def measure(terms: FaceTerms, changed: Parameters) -> tuple[float, ...]:
-        scorer = PairScorer(embeddings, METHODS["ida-r"], terms.with_norms(norms, changed), changed)
+        scorer = BlockScorer(embeddings, METHODS["ida-r"], terms.with_norms(norms, changed), changed)
         return _fnmr(found.compare("ablation", scorer, keep=keep), fmrs)
 
     tick = stage(f"ablation of {asked.knob}, {system.name}")
@@ -174,7 +173,7 @@ def _base(parameters: Parameters, knob: Knob) -> Parameters:
     return replace(parameters, strength=1.0) if parameters.strength == 0 and knob != "strength" else parameters
 
 
-def _note(asked: Asked, parameters: Parameters, possible: Sequence[float], count: int) -> str:
+def _note(asked: AskedAblation, parameters: Parameters, possible: Sequence[float], count: int) -> str:
     said = []
     if _base(parameters, asked.knob) != parameters:
         said.append("At strength 1: the bundle's own strength, 0, gives the cosine whatever the rest.")
@@ -189,7 +188,7 @@ def _fmrs(non_mated: int) -> tuple[float, ...]:
     return tuple(fmr for fmr in FMRS if quality(non_mated, fmr) == "measured")[-_SHOWN:] or FMRS[:1]
 
 
-def _possible(asked: Asked, parameters: Parameters, count: int) -> tuple[float, ...]:
+def _possible(asked: AskedAblation, parameters: Parameters, count: int) -> tuple[float, ...]:
     """Return the values that the bundle's anchors allow; the whole set and the value in force are always among them."""
     if asked.knob == "anchors":
         return (*(value for value in asked.values if parameters.k <= value < count), float(count))
@@ -202,7 +201,7 @@ def _measured(
     values: Sequence[float],
     system: System,
     parameters: Parameters,
-    embeddings: FloatArray,
+    embeddings: Floats32,
     measure: Callable[[FaceTerms, Parameters], tuple[float, ...]],
     seed: int,
     device: Device,
@@ -230,11 +229,11 @@ def _changed(parameters: Parameters, knob: Knob, value: float) -> Parameters:
     return replace(parameters, tau=value) if knob == "tau" else replace(parameters, strength=value)
 
 
-def _finder(anchors: AnchorSet, rows: NDArray[np.int64], device: Device) -> TermFinder:
-    return term_finder(AnchorSet.from_stored(anchors.embeddings[rows], anchors.backbone_id), device)
+def _finder(anchors: Anchors, rows: Ints, device: Device) -> TermFinder:
+    return term_finder(Anchors.from_stored(anchors.embeddings[rows], anchors.backbone_id), device)
 
 
-def _terms(finder: TermFinder, embeddings: FloatArray, parameters: Parameters) -> FaceTerms:
+def _terms(finder: TermFinder, embeddings: Floats32, parameters: Parameters) -> FaceTerms:
     similarities = finder.support(embeddings, parameters.k, parameters.guard).similarities
     return FaceTerms(log_density=log_density(similarities, parameters.tau))
 
@@ -243,5 +242,5 @@ def _fnmr(comparisons: Comparisons, fmrs: tuple[float, ...]) -> tuple[float, ...
     return _floats(fnmr_above(comparisons, np.array([threshold_at(comparisons, fmr) for fmr in fmrs])))
 
 
-def _floats(values: NDArray[np.float64]) -> tuple[float, ...]:
+def _floats(values: Floats64) -> tuple[float, ...]:
     return tuple(float(value) for value in values)

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Literal, Self
 
 from models.engines.choice import EngineChoice
-from models.evaluation.measure import Options
-from models.labels.exclusions import Exclusions
+from models.evaluation.measure import MeasureOptions
+from models.labelled.exclusions import Exclusions
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,6 @@ class Asked:
     distractors: Path | None
     exclusions: Exclusions
     cached: bool
-    options: Options
+    options: MeasureOptions
     set_aside_by: Path | None = None
     engine: EngineChoice = field(default_factory=EngineChoice)

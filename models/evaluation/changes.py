@@ -3,17 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from models.evaluation.comparable import Comparable
-from models.evaluation.metrics import threshold_at
 from models.evaluation.rates import answered
 from models.evaluation.scored import ScoredSet
-from models.labels.labelled import LabelledFaces
-from models.pairs.comparisons import Comparisons
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from models.labelled.comparable import Comparable
+from models.labelled.labelled_faces import LabelledFaces
+from models.labelled.pairs.comparisons import Comparisons
+from models.labelled.rates.threshold_rates import threshold_at
+from service.arrays import Floats64, Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +66,14 @@ class PairNames:
         self._cosine = cosine
         self._method = method
 
-    def moved(self, first: IntArray, second: IntArray) -> FloatArray:
+    def moved(self, first: Ints, second: Ints) -> Floats64:
         """Return by which factor, as a logarithm, the method lowers each pair's false-match rate (p,)."""
         before = _fmr(self._cosine.comparisons, self._cosine.scorer.pairs(first, second).astype(np.float64))
         after = _fmr(self._method.comparisons, self._method.scorer.pairs(first, second).astype(np.float64))
-        moved: FloatArray = np.log(before) - np.log(after)
+        moved: Floats64 = np.log(before) - np.log(after)
         return moved
 
-    def listed(self, first: IntArray, second: IntArray) -> tuple[ListedPair, ...]:
+    def listed(self, first: Ints, second: Ints) -> tuple[ListedPair, ...]:
         """Return pairs, given by positions (p,) of both faces, by their names."""
         similarity = self._cosine.scorer.pairs(first, second).astype(np.float64)
         scores = self._method.scorer.pairs(first, second).astype(np.float64)
@@ -139,22 +136,22 @@ def highest_non_mated(names: PairNames, method: ScoredSet, most: int) -> tuple[L
     return names.listed(faces[:, 0], faces[:, 1])
 
 
-def _keys(faces: IntArray, size: int) -> IntArray:
+def _keys(faces: Ints, size: int) -> Ints:
     ordered = np.sort(faces, axis=1)
-    keys: IntArray = ordered[:, 0] * size + ordered[:, 1]
+    keys: Ints = ordered[:, 0] * size + ordered[:, 1]
     return keys
 
 
-def _share(comparisons: Comparisons, scores: FloatArray) -> FloatArray:
+def _share(comparisons: Comparisons, scores: Floats64) -> Floats64:
     return _reaching(comparisons, scores) / comparisons.non_mated
 
 
-def _fmr(comparisons: Comparisons, scores: FloatArray) -> FloatArray:
+def _fmr(comparisons: Comparisons, scores: Floats64) -> Floats64:
     """Return (errors + 1) / (pairs + 1): never 0, so that ratios are defined."""
     return (_reaching(comparisons, scores) + 1) / (comparisons.non_mated + 1)
 
 
-def _reaching(comparisons: Comparisons, scores: FloatArray) -> FloatArray:
+def _reaching(comparisons: Comparisons, scores: Floats64) -> Floats64:
     """Return how many non-mated pairs score as high or higher."""
     # A pair scored alone and in a block may differ in float32's last digits, and must still reach itself.
     return comparisons.non_mated_at_least(scores - 1e-6 * (1 + np.abs(scores)))

@@ -3,21 +3,17 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from models.calibration.measured import fmr_bound, fnmr_bound
-from models.evaluation.comparable import Comparable
-from models.evaluation.metrics import threshold_at
 from models.evaluation.rates import Interval
 from models.evaluation.scored import ScoredSet
-from models.labels.labelled import LabelledFaces
-from models.pairs.comparisons import NonMatedTotals
-from models.pairs.resampling import WeightArray, share_interval
-from models.pairs.sweep import excluded_pairs
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-BoolArray = NDArray[np.bool_]
+from models.labelled.comparable import Comparable
+from models.labelled.labelled_faces import LabelledFaces
+from models.labelled.pairs.comparisons import NonMatedTotals
+from models.labelled.pairs.resampling import WeightArray, share_interval
+from models.labelled.pairs.sweep import excluded_pairs
+from models.labelled.rates.measured import fmr_bound, fnmr_bound
+from models.labelled.rates.threshold_rates import threshold_at
+from service.arrays import Bools, Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +94,7 @@ def group_rates(
     return GroupRates(fmr, tuple(rows))
 
 
-def _non_mated(found: Comparable, inside: BoolArray) -> NonMatedTotals:
+def _non_mated(found: Comparable, inside: Bools) -> NonMatedTotals:
     """Return how many non-mated pairs lie within a group (m,) bool, by people."""
     none = np.zeros(len(found.people), np.int64)
     if found.given is not None:
@@ -112,14 +108,12 @@ def _non_mated(found: Comparable, inside: BoolArray) -> NonMatedTotals:
     return NonMatedTotals(np.bincount(found.identities[inside], minlength=len(none)), people, -count)
 
 
-def _met(identities: IntArray, first: IntArray, second: IntArray) -> tuple[IntArray, IntArray]:
+def _met(identities: Ints, first: Ints, second: Ints) -> tuple[Ints, Ints]:
     met = np.sort(np.stack([identities[first], identities[second]], axis=1), axis=1)
     return np.unique(met, axis=0, return_counts=True)
 
 
-def _mated(
-    found: Comparable, scored: ScoredSet, inside: BoolArray, threshold: float, lost: IntArray
-) -> tuple[IntArray, IntArray]:
+def _mated(found: Comparable, scored: ScoredSet, inside: Bools, threshold: float, lost: Ints) -> tuple[Ints, Ints]:
     """Return mated pairs of each person within a group, and those of them that are rejected: both (u,) int64."""
     first, second = found.mated()
     within = inside[first] & inside[second]
@@ -132,7 +126,7 @@ def _mated(
     )
 
 
-def _fmr(matches: IntArray, totals: NonMatedTotals, weights: WeightArray) -> Interval | None:
+def _fmr(matches: Ints, totals: NonMatedTotals, weights: WeightArray) -> Interval | None:
     pairs = totals.pairs
     if not pairs:
         return None
@@ -141,7 +135,7 @@ def _fmr(matches: IntArray, totals: NonMatedTotals, weights: WeightArray) -> Int
     return Interval(len(matches) / pairs, float(low), fmr_bound(len(matches), pairs, float(high)))
 
 
-def _fnmr(rejected: IntArray, all_mated: IntArray, weights: WeightArray) -> Interval | None:
+def _fnmr(rejected: Ints, all_mated: Ints, weights: WeightArray) -> Interval | None:
     if not all_mated.any():
         return None
     errors, people = int(rejected.sum()), int(np.count_nonzero(all_mated))

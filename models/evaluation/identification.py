@@ -7,17 +7,14 @@ identified if no distractor scores as much as the enrolled face. Every ordered m
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from models.calibration.measured import fnmr_bound
-from models.evaluation.comparable import Comparable
 from models.evaluation.rates import Interval
 from models.evaluation.scored import ScoredSet
-from models.pairs.resampling import WeightArray, share_interval
-from models.pairs.sweep import PairScorer
-
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float32]
+from models.labelled.comparable import Comparable
+from models.labelled.pairs.resampling import WeightArray, share_interval
+from models.labelled.pairs.sweep import BlockScorer
+from models.labelled.rates.measured import fnmr_bound
+from service.arrays import Floats32, Ints
 
 _PROBES = 2048
 _DISTRACTORS = 4096
@@ -44,9 +41,7 @@ def sizes(available: int) -> tuple[int, ...]:
     return (*powers, available) if available else ()
 
 
-def highest_distractors(
-    scorer: PairScorer, identities: IntArray, probes: IntArray, distractors: IntArray, ends: IntArray
-) -> FloatArray:
+def highest_distractors(scorer: BlockScorer, identities: Ints, probes: Ints, distractors: Ints, ends: Ints) -> Floats32:
     """Return the score of each probe's most alike distractor, by size of the distractor set.
 
     Args:
@@ -78,8 +73,8 @@ def highest_distractors(
 def identification(
     found: Comparable,
     scored: ScoredSet,
-    scorer: PairScorer,
-    distractors: IntArray,
+    scorer: BlockScorer,
+    distractors: Ints,
     weights: WeightArray,
 ) -> Identification | None:
     """Return the rank-1 rates of every ordered mated pair; None where there are no distractors.

@@ -4,35 +4,32 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
-from models.evaluation.ablations import Asked
+from models.evaluation.ablations import AskedAblation
 from models.evaluation.changes import PairNames, changes, highest_non_mated
-from models.evaluation.comparable import Comparable
 from models.evaluation.groups import GroupRates, group_rates
 from models.evaluation.identification import identification
-from models.evaluation.metrics import det_curve, distribution, equal_error_rate
 from models.evaluation.rates import FMRS, Cosine, Rate, rates, replicate
-from models.evaluation.results import Curves, MethodResult
+from models.evaluation.report.report_document import Curves, MethodResult
 from models.evaluation.scored import ScoredSet, score_set
 from models.evaluation.systems import System, Variant
 from models.evaluation.tenfold import fold_accuracy
-from models.labels.labelled import LabelledFaces
-from models.pairs.resampling import WeightArray
-from models.pairs.sweep import PairScorer
+from models.labelled.comparable import Comparable
+from models.labelled.labelled_faces import LabelledFaces
+from models.labelled.pairs.resampling import WeightArray
+from models.labelled.pairs.sweep import BlockScorer
+from models.labelled.rates.threshold_rates import det_curve, distribution, equal_error_rate
 from models.progress import Stage
+from service.arrays import Floats32, Ints
 from service.scoring.calibration import relevant
 from service.settings import Device
-
-FloatArray = NDArray[np.float32]
-IntArray = NDArray[np.int64]
 
 # The rate at which groups are compared besides the smallest measured one.
 _GROUP_FMR = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class MeasureOptions:
     """What is evaluated, and how.
 
     Attributes:
@@ -56,7 +53,7 @@ class Options:
     seed: int = 0
     listed: int = 20
     ranks: bool = True
-    ablations: tuple[Asked, ...] = field(default=())
+    ablations: tuple[AskedAblation, ...] = field(default=())
     gap_scale: float | None = None
     workers: int = 2
     device: Device = "cpu"
@@ -79,11 +76,11 @@ class Ground:
 
     labelled: LabelledFaces
     found: Comparable
-    embeddings: FloatArray
-    norms: FloatArray
-    distractors: IntArray
+    embeddings: Floats32
+    norms: Floats32
+    distractors: Ints
     weights: WeightArray
-    options: Options
+    options: MeasureOptions
     stage: Stage
 
 
@@ -103,7 +100,7 @@ class Measured:
 
 
 def measure(
-    ground: Ground, variant: Variant, scorer: PairScorer, system: System | None, cosine: Measured | None
+    ground: Ground, variant: Variant, scorer: BlockScorer, system: System | None, cosine: Measured | None
 ) -> Measured:
     """Measure one method.
 

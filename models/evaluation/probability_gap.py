@@ -4,14 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.evaluation.systems import COSINE, System, Variant, cosine_scorer, scorers
-from models.pairs.sweep import PairScorer
+from models.labelled.pairs.sweep import BlockScorer
+from service.arrays import Floats32, Floats64, Ints
 from service.errors import LabelsInvalid
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 DEFAULT_SCALE = 64.0
 """The scale of the logits in training by ArcFace and CosFace."""
@@ -63,9 +60,9 @@ class ProbabilityGap:
 
 
 def probability_gap(
-    embeddings: NDArray[np.float32],
-    norms: NDArray[np.float32],
-    identities: IntArray,
+    embeddings: Floats32,
+    norms: Floats32,
+    identities: Ints,
     systems: Sequence[tuple[System, Sequence[Variant]]],
     *,
     scale: float,
@@ -111,9 +108,7 @@ def probability_gap(
     return ProbabilityGap(scale, len(names), len(rows), (segments[0], segments[1]), tuple(curves))
 
 
-def own_probability(
-    faces: FloatArray, own: IntArray, centres: FloatArray, others: FloatArray, scale: float
-) -> FloatArray:
+def own_probability(faces: Floats64, own: Ints, centres: Floats64, others: Floats64, scale: float) -> Floats64:
     """Return the softmax probability of each face's own class.
 
     Args:
@@ -137,7 +132,7 @@ def own_probability(
     return found
 
 
-def _curves(label: str, bundle: str | None, scorer: PairScorer, of_low: int) -> GapCurves:
+def _curves(label: str, bundle: str | None, scorer: BlockScorer, of_low: int) -> GapCurves:
     count = len(scorer) // 2
     scores = scorer.pairs(np.arange(count), np.arange(count, 2 * count)).astype(np.float64)
     edges = np.histogram_bin_edges(scores, bins=_BINS)
@@ -146,8 +141,8 @@ def _curves(label: str, bundle: str | None, scorer: PairScorer, of_low: int) -> 
     return GapCurves(label, bundle, tuple(edges.tolist()), tuple(low.tolist()), tuple(high.tolist()), overlap)
 
 
-def _unit(rows: FloatArray) -> FloatArray:
-    unit: FloatArray = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+def _unit(rows: Floats64) -> Floats64:
+    unit: Floats64 = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
     return unit
 
 

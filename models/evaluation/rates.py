@@ -4,17 +4,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from models.calibration.measured import fnmr_bound, quality
-from models.evaluation.metrics import fnmr_above, threshold_at
-from models.pairs.comparisons import Comparisons
-from models.pairs.resampling import WeightArray, fnmr_at_fmr, interval
+from models.labelled.pairs.comparisons import Comparisons
+from models.labelled.pairs.resampling import WeightArray, fnmr_at_fmr, interval
+from models.labelled.rates.measured import fnmr_bound, quality
+from models.labelled.rates.threshold_rates import fnmr_above, threshold_at
+from service.arrays import Floats64
 from service.scoring.calibration import Quality
 from service.scoring.dao import to_score
 from service.scoring.methods import Scale
-
-FloatArray = NDArray[np.float64]
 
 FMRS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 
@@ -58,9 +56,9 @@ class Replicates:
     """
 
     fmrs: tuple[float, ...]
-    fnmr: FloatArray
+    fnmr: Floats64
 
-    def at(self, fmr: float) -> FloatArray | None:
+    def at(self, fmr: float) -> Floats64 | None:
         """Return the replicates (b,) at a rate; None where there are none."""
         return self.fnmr[:, self.fmrs.index(fmr)] if fmr in self.fmrs else None
 
@@ -82,7 +80,7 @@ def replicate(comparisons: Comparisons, fmrs: tuple[float, ...], weights: Weight
     if not held or not len(weights):
         return Replicates((), np.empty((len(weights), 0)))
 
-    def smoothed(drawn: WeightArray) -> FloatArray:
+    def smoothed(drawn: WeightArray) -> Floats64:
         return fnmr_at_fmr(comparisons, np.array(held), drawn)
 
     with ThreadPoolExecutor(workers) as pool:
@@ -146,14 +144,14 @@ def answered(score: float, scale: Scale) -> float:
     return float(to_score(score)) if scale == "log" else score
 
 
-def _interval(value: float, drawn: FloatArray | None) -> Interval:
+def _interval(value: float, drawn: Floats64 | None) -> Interval:
     if drawn is None:
         return Interval(value)
     low, high = interval(drawn)
     return Interval(value, float(low), float(high))
 
 
-def _fnmr(value: float, drawn: FloatArray | None, comparisons: Comparisons) -> Interval:
+def _fnmr(value: float, drawn: Floats64 | None, comparisons: Comparisons) -> Interval:
     found = _interval(value, drawn)
     if value > 0:
         return found

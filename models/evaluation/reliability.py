@@ -4,19 +4,17 @@ from dataclasses import dataclass
 from math import log
 
 import numpy as np
-from numpy.typing import NDArray
 
-from models.calibration.agreement import RateRatio, Verdict, rate_ratio
-from models.calibration.measured import RULE_OF_THREE, fmr_bound, fnmr_bound
-from models.evaluation.metrics import fnmr_above
 from models.evaluation.rates import FMRS, Interval
 from models.evaluation.scored import ScoredSet
-from models.labels.labelled import InputForm
-from models.pairs.comparisons import Comparisons
-from models.pairs.resampling import WeightArray, accepted_weights, rejected_weights, share_interval
+from models.labelled.labelled_faces import InputForm
+from models.labelled.pairs.comparisons import Comparisons
+from models.labelled.pairs.resampling import WeightArray, accepted_weights, rejected_weights, share_interval
+from models.labelled.rates.measured import RULE_OF_THREE, fmr_bound, fnmr_bound
+from models.labelled.rates.rate_ratio import RateRatio, Verdict, rate_ratio
+from models.labelled.rates.threshold_rates import fnmr_above
+from service.arrays import Floats64
 from service.scoring.calibration import Calibrations, MethodCalibration
-
-FloatArray = NDArray[np.float64]
 
 # Points of the curve for every power of ten.
 _PER_DECADE = 4
@@ -132,7 +130,7 @@ def _points(calibration: MethodCalibration, scored: ScoredSet, weights: WeightAr
     )
 
 
-def _observed(comparisons: Comparisons, limits: FloatArray, weights: WeightArray) -> list[Interval]:
+def _observed(comparisons: Comparisons, limits: Floats64, weights: WeightArray) -> list[Interval]:
     """Return the share of non-mated pairs that score at least so much, with its interval where that can be drawn."""
     pairs = comparisons.non_mated
     shares = comparisons.non_mated_at_least(limits) / pairs

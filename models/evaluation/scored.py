@@ -3,15 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from models.evaluation.comparable import Comparable
 from models.evaluation.systems import Variant
-from models.pairs.comparisons import Comparisons
-from models.pairs.sweep import PairScorer
+from models.labelled.comparable import Comparable
+from models.labelled.pairs.comparisons import Comparisons
+from models.labelled.pairs.sweep import BlockScorer
 from models.progress import Tick, silent
-
-FloatArray = NDArray[np.float64]
+from service.arrays import Floats64
 
 # Twice the largest false-match rate and a little.
 _KEPT_SHARE = 0.22
@@ -30,12 +28,12 @@ class ScoredSet:
     """
 
     variant: Variant
-    scorer: PairScorer
+    scorer: BlockScorer
     comparisons: Comparisons
-    mated: FloatArray
+    mated: Floats64
 
 
-def score_set(name: str, found: Comparable, variant: Variant, scorer: PairScorer, tick: Tick = silent) -> ScoredSet:
+def score_set(name: str, found: Comparable, variant: Variant, scorer: BlockScorer, tick: Tick = silent) -> ScoredSet:
     """Score the pairs of a set with one variant.
 
     Args:

@@ -4,23 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from models.calibration.people import CalibrationPeople, read_people
-from models.pairs.sweep import PairScorer
-from service.anchors.anchor_set import AnchorSet
+from models.labelled.calibration_people import CalibrationPeople, read_people
+from models.labelled.pairs.sweep import BlockScorer
 from service.anchors.face_terms import TermFinder
 from service.anchors.faiss_search import FaissSearch
+from service.arrays import Floats32
+from service.bundle.anchors_part import Anchors
 from service.bundle.reader import Bundle, read_bundle
-from service.bundle.term_sources import TermSources, open_sources
 from service.cpus import usable_cpus
 from service.scoring.methods import METHODS, Method, methods_of
 from service.scoring.parameters import Parameters
 from service.scoring.terms import FaceTerms, Need
 from service.settings import Device
-
-FloatArray = NDArray[np.float32]
+from service.snapshot.term_sources import TermSources, open_sources
 
 COSINE = "cosine"
 
@@ -70,7 +66,7 @@ def load_system(folder: Path, *, backbone_id: str, device: Device) -> System:
     return System(folder.resolve().name, bundle, sources, read_people(folder))
 
 
-def term_finder(anchors: AnchorSet, device: Device) -> TermFinder:
+def term_finder(anchors: Anchors, device: Device) -> TermFinder:
     """Return the finder of terms among anchors, which searches with all CPUs."""
     return TermFinder(anchors, FaissSearch(anchors, device=device, threads=usable_cpus()))
 
@@ -106,7 +102,7 @@ def variants(system: System, methods: Sequence[str] | None) -> tuple[Variant, ..
     return tuple(found)
 
 
-def scorers(embeddings: FloatArray, norms: FloatArray, system: System, wanted: Sequence[Variant]) -> list[PairScorer]:
+def scorers(embeddings: Floats32, norms: Floats32, system: System, wanted: Sequence[Variant]) -> list[BlockScorer]:
     """Return a scorer of the faces for each variant, all variants with the same need sharing one search.
 
     Args:
@@ -123,10 +119,10 @@ def scorers(embeddings: FloatArray, norms: FloatArray, system: System, wanted: S
             terms[need] = system.sources.terms(embeddings, need, variant.parameters).with_norms(
                 norms, variant.parameters
             )
-        found.append(PairScorer(embeddings, variant.method, terms[need], variant.parameters))
+        found.append(BlockScorer(embeddings, variant.method, terms[need], variant.parameters))
     return found
 
 
-def cosine_scorer(embeddings: FloatArray) -> PairScorer:
+def cosine_scorer(embeddings: Floats32) -> BlockScorer:
     """Return the cosine's scorer of the faces (n, d)."""
-    return PairScorer(embeddings, METHODS[COSINE], None, Parameters())
+    return BlockScorer(embeddings, METHODS[COSINE], None, Parameters())

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models.labels.labelled import LabelledFaces, unit_or_zeros
+from models.labelled.labelled_faces import LabelledFaces, unit_or_zeros
 from service.errors import LabelsInvalid
 
 

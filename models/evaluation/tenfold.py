@@ -3,14 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from models.evaluation.comparable import Comparable
-from models.pairs.sweep import PairScorer
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-BoolArray = NDArray[np.bool_]
+from models.labelled.comparable import Comparable
+from models.labelled.pairs.sweep import BlockScorer
+from service.arrays import Bools, Floats64, Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +24,7 @@ class Accuracy:
     folds: tuple[float, ...]
 
 
-def fold_accuracy(found: Comparable, scorer: PairScorer) -> Accuracy | None:
+def fold_accuracy(found: Comparable, scorer: BlockScorer) -> Accuracy | None:
     """Return the accuracy over the given pairs' folds; None where there are no folds.
 
     A pair with an undetected face is never a match: an error if it is mated, right if it is not.
@@ -40,7 +36,7 @@ def fold_accuracy(found: Comparable, scorer: PairScorer) -> Accuracy | None:
     return accuracy_by_fold(scores, np.concatenate([given.mated, lost.mated]), np.concatenate([given.fold, lost.fold]))
 
 
-def accuracy_by_fold(scores: FloatArray, mated: BoolArray, fold: IntArray) -> Accuracy | None:
+def accuracy_by_fold(scores: Floats64, mated: Bools, fold: Ints) -> Accuracy | None:
     """Return the accuracy of each fold at the threshold that decides most pairs of the other folds rightly.
 
     Args:
@@ -63,7 +59,7 @@ def accuracy_by_fold(scores: FloatArray, mated: BoolArray, fold: IntArray) -> Ac
     )
 
 
-def best_threshold(scores: FloatArray, mated: BoolArray) -> float:
+def best_threshold(scores: Floats64, mated: Bools) -> float:
     """Return a threshold that decides most pairs rightly, a score of at least it being a match.
 
     Of several it is the highest, in the middle between the two scores that it parts.

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from models.calibration.people import CHOSEN_ON
-from models.evaluation.comparable import Comparable
 from models.evaluation.systems import System
-from models.labels.labelled import LabelledFaces
+from models.labelled.calibration_people import CHOSEN_ON
+from models.labelled.comparable import Comparable
+from models.labelled.labelled_faces import LabelledFaces
 
 _CHANCE = 0.5
 

@@ -8,7 +8,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from models.generate.inputs import Input, Role
+from models.generate.generator_inputs import Input, InputRole
 from service.errors import GeneratorInvalid
 
 # A third number, so that no image's stream is the one of the noise that all share.
@@ -49,15 +49,15 @@ def feed(inputs: Sequence[Input], numbers: Sequence[int], draw: Draw, *, classes
     """
     streams = [np.random.default_rng([draw.seed, number]) for number in numbers]
     # The latent first, then by name: another order of the file's inputs must not change the images.
-    ordered = sorted(inputs, key=lambda item: (item.role is not Role.LATENT, item.name))
+    ordered = sorted(inputs, key=lambda item: (item.role is not InputRole.LATENT, item.name))
     return {item.name: _values(item, streams, draw, classes) for item in ordered}
 
 
 def _values(item: Input, streams: list[np.random.Generator], draw: Draw, classes: int | None) -> NDArray[Any]:
-    if item.role is Role.PSI:
+    if item.role is InputRole.PSI:
         shape = tuple(len(streams) if size is None else size for size in item.shape)
         return np.full(shape, draw.psi, item.dtype)
-    if item.role is Role.LABEL:
+    if item.role is InputRole.LABEL:
         return _labels(item, streams, draw, classes)
     row = tuple(size for size in item.shape if size is not None)
     if None not in item.shape:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from models.generate.draw import Feed
-from models.generate.inputs import Axes, Input
+from models.generate.generator_inputs import Axes, Input
 from models.generate.onnx_network import OnnxGenerator
 from service.errors import ExtraMissing, GeneratorInvalid
 from service.settings import Device

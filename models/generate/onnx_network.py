@@ -9,7 +9,7 @@ import onnx
 from numpy.typing import NDArray
 
 from models.generate.draw import Feed
-from models.generate.inputs import Axes, Input, Role, roles
+from models.generate.generator_inputs import Axes, Input, InputRole, roles
 from service.errors import DeviceUnavailable, GeneratorInvalid, InferenceFailed
 from service.inference.onnx_runtime import ort
 from service.inference.small_weights import all_nodes
@@ -65,7 +65,7 @@ class OnnxGenerator:
 def _inputs(described: Sequence[Any], axes: Axes) -> tuple[list[Input], int | None]:
     """Return the inputs, and the batch size where the file fixes it."""
     named = roles([item.name for item in described])
-    latent = next(item for item in described if named[item.name] is Role.LATENT)
+    latent = next(item for item in described if named[item.name] is InputRole.LATENT)
     batch = latent.shape[0] if latent.shape and isinstance(latent.shape[0], int) else None
     found = []
     for item in described:
@@ -75,11 +75,11 @@ def _inputs(described: Sequence[Any], axes: Axes) -> tuple[list[Input], int | No
         shape = [size if isinstance(size, int) else None for size in item.shape]
         if shape and shape[0] == batch:
             shape[0] = None
-        if role is Role.LATENT and shape.count(None) > 1:
+        if role is InputRole.LATENT and shape.count(None) > 1:
             shape[1] = axes.latent
-        elif role is Role.LABEL and shape.count(None) > 1:
+        elif role is InputRole.LABEL and shape.count(None) > 1:
             shape[-1] = axes.classes
-        if role is not Role.PSI and None in shape[1:]:
+        if role is not InputRole.PSI and None in shape[1:]:
             raise GeneratorInvalid(
                 f"The generator's input {item.name} has the shape {list(item.shape)}, open beyond its first axis: "
                 "say how many values a latent has (--latent) or how many classes there are (--classes), or export it "

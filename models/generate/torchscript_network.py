@@ -8,15 +8,15 @@ import torch
 from numpy.typing import NDArray
 
 from models.generate.draw import Feed
-from models.generate.inputs import Axes, Input, Role, role_of, roles
+from models.generate.generator_inputs import Axes, Input, InputRole, role_of, roles
 from service.errors import DeviceUnavailable, GeneratorInvalid, InferenceFailed
 from service.settings import Device
 
 _TENSORS = frozenset({"Tensor", "Optional[Tensor]"})
 _REMEDY = {
-    Role.LATENT: ": say how many values a latent has (--latent)",
-    Role.LABEL: ": say how many classes there are (--classes)",
-    Role.NOISE: ": let the module draw its noise, which is repeatable here",
+    InputRole.LATENT: ": say how many values a latent has (--latent)",
+    InputRole.LABEL: ": say how many classes there are (--classes)",
+    InputRole.NOISE: ": let the module draw its noise, which is repeatable here",
 }
 
 
@@ -63,8 +63,8 @@ def _inputs(module: Any, axes: Axes) -> tuple[dict[str, str], list[Input]]:
     Arguments with a default keep it (noise_mode, force_fp32), but for the truncation and a label of known size.
     """
     sizes = {
-        Role.LATENT: getattr(module, "z_dim", None) if axes.latent is None else axes.latent,
-        Role.LABEL: getattr(module, "c_dim", None) if axes.classes is None else axes.classes,
+        InputRole.LATENT: getattr(module, "z_dim", None) if axes.latent is None else axes.latent,
+        InputRole.LABEL: getattr(module, "c_dim", None) if axes.classes is None else axes.classes,
     }
     arguments = [
         item
@@ -74,17 +74,17 @@ def _inputs(module: Any, axes: Axes) -> tuple[dict[str, str], list[Input]]:
     kinds = {item.name: str(item.type) for item in arguments}
     found = []
     for name, role in roles(list(kinds)).items():
-        if role is Role.PSI and kinds[name] == "float":
+        if role is InputRole.PSI and kinds[name] == "float":
             found.append(Input(name, role, ()))
             continue
         if kinds[name] not in _TENSORS:
             raise GeneratorInvalid(f"The generator's argument {name} is a {kinds[name]}, not a tensor.")
-        size = 1 if role is Role.PSI else sizes.get(role)
+        size = 1 if role is InputRole.PSI else sizes.get(role)
         if size is None:
             raise GeneratorInvalid(f"The TorchScript file does not say the size of {name}{_REMEDY[role]}.")
         found.append(Input(name, role, (None, int(size))))
     return kinds, found
 
 
-def _is_given(role: Role, sizes: dict[Role, int | None]) -> bool:
-    return role is Role.PSI or (role is Role.LABEL and sizes[Role.LABEL] is not None)
+def _is_given(role: InputRole, sizes: dict[InputRole, int | None]) -> bool:
+    return role is InputRole.PSI or (role is InputRole.LABEL and sizes[InputRole.LABEL] is not None)

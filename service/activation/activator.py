@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from service.activation.decisions import losses, refusal, why_undecided
 from service.activation.follower import Follower
 from service.activation.going_back import BEFORE_ALL, generation_before, position
-from service.activation.results import ActivationResult, result_of
+from service.activation.outcomes import ActivationResult, result_of
 from service.activation.switch import Switch
-from service.bundle.snapshot import Snapshot
 from service.errors import ActivationInvalid, GenerationUnknown, IdaError, NothingToRollBack, StaleGeneration
+from service.snapshot.snapshot import Snapshot
 from service.store.bundle_store import BundleStore
 from service.store.records import Action, Activation
 from service.telemetry import Metrics

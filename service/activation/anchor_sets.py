@@ -7,9 +7,9 @@ import threading
 from datetime import timedelta
 from pathlib import Path
 
-from service.activation.listing import Listing
+from service.activation.inventory import Inventory
 from service.activation.loading import BundleLoader
-from service.activation.results import AnchorSetEntry, ReplicaState
+from service.activation.outcomes import AnchorSetEntry, ReplicaState
 from service.bundle.reader import read_bundle
 from service.errors import AnchorSetInUse, BundleIdMismatch, BundleNotTrusted
 from service.store.archive import unpack_bundle
@@ -34,7 +34,7 @@ class AnchorSets:
         *,
         store: BundleStore,
         loader: BundleLoader,
-        listing: Listing,
+        listing: Inventory,
         max_bundle_bytes: int,
         turn: threading.Lock,
     ) -> None:

@@ -1,8 +1,8 @@
 """Which decisions requests get by a snapshot, and which they would lose by another."""
 
-from service.bundle.snapshot import Snapshot
 from service.errors import BundleUncalibrated
 from service.scoring.calibration import InputForm
+from service.snapshot.snapshot import Snapshot
 
 _FORMS: tuple[InputForm, ...] = ("photo", "crop", "embedding")
 _MOST_TOLD = 8

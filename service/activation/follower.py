@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from service.activation.following import Failure, Following
 from service.activation.switch import Switch
-from service.bundle.registry import Registry
 from service.errors import ActivationInvalid, IdaError, StoreInvalid, StoreUnavailable
+from service.snapshot.registry import Registry
 from service.store.bundle_store import BundleStore
 from service.store.records import Activation, ReplicaReport, now
 from service.telemetry import Metrics

@@ -5,23 +5,23 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from service.bundle.density_cache import DensityCache
-from service.bundle.golden import LEAST_CROP_SIMILARITY, SCORE_TOLERANCE, GoldenReport, check_golden
-from service.bundle.manifest import PFE, SSR, Manifest
+from service.bundle.bundle_manifest import PFE, SSR, Manifest
 from service.bundle.reader import manifest_content
 from service.bundle.signature import Signer, TrustedKeys, load_trusted_keys, read_signature
-from service.bundle.snapshot import Snapshot, load_snapshot
 from service.errors import BundleInvalid, BundleNotTrusted, CalibrationInconsistent, GoldenCheckFailed, HeadMismatch
 from service.pipeline import FacePipeline
 from service.scoring.consistency import contradictions
 from service.settings import DEFAULT_BUNDLE, Settings
+from service.snapshot.density_cache import DensityCache
+from service.snapshot.golden_check import LEAST_CROP_SIMILARITY, SCORE_TOLERANCE, GoldenReport, check_golden
+from service.snapshot.snapshot import Snapshot, load_snapshot
 from service.store.bundle_store import BundleStore
 from service.store.local_copies import LocalCopies
 from service.telemetry import Metrics
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedSnapshot:
     """A snapshot that passed its checks.
 
     Attributes:
@@ -70,7 +70,7 @@ class BundleLoader:
             return None
         return self._keys.verify(manifest_content(folder), read_signature(folder))
 
-    def load(self, folder: Path, generation: int) -> Loaded:
+    def load(self, folder: Path, generation: int) -> LoadedSnapshot:
         """Find out who signed a bundle, load it, build its index, and score its golden pairs.
 
         Raises:
@@ -101,9 +101,9 @@ class BundleLoader:
         snapshot = replace(snapshot, signer=signer)
         loaded = time.perf_counter() - began
         checked = self.recheck(snapshot)
-        return Loaded(snapshot, checked.golden, {"load": loaded, **checked.seconds})
+        return LoadedSnapshot(snapshot, checked.golden, {"load": loaded, **checked.seconds})
 
-    def recheck(self, snapshot: Snapshot) -> Loaded:
+    def recheck(self, snapshot: Snapshot) -> LoadedSnapshot:
         """Compare the thresholds of a snapshot that is loaded already with its curves, and score its golden pairs.
 
         Raises:
@@ -125,7 +125,7 @@ class BundleLoader:
                 f"{golden.crop_similarity:.6f}, at least {LEAST_CROP_SIMILARITY}): the backbone, the search or the "
                 "bundle is not what it was. Run `ida-verify check`, and build the bundle again."
             )
-        return Loaded(snapshot, golden, {"check": time.perf_counter() - began})
+        return LoadedSnapshot(snapshot, golden, {"check": time.perf_counter() - began})
 
     def _check_heads(self, manifest: Manifest) -> None:
         """Refuse heads of another pipeline; that they are of the bundle's own was found when their cards were read."""
@@ -146,7 +146,7 @@ def _trusted(path: Path) -> TrustedKeys:
 
 def load_stored(
     loader: BundleLoader, store: BundleStore, copies: LocalCopies, bundle_id: str, generation: int
-) -> Loaded:
+) -> LoadedSnapshot:
     """Load a bundle of the store by its copy on this machine, which is made now if it is not there.
 
     A copy that the disk spoilt, or that was made before the bundle was signed, is made once more.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from service.activation.decisions import require_decisions, why_undecided
-from service.activation.loading import BundleLoader, Loaded, load_stored
+from service.activation.loading import BundleLoader, LoadedSnapshot, load_stored
 from service.activation.switch import built_in_id_of
 from service.errors import IdaError, StoreUnavailable
 from service.store.bundle_store import BundleStore
@@ -29,7 +29,7 @@ class Started:
         store_id: the store that it came from; None while that has none.
     """
 
-    loaded: Loaded
+    loaded: LoadedSnapshot
     newest_generation: int
     store_id: str | None
 
@@ -76,7 +76,9 @@ def start(loader: BundleLoader, store: BundleStore, copies: LocalCopies, built_i
     return started
 
 
-def _newest(history: tuple[Activation, ...], newest: int, load: Callable[[Activation], Loaded]) -> Loaded | None:
+def _newest(
+    history: tuple[Activation, ...], newest: int, load: Callable[[Activation], LoadedSnapshot]
+) -> LoadedSnapshot | None:
     tried: dict[str, str] = {}
     for record in history:
         if record.bundle_id in tried:
@@ -103,8 +105,8 @@ def _newest(history: tuple[Activation, ...], newest: int, load: Callable[[Activa
 
 def _loads(
     loader: BundleLoader, store: BundleStore, copies: LocalCopies, built_in: Path
-) -> Callable[[Activation], Loaded]:
-    def load(record: Activation) -> Loaded:
+) -> Callable[[Activation], LoadedSnapshot]:
+    def load(record: Activation) -> LoadedSnapshot:
         if record.bundle_id == built_in_id:
             loaded = loader.load(built_in, record.generation)
         else:

@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from service.activation.decisions import require_decisions
-from service.activation.loading import BundleLoader, Loaded, load_stored
+from service.activation.loading import BundleLoader, LoadedSnapshot, load_stored
 from service.bundle.reader import read_bundle_id
-from service.bundle.registry import Registry
-from service.bundle.snapshot import Snapshot
 from service.errors import BundleInvalid, IdaError, LocalCopyUnusable
+from service.snapshot.registry import Registry
+from service.snapshot.snapshot import Snapshot
 from service.store.bundle_store import BundleStore
 from service.store.local_copies import LastGood, LocalCopies
 from service.telemetry import Metrics
@@ -61,7 +61,7 @@ class Switch:
         """What is served now."""
         return self._registry.current()
 
-    def prepare(self, bundle_id: str, generation: int, *, allow_uncalibrated: bool) -> Loaded:
+    def prepare(self, bundle_id: str, generation: int, *, allow_uncalibrated: bool) -> LoadedSnapshot:
         """Fetch, load and check a bundle, in a thread of low priority, after whatever it is loading already.
 
         A bundle that is served already is not loaded again.
@@ -77,7 +77,7 @@ class Switch:
         """
         return self._thread.submit(self._prepare, bundle_id, generation, allow_uncalibrated).result()
 
-    def put(self, loaded: Loaded, began: float, store_id: str | None) -> bool:
+    def put(self, loaded: LoadedSnapshot, began: float, store_id: str | None) -> bool:
         """Serve a loaded snapshot from now on, if it is newer than what is served; return whether it was.
 
         Args:
@@ -123,7 +123,7 @@ class Switch:
         """End the thread, after what it is loading."""
         self._thread.shutdown(cancel_futures=True)
 
-    def _prepare(self, bundle_id: str, generation: int, allow_uncalibrated: bool) -> Loaded:
+    def _prepare(self, bundle_id: str, generation: int, allow_uncalibrated: bool) -> LoadedSnapshot:
         try:
             loaded = self._load(bundle_id, generation)
             if not allow_uncalibrated:
@@ -133,7 +133,7 @@ class Switch:
             self._metrics.load_failures.labels(error.code).inc()
             raise
 
-    def _load(self, bundle_id: str, generation: int) -> Loaded:
+    def _load(self, bundle_id: str, generation: int) -> LoadedSnapshot:
         served = self._registry.current()
         if served.bundle_id == bundle_id:
             # Its golden pairs are scored all the same: the checks that were asked for are made.
@@ -151,13 +151,13 @@ def built_in_id_of(folder: Path) -> str | None:
         return None
 
 
-def describe(metrics: Metrics, loaded: Loaded, before: Snapshot | None = None) -> None:
+def describe(metrics: Metrics, loaded: LoadedSnapshot, before: Snapshot | None = None) -> None:
     """Say in the metrics what is served, in the place of what was before."""
     snapshot = loaded.snapshot
     if before is not None:
-        metrics.anchor_set_info.remove(before.bundle_id, before.manifest.anchor_set_id, before.manifest.backbone_id)
+        metrics.anchor_set_info.remove(before.bundle_id, before.manifest.anchors_digest, before.manifest.backbone_id)
     manifest = snapshot.manifest
-    metrics.anchor_set_info.labels(snapshot.bundle_id, manifest.anchor_set_id, manifest.backbone_id).set(1)
+    metrics.anchor_set_info.labels(snapshot.bundle_id, manifest.anchors_digest, manifest.backbone_id).set(1)
     metrics.anchor_set_generation.set(snapshot.generation)
     metrics.anchor_set_size.set(manifest.count)
     metrics.golden_drift.set(loaded.golden.worst_drift)

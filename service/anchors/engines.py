@@ -1,16 +1,16 @@
 """Which engine searches an anchor set; measured by ``tests/bench/search_speed.py``."""
 
-from service.anchors.anchor_set import AnchorSet
 from service.anchors.faiss_search import FaissSearch
 from service.anchors.int8_search import Int8Search
 from service.anchors.search import Search
+from service.bundle.anchors_part import Anchors
 from service.settings import Device
 
 # Below this a pair of faces is found by faiss's flat index in the same time, and nothing has to be rounded.
 _LEAST_ROUNDED = 4096
 
 
-def open_search(anchors: AnchorSet, *, device: Device = "cpu", threads: int = 1) -> Search:
+def open_search(anchors: Anchors, *, device: Device = "cpu", threads: int = 1) -> Search:
     """Index an anchor set with the exact engine that is fastest for its size and place.
 
     Args:

@@ -1,11 +1,9 @@
 """From candidates, found by rounded similarities, to exact support sets."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from service.anchors.search import FloatArray, SupportSets
-
-IntArray = NDArray[np.int64]
+from service.anchors.search import SupportSets
+from service.arrays import Floats, Floats32, Ints
 
 # Candidates beyond the k that are asked, so that the gap between the last support and the last candidate is wide.
 _SPARE = 54
@@ -20,11 +18,11 @@ def candidates_for(k: int, count: int) -> int:
 
 
 def support_sets(
-    anchors: FloatArray,
-    queries: FloatArray,
-    candidates: IntArray,
+    anchors: Floats32,
+    queries: Floats32,
+    candidates: Ints,
     k: int,
-    left_out: NDArray[np.floating] | float = -np.inf,
+    left_out: Floats | float = -np.inf,
 ) -> SupportSets:
     """Return the k most similar of each face's candidates by their exact similarities.
 
@@ -51,7 +49,7 @@ def support_sets(
     return SupportSets(np.clip(similarities, -1.0, 1.0), rows)
 
 
-def scanned(anchors: FloatArray, query: FloatArray, k: int) -> tuple[FloatArray, IntArray]:
+def scanned(anchors: Floats32, query: Floats32, k: int) -> tuple[Floats32, Ints]:
     """Return one face's similarities to its k nearest anchors (k,), and their rows, by comparing it with all."""
     exact = np.concatenate(
         [

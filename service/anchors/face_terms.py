@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from service.anchors.anchor_set import AnchorSet
-from service.anchors.search import FloatArray, Search
+from service.anchors.search import Search
+from service.arrays import Floats32
+from service.bundle.anchors_part import Anchors
 from service.scoring.cohort import Cohort, mean_and_spread
 from service.scoring.density import log_density
 from service.scoring.parameters import Parameters
@@ -19,12 +19,12 @@ class TermFinder:
 
     provides = frozenset({Need.NOTHING, Need.SUPPORT, Need.COHORT, Need.NEAREST})
 
-    def __init__(self, anchors: AnchorSet, search: Search) -> None:
+    def __init__(self, anchors: Anchors, search: Search) -> None:
         self._search = search
         self._count = len(anchors)
         self._cohort = Cohort.of(anchors.embeddings)
 
-    def support(self, embeddings: FloatArray, k: int, guard: float | None) -> SupportSimilarities:
+    def support(self, embeddings: Floats32, k: int, guard: float | None) -> SupportSimilarities:
         """Return the similarities of faces to their nearest anchors; see ``support_similarities``.
 
         Raises:
@@ -33,7 +33,7 @@ class TermFinder:
         """
         return support_similarities(self._nearest, embeddings, k, count=self._count, guard=guard)
 
-    def terms(self, embeddings: FloatArray, need: Need, parameters: Parameters) -> FaceTerms:
+    def terms(self, embeddings: Floats32, need: Need, parameters: Parameters) -> FaceTerms:
         """Return the terms that a need names, and those that the same search gives besides.
 
         Args:
@@ -62,5 +62,5 @@ class TermFinder:
         mean, spread = mean_and_spread(found[:, :nearest])
         return replace(of_support, nearest_mean=mean, nearest_spread=spread)
 
-    def _nearest(self, embeddings: FloatArray, k: int) -> NDArray[np.float32]:
+    def _nearest(self, embeddings: Floats32, k: int) -> Floats32:
         return self._search.search(embeddings, k).similarities

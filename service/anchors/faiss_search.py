@@ -7,9 +7,10 @@ from typing import Any
 import faiss
 import numpy as np
 
-from service.anchors.anchor_set import AnchorSet
-from service.anchors.exact import IntArray, candidates_for, support_sets
-from service.anchors.search import FloatArray, SupportSets, check_query
+from service.anchors.exact import candidates_for, support_sets
+from service.anchors.search import SupportSets, check_query
+from service.arrays import Floats32, Ints
+from service.bundle.anchors_part import Anchors
 from service.errors import DeviceUnavailable, SearchFailed
 from service.settings import Device
 
@@ -29,7 +30,7 @@ class FaissSearch:
     """
 
     def __init__(
-        self, anchors: AnchorSet, *, device: Device = "cpu", threads: int = 1, engine: ModuleType = faiss
+        self, anchors: Anchors, *, device: Device = "cpu", threads: int = 1, engine: ModuleType = faiss
     ) -> None:
         """Build the index: float32 on the CPU, float16 on a GPU, whose candidates are compared exactly on the CPU.
 
@@ -63,20 +64,20 @@ class FaissSearch:
         """Where the index lies."""
         return self._device
 
-    def search(self, embeddings: FloatArray, k: int) -> SupportSets:
+    def search(self, embeddings: Floats32, k: int) -> SupportSets:
         """Return the support sets of embeddings; see ``Search.search``."""
         check_query(embeddings, k, count=self._count, dimension=self._dimension)
         queries = np.ascontiguousarray(embeddings, dtype=np.float32)
         found, left_out = (self._of_cpu if self._gpu is None else self._of_gpu)(queries, k)
         return support_sets(self._anchors, queries, found, k, left_out)
 
-    def _of_cpu(self, queries: FloatArray, k: int) -> tuple[IntArray, FloatArray | float]:
+    def _of_cpu(self, queries: Floats32, k: int) -> tuple[Ints, Floats32 | float]:
         # OpenMP keeps this number per calling thread: set elsewhere, it would not bound this search.
         self._engine.omp_set_num_threads(self._threads)
         _, rows = self._found(queries, k)
         return rows, -np.inf
 
-    def _of_gpu(self, queries: FloatArray, k: int) -> tuple[IntArray, FloatArray | float]:
+    def _of_gpu(self, queries: Floats32, k: int) -> tuple[Ints, Floats32 | float]:
         count = min(candidates_for(k, self._count), _MOST_ON_GPU)
         if count < k:
             # Every face is then compared with every anchor.
@@ -87,7 +88,7 @@ class FaissSearch:
             return rows, -np.inf
         return rows, similarities[:, -1] + np.float32(_HALF_ERROR)
 
-    def _found(self, queries: FloatArray, count: int) -> tuple[FloatArray, IntArray]:
+    def _found(self, queries: Floats32, count: int) -> tuple[Floats32, Ints]:
         try:
             similarities, rows = self._index.search(queries, count)
         except RuntimeError as error:
@@ -110,7 +111,7 @@ def _require_cuda(engine: ModuleType) -> None:
         raise DeviceUnavailable(f"IDA_ANCHOR_DEVICE=cuda: faiss finds no CUDA device. {remedy}")
 
 
-def _on_gpu(engine: ModuleType, anchors: FloatArray) -> tuple[Any, Any]:
+def _on_gpu(engine: ModuleType, anchors: Floats32) -> tuple[Any, Any]:
     """Return resources of its own and the index of half-precision anchors on the first device."""
     try:
         resources = engine.StandardGpuResources()

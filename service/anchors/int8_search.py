@@ -11,10 +11,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from service.anchors.anchor_set import AnchorSet
 from service.anchors.exact import candidates_for, support_sets
-from service.anchors.search import FloatArray, SupportSets, check_query
+from service.anchors.search import SupportSets, check_query
 from service.anchors.subspace import subspace_of
+from service.arrays import Floats32
+from service.bundle.anchors_part import Anchors
 from service.inference.integer_product import QUERY_LIMIT, QUERY_ZERO, IntegerProduct
 from service.settings import Device
 
@@ -34,7 +35,7 @@ class Int8Search:
 
     device: Device = "cpu"
 
-    def __init__(self, anchors: AnchorSet, *, threads: int = 1) -> None:
+    def __init__(self, anchors: Anchors, *, threads: int = 1) -> None:
         """Build the index: a byte for each value of the anchors in their subspace, beside the anchor set itself.
 
         Args:
@@ -50,7 +51,7 @@ class Int8Search:
         rounded, self._step, self._error, self._outside = _rounded(self._anchors, self._basis)
         self._product = IntegerProduct(rounded, threads=threads)
 
-    def search(self, embeddings: FloatArray, k: int) -> SupportSets:
+    def search(self, embeddings: Floats32, k: int) -> SupportSets:
         """Return the support sets of embeddings; see ``Search.search``."""
         check_query(embeddings, k, count=self._count, dimension=self._dimension)
         similarities = np.empty((len(embeddings), k), np.float32)
@@ -62,7 +63,7 @@ class Int8Search:
             similarities[part], rows[part] = found.similarities, found.rows
         return SupportSets(similarities, rows)
 
-    def _search(self, queries: FloatArray, k: int) -> SupportSets:
+    def _search(self, queries: Floats32, k: int) -> SupportSets:
         count = candidates_for(k, self._count)
         inside = queries @ self._basis
         steps = np.maximum(np.max(np.abs(inside), axis=1), np.finfo(np.float32).tiny) / QUERY_LIMIT
@@ -83,7 +84,7 @@ class Int8Search:
         return support_sets(self._anchors, queries, candidates[:, :kept], k, rounded[:, -1] + error)
 
 
-def _rounded(anchors: FloatArray, basis: FloatArray) -> tuple[NDArray[np.int8], float, float, float]:
+def _rounded(anchors: Floats32, basis: Floats32) -> tuple[NDArray[np.int8], float, float, float]:
     """Return the anchors in the subspace as integers (r, n), the step between two of these, and two greatest norms.
 
     The norms are of what rounding took from an anchor, and of what lies outside the subspace.

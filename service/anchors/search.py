@@ -4,12 +4,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from service.arrays import Floats32, Ints
 from service.errors import DimensionMismatch, InvalidEmbedding, TooFewAnchors
 from service.settings import Device
-
-FloatArray = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,8 +19,8 @@ class SupportSets:
         rows: (m, k) int64, the anchors' rows; equal similarities come in no fixed order.
     """
 
-    similarities: FloatArray
-    rows: NDArray[np.int64]
+    similarities: Floats32
+    rows: Ints
 
 
 class Search(Protocol):
@@ -33,7 +31,7 @@ class Search(Protocol):
         """Where the anchors lie."""
         ...
 
-    def search(self, embeddings: FloatArray, k: int) -> SupportSets:
+    def search(self, embeddings: Floats32, k: int) -> SupportSets:
         """Return the support sets of embeddings.
 
         Args:
@@ -49,7 +47,7 @@ class Search(Protocol):
         ...
 
 
-def check_query(embeddings: FloatArray, k: int, *, count: int, dimension: int) -> None:
+def check_query(embeddings: Floats32, k: int, *, count: int, dimension: int) -> None:
     """Refuse a query that a set of ``count`` anchors of this dimension cannot answer.
 
     Raises:

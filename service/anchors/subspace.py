@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.anchors.search import FloatArray
+from service.arrays import Floats32
 
 # Enough to know the directions; whatever else lies outside is measured, not assumed.
 _SAMPLED_ROWS = 4096
@@ -15,7 +15,7 @@ _OUTSIDE = 2e-4
 _MULTIPLE = 16
 
 
-def subspace_of(anchors: FloatArray) -> FloatArray:
+def subspace_of(anchors: Floats32) -> Floats32:
     """Return an orthonormal basis (d, r) of the subspace in which almost all of each anchor's squared norm lies.
 
     Its directions are turned at random, always in the same way, so that no coordinate is larger than the others as a

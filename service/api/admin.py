@@ -10,11 +10,16 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 
-from service.activation.results import ActivationResult, AnchorSetEntry, ReplicaState
-from service.api.admin_schemas import (
+from service.activation.outcomes import ActivationResult, AnchorSetEntry, ReplicaState
+from service.api.openapi import ADMIN_PROBLEMS, json_body
+from service.api.problems import InvalidRequest, ReadOnlyToken, TooManyAttempts, Unauthorized, UnsupportedMediaType
+from service.api.state import ServiceState
+from service.api.tokens import Administrator, offered
+from service.api.uploads import discard, received
+from service.api.wire.admin_wire import (
     ActivateRequest,
     ActivationAnswer,
-    AnchorSetAnswer,
+    AnchorSetDetails,
     AnchorSetsAnswer,
     CheckAnswer,
     FailureAnswer,
@@ -26,11 +31,6 @@ from service.api.admin_schemas import (
     StoreAnswer,
     UploadAnswer,
 )
-from service.api.openapi import ADMIN_PROBLEMS, json_body
-from service.api.problems import InvalidRequest, ReadOnlyToken, TooManyAttempts, Unauthorized, UnsupportedMediaType
-from service.api.state import ServiceState
-from service.api.tokens import Administrator, offered
-from service.api.uploads import discard, received
 from service.bundle.parsing import Limits, Unreadable, parse_document
 from service.errors import BundleUnknown
 from service.store.records import BUNDLE_ID
@@ -235,9 +235,9 @@ async def _document(request: Request, model: type[Model]) -> Model:
         raise InvalidRequest(f"The document cannot be used: {error}. Send one such as {example}.") from error
 
 
-def _entry_answer(entry: AnchorSetEntry) -> AnchorSetAnswer:
+def _entry_answer(entry: AnchorSetEntry) -> AnchorSetDetails:
     renamed = {"is_served": "served_here", "is_retained": "retained", "last_activation": "last_generation"}
-    return AnchorSetAnswer(**{renamed.get(name, name): getattr(entry, name) for name in entry.__slots__})
+    return AnchorSetDetails(**{renamed.get(name, name): getattr(entry, name) for name in entry.__slots__})
 
 
 def _activation_answer(result: ActivationResult) -> ActivationAnswer:

@@ -11,7 +11,7 @@ from fastapi import Request
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.api.inputs import Body
+from service.api.body import Body
 from service.api.places import Place
 from service.api.problems import InvalidRequest, Overloaded, overloaded_response
 from service.api.state import State

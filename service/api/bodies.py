@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from fastapi import Request
 from starlette.types import Message
 
-from service.api.inputs import Body, read_body
+from service.api.body import Body, read_body
 from service.api.problems import Overloaded, SlowRequest
 from service.telemetry import Metrics
 

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from service.api.problems import PROBLEM_JSON
-from service.api.schemas import EmbedRequest, Problem, VerifyRequest
+from service.api.wire.verify_wire import EmbedRequest, Problem, VerifyRequest
 from service.scoring.methods import METHODS
 
 _FILE = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP or BMP photograph."}

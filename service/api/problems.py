@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from service import errors
-from service.api.schemas import Problem
+from service.api.wire.verify_wire import Problem
 from service.telemetry import Metrics, request_id
 
 logger = logging.getLogger(__name__)

@@ -12,9 +12,9 @@ from service.api.bodies import Bodies
 from service.api.tokens import Tokens
 from service.api.upload_folder import UploadFolder
 from service.api.workers import Workers
-from service.bundle.registry import Registry
 from service.pipeline import FacePipeline
 from service.settings import Settings
+from service.snapshot.registry import Registry
 from service.telemetry import Metrics
 from service.verifier import Verifier
 

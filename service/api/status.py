@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from service.anchors import faiss_search
 from service.api.state import ServiceState
-from service.bundle.ssr_part import HeadCard
+from service.bundle.ssr_part import SsrCard
 from service.inference import session
 from service.scoring.calibration import Calibrations, relevant
 
@@ -77,7 +77,7 @@ async def info(state: ServiceState) -> dict[str, Any]:
             "dimension": pipeline.dimension,
         },
         "anchor_set": {
-            "id": snapshot.manifest.anchor_set_id,
+            "id": snapshot.manifest.anchors_digest,
             "bundle_id": snapshot.bundle_id,
             "generation": snapshot.generation,
             "count": snapshot.manifest.count,
@@ -130,7 +130,7 @@ def _calibration(calibrations: Calibrations | None) -> dict[str, Any] | None:
     }
 
 
-def _head(card: HeadCard | None) -> dict[str, Any] | None:
+def _head(card: SsrCard | None) -> dict[str, Any] | None:
     """Return which head predicts densities and of what, None where there is none."""
     return None if card is None else card.model_dump(include={"head_sha256", "target", "k", "tau", "guard"})
 

@@ -14,7 +14,7 @@ from service.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-Role = Literal["read", "write"]
+TokenRole = Literal["read", "write"]
 
 _NAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
 _LEAST_LENGTH = 16
@@ -32,7 +32,7 @@ class Administrator:
     """
 
     name: str
-    role: Role = "write"
+    role: TokenRole = "write"
 
 
 class Tokens:
@@ -162,11 +162,11 @@ def _parsed(line: str, where: str) -> tuple[Administrator, bytes]:
         name, token = _UNNAMED, line
     if not _NAME.fullmatch(name):
         raise SettingsInvalid(f"IDA_ADMIN_TOKEN_FILE: {where} has no usable name before the colon.")
-    role: Role = "write"
+    role: TokenRole = "write"
     if ":" in token:
         said, _, token = token.partition(":")
         # Taken for a part of the token, a role that is misspelt would give no role at all.
-        found = next((known for known in get_args(Role) if known == said), None)
+        found = next((known for known in get_args(TokenRole) if known == said), None)
         if found is None:
             raise SettingsInvalid(
                 f"IDA_ADMIN_TOKEN_FILE: {where} has no known role between its colons: write name:read:token, "

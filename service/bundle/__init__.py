@@ -1,1 +1,1 @@
-"""Anchor bundles: their manifest, reading and writing them, and the snapshot that serves one."""
+"""The bundle, the file form of an anchor set: each part read bounded and checked, written whole or not at all."""

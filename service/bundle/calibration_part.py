@@ -6,10 +6,11 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, FailFast, Field, model_validator
 
-from service.bundle.manifest import CALIBRATION, PFE, SSR, Id, Manifest, Sha256
+from service.bundle.bundle_manifest import CALIBRATION, PFE, SSR, AnchorsDigest, Id, Manifest
 from service.bundle.parsing import Limits, Unreadable, parse_document
 from service.bundle.writer import PartContent, json_content
 from service.errors import BundleInvalid
+from service.pack.pack_manifest import Sha256
 from service.scoring.calibration import (
     Calibrations,
     FmrCurve,
@@ -22,8 +23,8 @@ from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
 from service.scoring.terms import Need
 
-Rate = Annotated[float, Field(gt=0, le=1)]
-Share = Annotated[float, Field(ge=0, le=1)]
+FmrValue = Annotated[float, Field(gt=0, le=1)]
+ShareValue = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Log10Rate = Annotated[float, Field(le=0, allow_inf_nan=False)]
@@ -37,14 +38,14 @@ class _Strict(BaseModel):
 
 class _Point(_Strict):
     name: str
-    fmr: Rate
+    fmr: FmrValue
     threshold: Number
     quality: Quality
-    fmr_low: Share
-    fmr_high: Share
-    fnmr: Share
-    fnmr_low: Share
-    fnmr_high: Share
+    fmr_low: ShareValue
+    fmr_high: ShareValue
+    fnmr: ShareValue
+    fnmr_low: ShareValue
+    fnmr_high: ShareValue
     false_matches: Count
     non_mated_pairs: Count
     mated_pairs: Count
@@ -57,7 +58,7 @@ class _Curve(_Strict):
     log10_fmr: Annotated[list[Log10Rate], FailFast()]
     log10_low: Annotated[list[Log10Rate], FailFast()]
     log10_high: Annotated[list[Log10Rate], FailFast()]
-    shown_down_to: Rate
+    shown_down_to: FmrValue
 
     @model_validator(mode="after")
     def _decreases(self) -> Self:
@@ -92,7 +93,7 @@ class _Document(_Strict):
 
     format: Literal[1]
     pipeline_id: Id
-    anchor_set_id: Id
+    anchors_digest: AnchorsDigest
     head_sha256: Sha256 | None
     pfe_sha256: Sha256 | None = None
     population: str
@@ -117,7 +118,7 @@ def calibration_content(calibrations: Calibrations, manifest: Manifest) -> PartC
         {
             "format": 1,
             "pipeline_id": calibrations.pipeline_id or manifest.pipeline_id,
-            "anchor_set_id": manifest.anchor_set_id,
+            "anchors_digest": manifest.anchors_digest,
             "head_sha256": _sha256(manifest, SSR),
             "pfe_sha256": _sha256(manifest, PFE),
             "population": calibrations.population,
@@ -137,7 +138,7 @@ def parse_calibrations(content: bytes, manifest: Manifest) -> Calibrations:
         document = parse_document(_Document, content, _LIMITS)
     except Unreadable as error:
         raise BundleInvalid(f"The bundle's calibration cannot be read: {error}. Calibrate the bundle again.") from error
-    if document.anchor_set_id != manifest.anchor_set_id:
+    if document.anchors_digest != manifest.anchors_digest:
         raise BundleInvalid("The bundle's calibration is that of other anchors. Calibrate the bundle again.")
     unknown = [found.method for found in document.methods if found.method not in METHODS]
     if unknown:

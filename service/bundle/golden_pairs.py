@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass
 from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, FailFast, Field, model_validator
 
-from service.bundle.manifest import GOLDEN_CROP, GOLDEN_PAIRS, GOLDEN_SCORES, Manifest
+from service.arrays import Floats32, Floats64
+from service.bundle.bundle_manifest import GOLDEN_CROP, GOLDEN_PAIRS, GOLDEN_SCORES, AnchorsDigest, Manifest
 from service.bundle.parsing import Limits, Unreadable, parse_document
 from service.bundle.writer import PartContent, array_content, json_content
 from service.errors import BundleInvalid
@@ -29,10 +29,10 @@ class GoldenPairs:
         crop_embedding: (d,) float32, unit norm: the embedding of ``synthetic_crop()``.
     """
 
-    probes: NDArray[np.float32]
-    references: NDArray[np.float32]
-    scores: Mapping[str, NDArray[np.float64]]
-    crop_embedding: NDArray[np.float32]
+    probes: Floats32
+    references: Floats32
+    scores: Mapping[str, Floats64]
+    crop_embedding: Floats32
 
 
 class _ScoresFile(BaseModel):
@@ -40,7 +40,7 @@ class _ScoresFile(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    anchor_set_id: str
+    anchors_digest: AnchorsDigest
     k: int
     tau: float
     strength: float
@@ -59,10 +59,10 @@ class _ScoresFile(BaseModel):
         return self
 
 
-def golden_contents(golden: GoldenPairs, *, anchor_set_id: str, parameters: Parameters) -> dict[str, PartContent]:
+def golden_contents(golden: GoldenPairs, *, anchors_digest: str, parameters: Parameters) -> dict[str, PartContent]:
     """Return the parts of a bundle that hold golden pairs."""
     scores = _ScoresFile(
-        anchor_set_id=anchor_set_id,
+        anchors_digest=anchors_digest,
         **asdict(parameters),
         scores={name: values.tolist() for name, values in golden.scores.items()},
     )
@@ -73,7 +73,7 @@ def golden_contents(golden: GoldenPairs, *, anchor_set_id: str, parameters: Para
     }
 
 
-def parse_scores(content: bytes, manifest: Manifest) -> dict[str, NDArray[np.float64]]:
+def parse_scores(content: bytes, manifest: Manifest) -> dict[str, Floats64]:
     """Read the scores of golden pairs.
 
     Raises:
@@ -83,8 +83,8 @@ def parse_scores(content: bytes, manifest: Manifest) -> dict[str, NDArray[np.flo
         found = parse_document(_ScoresFile, content, _LIMITS)
     except Unreadable as error:
         raise BundleInvalid(f"The bundle's golden scores cannot be read: {error}. Build the bundle again.") from error
-    parameters = Parameters(**found.model_dump(exclude={"anchor_set_id", "scores"}))
-    if (found.anchor_set_id, parameters) != (manifest.anchor_set_id, manifest.parameters):
+    parameters = Parameters(**found.model_dump(exclude={"anchors_digest", "scores"}))
+    if (found.anchors_digest, parameters) != (manifest.anchors_digest, manifest.parameters):
         raise BundleInvalid(
             "The bundle's golden scores are those of other anchors or parameters. Build the bundle again."
         )

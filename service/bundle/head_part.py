@@ -7,10 +7,11 @@ from typing import ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from service.bundle.manifest import Id, Manifest, Sha256
+from service.bundle.bundle_manifest import Id, Manifest
 from service.bundle.parsing import Limits, Unreadable, parse_document
 from service.bundle.writer import PartContent, json_content
 from service.errors import BundleInvalid, HeadMismatch
+from service.pack.pack_manifest import Sha256
 
 _LIMITS = Limits(4 * 1024 * 1024, max_objects=20_000, max_arrays=20_000, max_values=200_000)
 

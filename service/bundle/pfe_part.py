@@ -5,8 +5,8 @@ from typing import ClassVar, Self
 
 from pydantic import Field, JsonValue
 
+from service.bundle.bundle_manifest import PFE, PFE_CARD, Manifest
 from service.bundle.head_part import Card, sha256_of
-from service.bundle.manifest import PFE, PFE_CARD, Manifest
 
 
 class PfeCard(Card):

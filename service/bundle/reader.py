@@ -11,11 +11,9 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from service.anchors.anchor_set import AnchorSet
-from service.bundle.calibration_part import parse_calibrations
-from service.bundle.golden_pairs import GoldenPairs, parse_scores
-from service.bundle.head_part import CardT, StoredHead, parse_card
-from service.bundle.manifest import (
+from service.arrays import Floats32
+from service.bundle.anchors_part import Anchors
+from service.bundle.bundle_manifest import (
     CALIBRATION,
     EMBEDDINGS,
     GOLDEN_CROP,
@@ -28,8 +26,11 @@ from service.bundle.manifest import (
     bundle_id_of,
     parse_manifest,
 )
+from service.bundle.calibration_part import parse_calibrations
+from service.bundle.golden_pairs import GoldenPairs, parse_scores
+from service.bundle.head_part import CardT, StoredHead, parse_card
 from service.bundle.pfe_part import PfeCard
-from service.bundle.ssr_part import HeadCard
+from service.bundle.ssr_part import SsrCard
 from service.errors import BundleInvalid, BundleMismatch, UnknownMethod
 from service.scoring.calibration import Calibrations
 from service.scoring.methods import find_method
@@ -57,10 +58,10 @@ class Bundle:
 
     bundle_id: str
     manifest: Manifest
-    anchors: AnchorSet
+    anchors: Anchors
     golden: GoldenPairs
     calibrations: Calibrations | None
-    head: StoredHead[HeadCard] | None
+    head: StoredHead[SsrCard] | None
     pfe: StoredHead[PfeCard] | None = None
 
 
@@ -102,10 +103,11 @@ def read_bundle(folder: Path, *, backbone_id: str) -> Bundle:
     except UnknownMethod as error:
         raise BundleInvalid(f"The bundle {folder} has an unknown default_method: {error.message}") from error
     stored, widened = _read_embeddings(folder, manifest, EMBEDDINGS, (manifest.count, manifest.dimension))
-    anchors = AnchorSet.from_stored(stored, manifest.backbone_id, widened)
-    if anchors.anchor_set_id != manifest.anchor_set_id:
+    anchors = Anchors.from_stored(stored, manifest.backbone_id, widened)
+    if anchors.anchors_digest != manifest.anchors_digest:
         raise BundleInvalid(
-            f"The anchors of {folder} have the id {anchors.anchor_set_id}, its manifest says {manifest.anchor_set_id}."
+            f"The anchors of {folder} have the digest {anchors.anchors_digest}, not "
+            f"{manifest.anchors_digest} as its manifest says."
         )
     if TRAINING in manifest.parts:
         with _checked(folder, manifest, TRAINING):
@@ -116,7 +118,7 @@ def read_bundle(folder: Path, *, backbone_id: str) -> Bundle:
         anchors=anchors,
         golden=_read_golden(folder, manifest),
         calibrations=_read_calibrations(folder, manifest),
-        head=_read_head(folder, manifest, HeadCard),
+        head=_read_head(folder, manifest, SsrCard),
         pfe=_read_head(folder, manifest, PfeCard),
     )
 
@@ -205,7 +207,7 @@ def _checked(folder: Path, manifest: Manifest, name: str) -> Iterator[BinaryIO]:
 
 def _read_embeddings(
     folder: Path, manifest: Manifest, name: str, shape: tuple[int, ...]
-) -> tuple[NDArray[Any], NDArray[np.float32]]:
+) -> tuple[NDArray[Any], Floats32]:
     """Return a part's embeddings as stored and in float32, found finite and of unit norm along the last axis."""
     file = manifest.parts[name].file
     with _checked(folder, manifest, name) as stream:

@@ -17,9 +17,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from service.bundle.manifest import SIGNATURE_NAME, Id, Sha256
+from service.bundle.bundle_manifest import SIGNATURE_NAME, Id
 from service.bundle.parsing import Limits, Unreadable, parse_document
 from service.errors import BundleNotTrusted, SettingsInvalid
+from service.pack.pack_manifest import Sha256
 
 SIGNATURE_BYTES_LIMIT = 4096
 PUBLIC_SUFFIX = ".pub"

@@ -5,20 +5,20 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, JsonValue
 
+from service.bundle.bundle_manifest import SSR, SSR_CARD, AnchorsDigest, Manifest
 from service.bundle.head_part import Card, sha256_of
-from service.bundle.manifest import SSR, SSR_CARD, Id, Manifest
 from service.scoring.parameters import Parameters
 
 HeadTarget = Literal["log-f", "f"]
 
 
-class HeadCard(Card):
+class SsrCard(Card):
     """What a head was trained for, and how good it is.
 
     Its network: input ``embedding`` (n, d) float32 of unit norm, output ``density`` (n,) float32 above 0.
 
     Attributes:
-        anchor_set_id: the anchors whose densities it predicts.
+        anchors_digest: the anchors whose densities it predicts.
         k: anchors in a support set.
         tau: tau of Eq. 4.
         guard: anchors at least this similar to a face were left out for it; None where none were.
@@ -29,9 +29,9 @@ class HeadCard(Card):
     card_part: ClassVar[str] = SSR_CARD
     called: ClassVar[str] = "SSR head"
     command: ClassVar[str] = "ida-verify ssr train"
-    bound: ClassVar[tuple[str, ...]] = (*Card.bound, "anchor_set_id", "k", "tau", "guard")
+    bound: ClassVar[tuple[str, ...]] = (*Card.bound, "anchors_digest", "k", "tau", "guard")
 
-    anchor_set_id: Id
+    anchors_digest: AnchorsDigest
     k: int = Field(ge=1)
     tau: float = Field(gt=0, le=100, allow_inf_nan=False)
     guard: float | None = Field(default=None, gt=-1, le=1)
@@ -50,7 +50,7 @@ class HeadCard(Card):
         return cls(
             pipeline_id=manifest.pipeline_id,
             backbone_id=manifest.backbone_id,
-            anchor_set_id=manifest.anchor_set_id,
+            anchors_digest=manifest.anchors_digest,
             k=manifest.k,
             tau=manifest.tau,
             guard=manifest.guard,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from service.bundle.manifest import MANIFEST_NAME, Manifest, Part, bundle_id_of, canonical_json, manifest_bytes
+from service.bundle.bundle_manifest import MANIFEST_NAME, Manifest, Part, bundle_id_of, canonical_json, manifest_bytes
 from service.errors import BundleExists, BundleNotWritten
 from service.pack import file_sha256
 

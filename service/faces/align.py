@@ -1,20 +1,20 @@
 """From five landmarks to the aligned crop: one similarity transform onto the template that backbones are trained on."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from service.arrays import Floats32, Floats64, ImageArray
 from service.errors import NoFace
-from service.faces.types import CROP_SIZE, FloatArray, ImageArray
+from service.faces.types import CROP_SIZE
 from service.faces.warp import warp
 
-ARCFACE_TEMPLATE: FloatArray = np.array(
+ARCFACE_TEMPLATE: Floats32 = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]],
     dtype=np.float32,
 )
 """(5, 2) float32, (x, y) in pixels of the 112x112 crop, in the order of landmarks: ArcFace's reference points."""
 
 
-def similarity_transform(landmarks: FloatArray, template: FloatArray) -> NDArray[np.float64]:
+def similarity_transform(landmarks: Floats32, template: Floats32) -> Floats64:
     """Return the rotation, uniform scale and shift that bring landmarks nearest to a template in the least squares.
 
     Mirroring is not among the candidates.
@@ -41,7 +41,7 @@ def similarity_transform(landmarks: FloatArray, template: FloatArray) -> NDArray
     return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
 
 
-def align(image: ImageArray, landmarks: FloatArray) -> ImageArray:
+def align(image: ImageArray, landmarks: Floats32) -> ImageArray:
     """Return the aligned crop of the face with these landmarks; what lies outside the image is black.
 
     Args:

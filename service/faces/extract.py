@@ -7,14 +7,15 @@ from typing import Protocol
 
 import numpy as np
 
+from service.arrays import Floats32, ImageArray
 from service.errors import FaceTooSmall, InputError, PackInvalid
 from service.faces.align import align
-from service.faces.decode import open_image
-from service.faces.detectors import Detector
+from service.faces.detectors.detector import Detector
 from service.faces.landmarks import Landmarker
+from service.faces.pictures.decode import open_image
 from service.faces.reduction import scaled, to_align, to_find_faces
 from service.faces.select import select_face
-from service.faces.types import CROP_SIZE, AlignedFace, Box, DetectedFace, FloatArray, ImageArray
+from service.faces.types import CROP_SIZE, AlignedFace, Box, DetectedFace
 from service.settings import DEFAULT_MAX_FULL_IMAGE_PIXELS, DEFAULT_MAX_IMAGE_SIDE, DamagedImages, FacePolicy
 
 
@@ -134,7 +135,7 @@ class FaceExtractor:
         self._check_size(chosen)
         return chosen
 
-    def locate(self, image: ImageArray, face: DetectedFace) -> FloatArray:
+    def locate(self, image: ImageArray, face: DetectedFace) -> Floats32:
         """Return the landmarks (5, 2) of a face: the landmark network's in its box, or else the detector's own.
 
         Raises:

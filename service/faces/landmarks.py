@@ -4,12 +4,13 @@ from typing import Protocol
 
 import numpy as np
 
+from service.arrays import Floats32, ImageArray
 from service.errors import PackInvalid
-from service.faces.types import Box, FloatArray, ImageArray
+from service.faces.types import Box
 from service.faces.warp import box_to_patch, warp
+from service.inference.preprocessing import to_input
 from service.inference.runs import RunGraph
 from service.pack import LandmarksFile
-from service.preprocessing import to_input
 
 # The usual 68-point scheme (iBUG 300-W): which points are averaged into each of the five. An eye is the middle of its
 # four lid points, a mouth corner the middle of the outer and the inner lip's.
@@ -19,7 +20,7 @@ _FIVE_OF_68 = ((37, 38, 40, 41), (43, 44, 46, 47), (30,), (48, 60), (54, 64))
 class Landmarker(Protocol):
     """Locates the landmarks of one face. Implementations are safe to call from several threads."""
 
-    def locate(self, image: ImageArray, box: Box) -> FloatArray:
+    def locate(self, image: ImageArray, box: Box) -> Floats32:
         """Return the five landmarks of the face in a box.
 
         Args:
@@ -44,7 +45,7 @@ class Face68Landmarker:
         self._run = run
         self._spec = spec
 
-    def locate(self, image: ImageArray, box: Box) -> FloatArray:
+    def locate(self, image: ImageArray, box: Box) -> Floats32:
         """Return the five landmarks of the face in a box (see ``Landmarker``)."""
         size = self._spec.preprocessing
         matrix = box_to_patch(box, size.width, size.height)
@@ -72,14 +73,14 @@ class OnetLandmarker:
         self._run = run
         self._spec = spec
 
-    def locate(self, image: ImageArray, box: Box) -> FloatArray:
+    def locate(self, image: ImageArray, box: Box) -> Floats32:
         """Return the five landmarks of the face in a box (see ``Landmarker``)."""
         points = np.empty((5, 2), np.float32)
         for _ in range(_ONET_PASSES):
             points, box = self._pass(image, box)
         return points
 
-    def _pass(self, image: ImageArray, box: Box) -> tuple[FloatArray, Box]:
+    def _pass(self, image: ImageArray, box: Box) -> tuple[Floats32, Box]:
         size = self._spec.preprocessing
         square = _square(box)
         matrix = box_to_patch(square, size.width, size.height)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from service.faces.image_file import REDUCTIONS, ImageFile
+from service.faces.pictures.image_file import REDUCTIONS, ImageFile
 from service.faces.types import Box, DetectedFace
 
 # Below this, decoding in full costs less than a second decode would.

@@ -2,14 +2,11 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
+from service.arrays import Floats32, ImageArray
 
 CROP_SIZE = 112
 """Side of the aligned crop in pixels."""
 
-FloatArray = NDArray[np.float32]
-ImageArray = NDArray[np.uint8]
 """(height, width, 3) uint8, RGB."""
 
 
@@ -56,7 +53,7 @@ class DetectedFace:
 
     box: Box
     score: float
-    landmarks: FloatArray | None = None
+    landmarks: Floats32 | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from typing import Literal
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from service.faces.types import Box, ImageArray
+from service.arrays import Floats64, ImageArray
+from service.faces.types import Box
 
 _MOST_OVERSAMPLING = 16
 _GREY = 128
@@ -16,9 +16,7 @@ Outside = Literal["black", "grey", "edge"]
 """What lies outside the image: one colour, or that of its nearest pixel."""
 
 
-def warp(
-    image: ImageArray, matrix: NDArray[np.float64], width: int, height: int, *, outside: Outside = "black"
-) -> ImageArray:
+def warp(image: ImageArray, matrix: Floats64, width: int, height: int, *, outside: Outside = "black") -> ImageArray:
     """Return a patch of an image.
 
     Args:
@@ -54,7 +52,7 @@ def warp(
     return np.asarray(patch, dtype=np.uint8)
 
 
-def _four_channels(image: ImageArray, matrix: NDArray[np.float64], width: int, height: int) -> ImageArray:
+def _four_channels(image: ImageArray, matrix: Floats64, width: int, height: int) -> ImageArray:
     """Return an image with a fourth channel, of which only what a patch samples is filled in.
 
     OpenCV samples four channels three times as fast as three, and to the same bits.
@@ -71,7 +69,7 @@ def _four_channels(image: ImageArray, matrix: NDArray[np.float64], width: int, h
     return padded
 
 
-def box_to_patch(box: Box, width: int, height: int) -> NDArray[np.float64]:
+def box_to_patch(box: Box, width: int, height: int) -> Floats64:
     """Return the (2, 3) matrix of the map that fills a patch of this many pixels with a box.
 
     A box's edges are the edges of its outermost pixels, half a pixel off their centres.

@@ -1,19 +1,17 @@
 """The backbone: aligned crops to unit embeddings."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from service.arrays import Floats32, ImageArray
 from service.errors import InferenceFailed
-from service.inference.runs import FloatArray, RunGraph
+from service.inference.preprocessing import to_input
+from service.inference.runs import RunGraph
 from service.pack import BackboneFile
-from service.preprocessing import to_input
-
-ImageArray = NDArray[np.uint8]
 
 
-def unit_rows(rows: FloatArray) -> FloatArray:
+def unit_rows(rows: Floats32) -> Floats32:
     """Return rows (n, d) of norms above 0 scaled to unit norm."""
-    unit: FloatArray = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    unit: Floats32 = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     return unit
 
 
@@ -25,7 +23,7 @@ class Backbone:
         self._preprocessing = spec.preprocessing
         self.dimension = spec.dimension
 
-    def embed(self, crops: ImageArray) -> FloatArray:
+    def embed(self, crops: ImageArray) -> Floats32:
         """Return the embeddings of aligned crops.
 
         Args:
@@ -39,7 +37,7 @@ class Backbone:
         """
         return unit_rows(self.represent(crops))
 
-    def represent(self, crops: ImageArray) -> FloatArray:
+    def represent(self, crops: ImageArray) -> Floats32:
         """Return what the network gives for aligned crops: embeddings of a length that tells good pictures from poor.
 
         Args:

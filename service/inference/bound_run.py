@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from service.arrays import Floats32
 from service.errors import InferenceFailed
-from service.inference.runs import FloatArray
 from service.inference.session import OnnxSession
 
 _NO_GRAPH = "-1"
@@ -49,7 +49,7 @@ class BoundRun:
             self._binding.bind_ortvalue_output(name, output)
         self(zeros)
 
-    def __call__(self, inputs: FloatArray) -> Sequence[FloatArray]:
+    def __call__(self, inputs: Floats32) -> Sequence[Floats32]:
         """Return the network's outputs for a batch of the one shape.
 
         Raises:

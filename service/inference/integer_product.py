@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from service.arrays import Ints
 from service.errors import SearchFailed
 from service.inference.onnx_runtime import ort
 
@@ -50,7 +51,7 @@ class IntegerProduct:
         except Exception as error:  # ONNX Runtime's exceptions share no base class but Exception
             raise SearchFailed(f"ONNX Runtime cannot index {columns.shape[1]} anchors: {error}") from error
 
-    def greatest(self, queries: NDArray[np.uint8], count: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    def greatest(self, queries: NDArray[np.uint8], count: int) -> tuple[NDArray[np.int32], Ints]:
         """Return the ``count`` greatest products of each query and the rows that give them.
 
         Args:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from service.arrays import Floats32
 from service.errors import InferenceFailed
-from service.inference.runs import FloatArray, RunGraph
+from service.inference.runs import RunGraph
 
 # Weight of the newest run in the mean number of callers: the last half dozen count.
 _NEWEST = 0.2
@@ -17,9 +18,9 @@ _NEWEST = 0.2
 class _Caller:
     """Rows that wait for a run, and what became of them."""
 
-    def __init__(self, inputs: FloatArray) -> None:
+    def __init__(self, inputs: Floats32) -> None:
         self.inputs = inputs
-        self.outputs: Sequence[FloatArray] | None = None
+        self.outputs: Sequence[Floats32] | None = None
         self.error: Exception | None = None
 
     @property
@@ -51,7 +52,7 @@ class MicroBatcher:
         self._is_running = False
         self._mean_callers = 1.0
 
-    def __call__(self, inputs: FloatArray) -> Sequence[FloatArray]:
+    def __call__(self, inputs: Floats32) -> Sequence[Floats32]:
         """Return the network's outputs for these rows.
 
         Args:

@@ -2,15 +2,15 @@
 
 import numpy as np
 
+from service.arrays import Floats32
 from service.errors import InferenceFailed
 from service.inference.head import Head
-from service.inference.runs import FloatArray
 
 
 class PfeHead(Head):
     """The network from embedding to the variances of its values. Safe to call from several threads."""
 
-    def log_variance(self, embeddings: FloatArray) -> FloatArray:
+    def log_variance(self, embeddings: Floats32) -> Floats32:
         """Return log sigma^2 of every value.
 
         Args:

@@ -4,11 +4,10 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float32]
+from service.arrays import Floats32
 
-RunGraph = Callable[[FloatArray], Sequence[FloatArray]]
+RunGraph = Callable[[Floats32], Sequence[Floats32]]
 """Runs a network: one float32 input with a leading batch axis to all its outputs, in the graph's order.
 
 A row's outputs depend on that row alone. Whoever needs a network is handed one of these, and never sees the engine.
@@ -23,7 +22,7 @@ def in_parts(run: RunGraph, most: int) -> RunGraph:
         most: rows of one run, 1 or more.
     """
 
-    def run_in_parts(inputs: FloatArray) -> Sequence[FloatArray]:
+    def run_in_parts(inputs: Floats32) -> Sequence[Floats32]:
         return _joined([run(inputs[start : start + most]) for start in range(0, len(inputs), most)])
 
     return run_in_parts
@@ -40,7 +39,7 @@ def in_buckets(runs: Mapping[int, RunGraph]) -> RunGraph:
     """
     sizes = sorted(runs)
 
-    def run_filled(inputs: FloatArray) -> Sequence[FloatArray]:
+    def run_filled(inputs: Floats32) -> Sequence[Floats32]:
         size = next(size for size in sizes if size >= len(inputs))
         if size == len(inputs):
             return runs[size](inputs)
@@ -54,14 +53,14 @@ def in_buckets(runs: Mapping[int, RunGraph]) -> RunGraph:
 def observed(run: RunGraph, observe: Callable[[int], None]) -> RunGraph:
     """Return a run that also tells how many rows each batch had."""
 
-    def run_observed(inputs: FloatArray) -> Sequence[FloatArray]:
+    def run_observed(inputs: Floats32) -> Sequence[Floats32]:
         observe(len(inputs))
         return run(inputs)
 
     return run_observed
 
 
-def _joined(parts: Sequence[Sequence[FloatArray]]) -> Sequence[FloatArray]:
+def _joined(parts: Sequence[Sequence[Floats32]]) -> Sequence[Floats32]:
     if len(parts) == 1:
         return parts[0]
     return [np.concatenate(outputs) for outputs in itertools.zip_longest(*parts)]

@@ -5,10 +5,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from service.arrays import Floats32
 from service.errors import DeviceUnavailable, InferenceFailed, PackInvalid
 from service.inference.onnx_runtime import ort
 from service.inference.providers import Placement
-from service.inference.runs import FloatArray
 
 
 class OnnxSession:
@@ -65,7 +65,7 @@ class OnnxSession:
         """Names of the outputs, in the order in which ``run`` returns them."""
         return [output.name for output in self._session.get_outputs()]
 
-    def run(self, inputs: FloatArray, options: Any = None) -> Sequence[FloatArray]:
+    def run(self, inputs: Floats32, options: Any = None) -> Sequence[Floats32]:
         """Run the network on one batch.
 
         Args:
@@ -79,7 +79,7 @@ class OnnxSession:
             InferenceFailed: if ONNX Runtime fails.
         """
         try:
-            outputs: Sequence[FloatArray] = self._session.run(None, {self._input: inputs}, options)
+            outputs: Sequence[Floats32] = self._session.run(None, {self._input: inputs}, options)
         except Exception as error:  # ONNX Runtime's exceptions share no base class but Exception
             raise InferenceFailed(f"ONNX Runtime failed on an input of shape {inputs.shape}: {error}") from error
         return outputs

@@ -1,17 +1,16 @@
 """The SSR head (support set regression): the density of an embedding's support set, told from the embedding alone."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from service.arrays import Floats32, Floats64
 from service.errors import InferenceFailed
 from service.inference.head import Head
-from service.inference.runs import FloatArray
 
 
 class SsrHead(Head):
     """The network from embedding to density. Safe to call from several threads."""
 
-    def log_density(self, embeddings: FloatArray) -> NDArray[np.float64]:
+    def log_density(self, embeddings: Floats32) -> Floats64:
         """Return log F of the embeddings' support sets, as the head tells them (Eq. 6).
 
         Args:
@@ -28,5 +27,5 @@ class SsrHead(Head):
             raise InferenceFailed(f"The SSR head gave {density.shape} for {len(embeddings)} embeddings.")
         if not np.all(np.isfinite(density) & (density > 0)):
             raise InferenceFailed("The SSR head gave a density that is not above 0.")
-        log_f: NDArray[np.float64] = np.log(density)
+        log_f: Floats64 = np.log(density)
         return log_f

@@ -10,11 +10,11 @@ from typing import Literal
 from pydantic import ValidationError
 
 from service.errors import PackInvalid, PackNotFound
-from service.pack.manifest import (
+from service.pack.pack_manifest import (
     MANIFEST_NAME,
     PACK_NAME_PATTERN,
+    NetworkRole,
     PackManifest,
-    Role,
     Sha256,
     Strict,
     file_sha256,
@@ -96,7 +96,7 @@ class Receipt(Strict):
     installed_at: str
     versions: dict[str, str]
     sources: dict[str, ReceiptSource]
-    files: dict[Role, ReceiptFile]
+    files: dict[NetworkRole, ReceiptFile]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class InstalledPack:
 
     manifest: PackManifest
     folder: Path
-    files: Mapping[Role, Path]
+    files: Mapping[NetworkRole, Path]
     receipt: Receipt
 
 
@@ -210,5 +210,5 @@ def load_pack(home: Path, name: str) -> InstalledPack:
     wrong = differences(folder, manifest, receipt)
     if wrong:
         raise PackInvalid(f"The model pack {name} in {folder} is damaged: {'; '.join(wrong)}. {mend}")
-    files: dict[Role, Path] = {role: folder / part.file for role, part in manifest.by_role.items()}
+    files: dict[NetworkRole, Path] = {role: folder / part.file for role, part in manifest.by_role.items()}
     return InstalledPack(manifest=manifest, folder=folder, files=files, receipt=receipt)

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from service.arrays import Floats64
 from service.errors import UnknownOperatingPoint
 from service.scoring.methods import Scale, find_method
 from service.scoring.parameters import Parameters
 
-FloatArray = NDArray[np.float64]
 Quality = Literal["measured", "wide", "extrapolated"]
 InputForm = Literal["photo", "crop", "embedding"]
 
@@ -85,10 +84,10 @@ class FmrCurve:
         shown_down_to: the smallest rate that the calibration pairs show; below it, the curve is extrapolated.
     """
 
-    scores: FloatArray
-    log10_fmr: FloatArray
-    log10_low: FloatArray
-    log10_high: FloatArray
+    scores: Floats64
+    log10_fmr: Floats64
+    log10_low: Floats64
+    log10_high: Floats64
     shown_down_to: float
 
     def at(self, score: float) -> StatedFmr:

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from service.arrays import Floats, Floats32, Floats64
 from service.scoring.support import SupportSimilarities
-
-FloatArray = NDArray[np.float64]
 
 # Keeps a face with equal similarities to every anchor from dividing by zero; spreads are hundredths and more.
 LEAST_SPREAD = 1e-6
@@ -25,14 +24,14 @@ class Cohort:
         count: number of anchors.
     """
 
-    mean: FloatArray
-    covariance: FloatArray
+    mean: Floats64
+    covariance: Floats64
     count: int
 
     @classmethod
-    def of(cls, anchors: NDArray[np.float32]) -> Self:
+    def of(cls, anchors: Floats32) -> Self:
         """Return the moments of anchors (n, d), computed by blocks."""
-        mean: FloatArray = np.asarray(np.mean(anchors, axis=0, dtype=np.float64))
+        mean: Floats64 = np.asarray(np.mean(anchors, axis=0, dtype=np.float64))
         rounded_mean, covariance = mean.astype(np.float32), np.zeros((len(mean), len(mean)))
         for start in range(0, len(anchors), _BLOCK):
             # In float32, twice as fast and exact to 1e-7 of the greatest value; the blocks are added up in float64.
@@ -40,9 +39,7 @@ class Cohort:
             covariance += centred.T @ centred
         return cls(mean, covariance / len(anchors), len(anchors))
 
-    def statistics(
-        self, embeddings: NDArray[np.floating], left_out: SupportSimilarities | None = None
-    ) -> tuple[FloatArray, FloatArray]:
+    def statistics(self, embeddings: Floats, left_out: SupportSimilarities | None = None) -> tuple[Floats64, Floats64]:
         """Return mean and standard deviation of each face's similarities to all anchors.
 
         Args:
@@ -65,7 +62,7 @@ class Cohort:
         return mean, np.maximum(np.sqrt(np.maximum(variance, 0.0)), LEAST_SPREAD)
 
 
-def mean_and_spread(similarities: ArrayLike) -> tuple[FloatArray, FloatArray]:
+def mean_and_spread(similarities: ArrayLike) -> tuple[Floats64, Floats64]:
     """Return mean and standard deviation of each row of similarities (n, m); the latter is above 0."""
     rows = np.asarray(similarities, dtype=np.float64)
     return np.asarray(np.mean(rows, axis=1)), np.maximum(np.std(rows, axis=1), LEAST_SPREAD)

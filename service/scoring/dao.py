@@ -1,9 +1,9 @@
 """The Discrepancy Alignment Operator: a pair's similarity, lowered where its faces sit among many others."""
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-FloatArray = NDArray[np.float64]
+from service.arrays import Floats, Floats64
 
 _LARGEST_LOG = float(np.log(np.finfo(np.float64).max))
 
@@ -15,7 +15,7 @@ def log_dao(
     *,
     tau: float,
     strength: float,
-) -> NDArray[np.floating]:
+) -> Floats:
     """Return the log of each pair's DAO score, the same to the bit with its sides swapped.
 
     The three arrays need only broadcast against each other; the result has their common float type, so that float32
@@ -33,7 +33,7 @@ def log_dao(
     """
     summed = np.logaddexp(np.asarray(log_density_probe), np.asarray(log_density_reference))
     # Eq. 4, its sum of densities raised to the strength: exp(tau * s) * (F1 + F2)^a.
-    log_score: NDArray[np.floating] = tau * np.asarray(similarity) + strength * summed
+    log_score: Floats = tau * np.asarray(similarity) + strength * summed
     return log_score
 
 
@@ -44,17 +44,17 @@ def dao(
     *,
     tau: float,
     strength: float,
-) -> FloatArray:
+) -> Floats64:
     """Return each pair's DAO score; arguments as for ``log_dao``, result as ``to_score`` says."""
     return to_score(log_dao(similarity, log_density_probe, log_density_reference, tau=tau, strength=strength))
 
 
-def to_score(log_score: ArrayLike) -> FloatArray:
+def to_score(log_score: ArrayLike) -> Floats64:
     """Return the scores of log-scores.
 
     Returns:
         (n,) float64, 0 or more; higher is more alike. A large tau or strength may exceed the float64 range: the score
         then stays at its end, where only the log-score still tells pairs apart.
     """
-    score: FloatArray = np.exp(np.minimum(np.asarray(log_score, dtype=np.float64), _LARGEST_LOG))
+    score: Floats64 = np.exp(np.minimum(np.asarray(log_score, dtype=np.float64), _LARGEST_LOG))
     return score

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-FloatArray = NDArray[np.float64]
+from service.arrays import Floats64
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +18,12 @@ class FaceDensities:
         crowding: (n,) float64, soft mean of the support similarities (cosine units); higher is more crowded.
     """
 
-    log_density: FloatArray
-    density: FloatArray
-    crowding: FloatArray
+    log_density: Floats64
+    density: Floats64
+    crowding: Floats64
 
 
-def log_density(support_similarities: ArrayLike, tau: float) -> FloatArray:
+def log_density(support_similarities: ArrayLike, tau: float) -> Floats64:
     """Return the log of the density of each face's support set.
 
     Args:
@@ -36,11 +36,11 @@ def log_density(support_similarities: ArrayLike, tau: float) -> FloatArray:
     scaled = tau * np.asarray(support_similarities, dtype=np.float64)
     largest = np.max(scaled, axis=1, keepdims=True)
     # Eq. 4: F = 1 / sum_i exp(tau * s_i), the largest term taken out of the sum so that no tau overflows it.
-    log_f: FloatArray = -(largest[:, 0] + np.log(np.sum(np.exp(scaled - largest), axis=1)))
+    log_f: Floats64 = -(largest[:, 0] + np.log(np.sum(np.exp(scaled - largest), axis=1)))
     return log_f
 
 
-def crowding(log_densities: ArrayLike, *, k: int, tau: float) -> FloatArray:
+def crowding(log_densities: ArrayLike, *, k: int, tau: float) -> Floats64:
     """Return log(1 / (k F)) / tau: a soft mean of the k support similarities, comparable across k.
 
     Args:
@@ -51,7 +51,7 @@ def crowding(log_densities: ArrayLike, *, k: int, tau: float) -> FloatArray:
     Returns:
         (n,) float64 in cosine units; higher is more crowded.
     """
-    soft_mean: FloatArray = -(np.asarray(log_densities, dtype=np.float64) + np.log(k)) / tau
+    soft_mean: Floats64 = -(np.asarray(log_densities, dtype=np.float64) + np.log(k)) / tau
     return soft_mean
 
 

@@ -6,8 +6,9 @@ from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from service.arrays import Floats, Floats64
 from service.errors import UnknownMethod
 from service.scoring.dao import log_dao, to_score
 from service.scoring.mls import mutual_likelihood, pfe_similarity
@@ -15,8 +16,6 @@ from service.scoring.parameters import Parameters
 from service.scoring.similarity import cosine
 from service.scoring.terms import FaceTerms, Need
 
-FloatArray = NDArray[np.float64]
-Floats = NDArray[np.floating]
 Scale = Literal["linear", "log"]
 
 
@@ -30,9 +29,9 @@ class PairScores:
         dao_score: (n,) float64, None where the densities are not known.
     """
 
-    similarity: FloatArray
-    score: FloatArray
-    dao_score: FloatArray | None
+    similarity: Floats64
+    score: Floats64
+    dao_score: Floats64 | None
 
 
 @dataclass(frozen=True, slots=True)

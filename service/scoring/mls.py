@@ -3,9 +3,9 @@
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.floating]
+from service.arrays import Floats
 
 # Pairs whose sums grow together: few enough for a processor's cache, which is what the time of a block hangs on.
 _PAIRS_AT_ONCE = 1 << 15

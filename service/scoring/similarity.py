@@ -1,17 +1,16 @@
 """Cosine similarity of embeddings, and the unit rows it needs."""
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from service.arrays import Floats, Floats32, Floats64
 from service.errors import InvalidEmbedding
-
-FloatArray = NDArray[np.float64]
 
 # Written with few digits, an embedding of unit norm misses it by less than this.
 _UNIT_ROUNDING = 1e-3
 
 
-def normalise(embeddings: ArrayLike) -> FloatArray:
+def normalise(embeddings: ArrayLike) -> Floats64:
     """Return embeddings scaled to unit norm.
 
     Args:
@@ -31,11 +30,11 @@ def normalise(embeddings: ArrayLike) -> FloatArray:
         raise InvalidEmbedding("An embedding must have a direction: its values cannot all be zero.")
     # Scaled first: the squares of values near the ends of the float range would overflow, or vanish.
     scaled = rows / largest
-    unit: FloatArray = scaled / np.sqrt(np.sum(scaled * scaled, axis=1, keepdims=True))
+    unit: Floats64 = scaled / np.sqrt(np.sum(scaled * scaled, axis=1, keepdims=True))
     return unit
 
 
-def require_unit(embeddings: NDArray[np.floating], *, or_zeros: bool = False) -> None:
+def require_unit(embeddings: Floats, *, or_zeros: bool = False) -> None:
     """Refuse embeddings whose products would be no cosines.
 
     Args:
@@ -58,7 +57,7 @@ def require_unit(embeddings: NDArray[np.floating], *, or_zeros: bool = False) ->
         )
 
 
-def telling_norms(rows: ArrayLike) -> NDArray[np.float32]:
+def telling_norms(rows: ArrayLike) -> Floats32:
     """Return the norms of embeddings where they tell something: 0 for rows of zeros, and for rows scaled to unit norm.
 
     Args:
@@ -71,7 +70,7 @@ def telling_norms(rows: ArrayLike) -> NDArray[np.float32]:
     return np.where(np.abs(norms - 1) < _UNIT_ROUNDING, np.float32(0), norms)
 
 
-def cosine(probes: ArrayLike, references: ArrayLike) -> FloatArray:
+def cosine(probes: ArrayLike, references: ArrayLike) -> Floats64:
     """Return the similarity of each pair, the same to the bit with its sides swapped.
 
     Args:
@@ -83,5 +82,5 @@ def cosine(probes: ArrayLike, references: ArrayLike) -> FloatArray:
     """
     products = np.asarray(probes, dtype=np.float64) * np.asarray(references, dtype=np.float64)
     # Unit norm holds only to rounding, so the sum may leave the range by as little.
-    similarity: FloatArray = np.clip(np.sum(products, axis=1), -1.0, 1.0)
+    similarity: Floats64 = np.clip(np.sum(products, axis=1), -1.0, 1.0)
     return similarity

@@ -4,14 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from service.arrays import Floats32, Floats64, Ints
 from service.errors import TooFewAnchors
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-
-Nearest = Callable[[NDArray[np.float32], int], NDArray[np.float32]]
+Nearest = Callable[[Floats32, int], Floats32]
 """Finds anchors: embeddings (n, d) and a number m give (n, m) similarities, each row in descending order."""
 
 
@@ -26,14 +23,14 @@ class SupportSimilarities:
         left_out_squares: (n,) float64, the sum of their squares.
     """
 
-    similarities: FloatArray
-    left_out: IntArray
-    left_out_sum: FloatArray
-    left_out_squares: FloatArray
+    similarities: Floats64
+    left_out: Ints
+    left_out_sum: Floats64
+    left_out_squares: Floats64
 
 
 def support_similarities(
-    nearest: Nearest, embeddings: NDArray[np.float32], k: int, *, count: int, guard: float | None = None
+    nearest: Nearest, embeddings: Floats32, k: int, *, count: int, guard: float | None = None
 ) -> SupportSimilarities:
     """Return the similarities of faces to the k nearest anchors below the guard.
 

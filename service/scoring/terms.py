@@ -6,13 +6,10 @@ from enum import Enum
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from service.arrays import Floats, Floats32
 from service.scoring.density import FaceDensities, crowding
 from service.scoring.parameters import Parameters
-
-Floats = NDArray[np.floating]
-
 
 LEAST_NORM = 0.8
 """The least norm that counts, as a share of the typical one.
@@ -111,7 +108,7 @@ class TermSource(Protocol):
         """The needs that it can meet."""
         ...
 
-    def terms(self, embeddings: NDArray[np.float32], need: Need, parameters: Parameters) -> FaceTerms:
+    def terms(self, embeddings: Floats32, need: Need, parameters: Parameters) -> FaceTerms:
         """Return the terms that a need names, and perhaps others found with them.
 
         Args:

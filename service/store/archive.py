@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from service.bundle.manifest import MANIFEST_NAME, SIGNATURE_NAME
+from service.bundle.bundle_manifest import MANIFEST_NAME, SIGNATURE_NAME
 from service.bundle.reader import read_manifest
 from service.errors import StorageFull, UploadInvalid, UploadTooLarge
 from service.store.layout import new_folder

@@ -14,7 +14,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
-from service.bundle.manifest import (
+from service.bundle.bundle_manifest import (
     MANIFEST_BYTES_LIMIT,
     MANIFEST_NAME,
     SIGNATURE_NAME,

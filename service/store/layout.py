@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from service.bundle.manifest import MANIFEST_NAME, SIGNATURE_NAME, Part
+from service.bundle.bundle_manifest import MANIFEST_NAME, SIGNATURE_NAME, Part
 from service.errors import BundleInvalid
 from service.pack import file_sha256
 

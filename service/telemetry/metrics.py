@@ -98,7 +98,7 @@ class Metrics:
         self.anchor_set_info = Gauge(
             "ida_anchor_set_info",
             "1 for the anchor set that is served.",
-            ["bundle_id", "anchor_set_id", "backbone_id"],
+            ["bundle_id", "anchors_digest", "backbone_id"],
             registry=registry,
         )
         self.anchor_set_generation = Gauge(

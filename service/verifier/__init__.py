@@ -4,7 +4,7 @@ Every call takes one snapshot of what is served and uses it throughout, and its 
 knows nothing of HTTP; it is called from worker threads.
 """
 
-from service.verifier.agreement import AgreementMonitor
+from service.verifier.agreement_monitor import AgreementMonitor
 from service.verifier.inputs import Crop, Embedding, FaceInput, Photo
 from service.verifier.results import Density, EmbeddedFace, Verification
 from service.verifier.verifier import Verifier

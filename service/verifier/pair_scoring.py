@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from service.bundle.snapshot import Snapshot
-from service.faces.types import AlignedFace, FloatArray
+from service.arrays import Floats32, Floats64
+from service.faces.types import AlignedFace
 from service.scoring.calibration import InputForm, MethodCalibration
 from service.scoring.decision import judge
 from service.scoring.density import FaceDensities
 from service.scoring.methods import Method
 from service.scoring.terms import FaceTerms, Need
+from service.snapshot.snapshot import Snapshot
 from service.telemetry import Metrics
-from service.verifier.agreement import AgreementMonitor
+from service.verifier.agreement_monitor import AgreementMonitor
 from service.verifier.clock import Clock
 from service.verifier.results import Density, Verification
 
@@ -31,8 +31,8 @@ class EmbeddedFaces:
         terms: what the method knows of each face besides its embedding.
     """
 
-    embeddings: FloatArray
-    norms: FloatArray
+    embeddings: Floats32
+    norms: Floats32
     forms: Sequence[InputForm]
     aligned: Sequence[AlignedFace | None]
     terms: FaceTerms
@@ -89,7 +89,7 @@ class PairScorer:
         if self._point is not None and not isinstance(calibration, str):
             calibration.point(self._point)
 
-    def terms(self, embeddings: FloatArray, norms: FloatArray, clock: Clock) -> FaceTerms:
+    def terms(self, embeddings: Floats32, norms: Floats32, clock: Clock) -> FaceTerms:
         """Return what the method knows of faces besides their embeddings, each face's whatever the others are.
 
         Args:
@@ -187,5 +187,5 @@ def density_of(densities: FaceDensities, row: int) -> Density:
     return Density(float(densities.density[row]), float(densities.crowding[row]))
 
 
-def _at(values: NDArray[np.float64] | None, row: int) -> float | None:
+def _at(values: Floats64 | None, row: int) -> float | None:
     return None if values is None else float(values[row])

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from service.arrays import Floats32, ImageArray
 from service.errors import DimensionMismatch
-from service.faces.types import AlignedFace, FloatArray, ImageArray
+from service.faces.types import AlignedFace
 from service.pipeline import FacePipeline
 from service.scoring.similarity import normalise, telling_norms
 from service.settings import FacePolicy
@@ -23,7 +24,7 @@ class Side:
         aligned: the face of a photograph; None for what was no photograph.
     """
 
-    content: ImageArray | FloatArray
+    content: ImageArray | Floats32
     aligned: AlignedFace | None = None
 
 
@@ -58,7 +59,7 @@ class FaceReader:
             return Side(self._pipeline.read_crop(face.data, clock))
         return Side(self._values(face))
 
-    def embed(self, sides: Sequence[Side], clock: Clock) -> tuple[FloatArray, FloatArray]:
+    def embed(self, sides: Sequence[Side], clock: Clock) -> tuple[Floats32, Floats32]:
         """Return the sides' unit embeddings (n, d) and the norms they had (n,), 0 where one tells nothing.
 
         The crops among them share one run of the backbone.
@@ -76,7 +77,7 @@ class FaceReader:
                 embeddings[crop_rows] = self._pipeline.represent(np.stack([sides[row].content for row in crop_rows]))
         return np.asarray(normalise(embeddings), dtype=np.float32), telling_norms(embeddings)
 
-    def _values(self, embedding: Embedding) -> FloatArray:
+    def _values(self, embedding: Embedding) -> Floats32:
         values = np.asarray(embedding.values)
         if values.shape != (self._pipeline.dimension,):
             raise DimensionMismatch(

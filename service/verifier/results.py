@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from service.bundle.snapshot import Snapshot
-from service.faces.types import AlignedFace, FloatArray
+from service.arrays import Floats32
+from service.faces.types import AlignedFace
 from service.scoring.decision import Judgement
+from service.snapshot.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class EmbeddedFace:
         timings_ms: milliseconds by stage.
     """
 
-    embedding: FloatArray
+    embedding: Floats32
     norm: float | None
     method: str
     density: Density | None

@@ -3,15 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from service.bundle.registry import Registry
-from service.bundle.snapshot import Snapshot
 from service.errors import InputError
 from service.pipeline import FacePipeline
 from service.scoring.methods import Method
 from service.settings import FacePolicy
+from service.snapshot.registry import Registry
+from service.snapshot.snapshot import Snapshot
 from service.telemetry import Metrics
-from service.verifier.agreement import AgreementMonitor
-from service.verifier.batch import Batch
+from service.verifier.agreement_monitor import AgreementMonitor
+from service.verifier.face_batch import Batch
 from service.verifier.inputs import FaceInput, form_of
 from service.verifier.pair_scoring import PairScorer
 from service.verifier.reading import FaceReader

@@ -21,8 +21,8 @@ import numpy as np
 from drawn_anchors import drawn_like
 from hardware import hardware
 
-from service.anchors.anchor_set import AnchorSet
 from service.anchors.engines import open_search
+from service.bundle.anchors_part import Anchors
 from service.pipeline import load_pipeline
 from service.settings import DEFAULT_BUNDLE, load_settings
 
@@ -70,7 +70,7 @@ def search_rows(options: argparse.Namespace) -> list[dict]:
     random, stored = np.random.default_rng(0), np.load(DEFAULT_BUNDLE / "embeddings.npy")
     faces, rows = drawn_like(stored, max(_BATCHES), random), []
     for count in map(int, options.counts.split(",")):
-        anchors = AnchorSet.from_stored(drawn_like(stored, count, random).astype(np.float16), "bench")
+        anchors = Anchors.from_stored(drawn_like(stored, count, random).astype(np.float16), "bench")
         search, reference = open_search(anchors, device=options.device), open_search(anchors, device="cpu")
         for batch in _BATCHES:
             part = faces[:batch]

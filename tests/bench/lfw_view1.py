@@ -21,8 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
+from service.arrays import ImageArray
 from service.errors import IdaError, InputError
-from service.faces.types import ImageArray
 from service.pipeline import FacePipeline, load_pipeline
 from service.settings import load_settings
 

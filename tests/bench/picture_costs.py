@@ -24,7 +24,7 @@ import numpy as np
 from PIL import Image
 
 from service.errors import IdaError
-from service.faces.detectors import letterbox
+from service.faces.detectors.detector import letterbox
 from service.faces.extract import FaceExtractor
 from service.faces.types import Box, DetectedFace
 from service.settings import Settings

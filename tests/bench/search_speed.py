@@ -73,16 +73,16 @@ def measure(arguments: argparse.Namespace, threads: int) -> list[dict]:
     import numpy as np
     from drawn_anchors import drawn_like
 
-    from service.anchors.anchor_set import AnchorSet
     from service.anchors.faiss_search import FaissSearch
     from service.anchors.int8_search import Int8Search
+    from service.bundle.anchors_part import Anchors
     from service.settings import DEFAULT_BUNDLE
 
     random = np.random.default_rng(0)
     stored = np.load(DEFAULT_BUNDLE / "embeddings.npy")
     rows = []
     for count in numbers(arguments.counts):
-        anchors = AnchorSet.from_stored(drawn_like(stored, count, random).astype(np.float16), "bench")
+        anchors = Anchors.from_stored(drawn_like(stored, count, random).astype(np.float16), "bench")
         quantised = faiss.IndexScalarQuantizer(_DIMENSION, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
         quantised.train(anchors.embeddings[:1000])
         quantised.add(anchors.embeddings)

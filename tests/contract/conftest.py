@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from fakes import DIMENSION, FakeBackboneSession, fake_pipeline, serving
 
-from service.bundle.create import BundleFacts, create_bundle
+from models.bundles.create import NewBundle, create_bundle
 from service.scoring.parameters import Parameters
 from service.settings import Settings
 
@@ -30,7 +30,7 @@ def bundle(tmp_path, settings, parameters):
     pipeline = fake_pipeline(settings)
     rows = np.random.default_rng(11).standard_normal((64, DIMENSION))
     anchors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-    facts = BundleFacts(
+    facts = NewBundle(
         backbone_id=pipeline.backbone_id,
         pipeline_id=pipeline.pipeline_id,
         parameters=parameters,

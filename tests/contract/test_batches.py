@@ -9,9 +9,9 @@ from fakes import DIMENSION, picture
 from hostile_pictures import hostile_pictures
 from small_bundles import small_bundle
 
-from service.bundle.snapshot import load_snapshot
+from service.snapshot.snapshot import load_snapshot
 from service.verifier import Photo
-from service.verifier.batch import ReadFaces
+from service.verifier.face_batch import ReadFaces
 
 
 def b64(data: bytes) -> str:

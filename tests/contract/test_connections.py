@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from service.server.connections import ConnectionLimits, Connections, connection_limits
-from service.server.run import server_config
+from service.server.servers import server_config
 from service.telemetry import Metrics
 
 REQUEST = b"GET /healthz HTTP/1.1\r\nhost: here\r\n"

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from fakes import DIMENSION, serving, stage_runs
 
-from models.pfe.graph import PfeWeights, pfe_graph
-from service.bundle.derive import Change, derive_bundle
+from models.bundles.derive import Change, derive_bundle
+from models.heads.pfe.pfe_graph import PfeWeights, pfe_graph
 from service.bundle.head_part import head_contents
 from service.bundle.pfe_part import PfeCard
 from service.bundle.reader import read_bundle, read_manifest
-from service.bundle.term_sources import open_sources
 from service.errors import HeadMismatch
 from service.inference.pfe_head import PfeHead
+from service.snapshot.term_sources import open_sources
 
 VARIANCE = 0.004
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from drawn_anchors import drawn_like
 
-from service.bundle.create import BundleFacts, create_bundle
+from models.bundles.create import NewBundle, create_bundle
 from service.bundle.reader import read_manifest
 from service.pipeline import FacePipeline, load_pipeline
 from service.settings import DEFAULT_BUNDLE, Settings
@@ -23,7 +23,7 @@ def make_bundle(folder: Path, pipeline: FacePipeline, *, anchors: int, seed: int
     manifest = read_manifest(DEFAULT_BUNDLE)
     stored = np.load(DEFAULT_BUNDLE / "embeddings.npy")
     rows = drawn_like(stored, anchors, random)
-    facts = BundleFacts(
+    facts = NewBundle(
         backbone_id=pipeline.backbone_id,
         pipeline_id=pipeline.pipeline_id,
         parameters=replace(manifest.parameters, k=10, norm_power=0.0),

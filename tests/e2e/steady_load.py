@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from service.bundle.snapshot import load_snapshot
 from service.scoring.methods import find_method
+from service.snapshot.snapshot import load_snapshot
 
 METHOD = "ida-r"
 PAIRS = 24

@@ -11,18 +11,18 @@ from fakes import FakeBackboneSession, fake_pipeline, picture
 from PIL import Image
 from typer.testing import CliRunner
 
-from models.anchors.build import BuildOptions, Progress, build_bundle
-from models.anchors.image_folder import extract_crops, scan
+from models.anchors.build import BuildOptions, BuildProgress, build_bundle
 from models.anchors.source import FolderSource
 from models.commands.anchors import app
+from models.images.image_folder import extract_crops, scan
 from service.anchors.faiss_search import FaissSearch
-from service.bundle.golden import check_golden
 from service.bundle.reader import read_bundle
-from service.bundle.snapshot import load_snapshot
 from service.errors import BundleExists, TooFewAnchors, UnknownMethod
 from service.pipeline import load_pipeline
 from service.scoring.parameters import Parameters
 from service.settings import load_settings
+from service.snapshot.golden_check import check_golden
+from service.snapshot.snapshot import load_snapshot
 
 LIMIT = 1024 * 1024
 
@@ -142,7 +142,7 @@ def test_build_records_where_the_anchors_came_from_without_a_path_of_this_machin
 
 
 def test_build_tells_its_progress_up_to_the_end(build):
-    seen: list[Progress] = []
+    seen: list[BuildProgress] = []
 
     build(progress=seen.append)
 

@@ -11,7 +11,6 @@ from tiny_packs import write_pack
 from typer.testing import CliRunner
 
 from models.anchors.build import BuildOptions, build_bundle, build_from_embeddings
-from models.anchors.image_folder import scan
 from models.anchors.source import FolderSource, RealFacesSource
 from models.anchors.steps import AnchorSteps
 from models.commands import packs
@@ -19,13 +18,14 @@ from models.commands.anchor_input import SourceOptions, given_embeddings, image_
 from models.commands.anchors import app
 from models.degrade.copies import CopyPlan
 from models.degrade.recipe import find_recipe
-from models.generate.run import GeneratorFile
-from service.bundle.golden import check_golden
+from models.generate.generator import GeneratorFile
+from models.images.image_folder import scan
 from service.bundle.reader import read_bundle
-from service.bundle.snapshot import load_snapshot
 from service.errors import AnchorSourceInvalid, BundleMismatch
 from service.scoring.parameters import Parameters
 from service.settings import load_settings
+from service.snapshot.golden_check import check_golden
+from service.snapshot.snapshot import load_snapshot
 
 LIMIT = 1024 * 1024
 K5 = Parameters(k=5)

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from service.errors import NoFace
-from service.faces.detectors import letterbox
-from service.faces.frame_filling import SecondLook
-from service.faces.scrfd import ScrfdDetector
-from service.faces.yunet import YunetDetector
+from service.faces.detectors.detector import letterbox
+from service.faces.detectors.scrfd import ScrfdDetector
+from service.faces.detectors.second_look import SecondLook
+from service.faces.detectors.yunet import YunetDetector
 from service.inference.providers import Placement
 from service.inference.session import OnnxSession
 from service.pack import DetectorFile

@@ -8,13 +8,13 @@ import typer
 from fakes import DIMENSION, FakeBackboneSession, fake_pipeline, picture
 from typer.testing import CliRunner
 
+from models.bundles.create import NewBundle, create_bundle
 from models.commands.evaluate import evaluate_command
 from models.evaluation.asked import Asked, Labels
-from models.evaluation.measure import Options
-from models.evaluation.session import evaluate
-from models.labels.exclusions import Exclusions
+from models.evaluation.evaluation_session import evaluate
+from models.evaluation.measure import MeasureOptions
+from models.labelled.exclusions import Exclusions
 from models.progress import unstaged
-from service.bundle.create import BundleFacts, create_bundle
 from service.errors import BundleMismatch, LabelsInvalid
 from service.scoring.parameters import Parameters
 from service.settings import DEFAULT_BUNDLE, Settings
@@ -45,7 +45,7 @@ def bundle(tmp_path, unit_rows):
 
     def make(name="anchors", backbone_id=None):
         pipeline = fake_pipeline(Settings(home=tmp_path))
-        facts = BundleFacts(
+        facts = NewBundle(
             backbone_id=backbone_id or pipeline.backbone_id,
             pipeline_id=pipeline.pipeline_id,
             parameters=Parameters(k=5, strength=0.5),
@@ -156,7 +156,7 @@ def ask(labels, bundles, **changes):
         "distractors": None,
         "exclusions": Exclusions.none(),
         "cached": True,
-        "options": Options(replicates=100, listed=2),
+        "options": MeasureOptions(replicates=100, listed=2),
     }
     return Asked(**{**facts, **changes})
 

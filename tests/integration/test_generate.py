@@ -12,13 +12,13 @@ from typer.testing import CliRunner
 
 from models.commands.anchors import app
 from models.generate.draw import Draw
-from models.generate.folder import Generated, generate_folder
-from models.generate.inputs import Axes
-from models.generate.run import GeneratorFile, image_name
-from service.bundle.snapshot import load_snapshot
+from models.generate.generated_folder import Generated, generate_folder
+from models.generate.generator import GeneratorFile, image_name
+from models.generate.generator_inputs import Axes
 from service.errors import GenerationConflict, ImagesNotWritten
 from service.pipeline import load_pipeline
 from service.settings import load_settings
+from service.snapshot.snapshot import load_snapshot
 
 
 def generate(path, folder, count, *, seed=0, batch=4, axes=None, progress=lambda _: None):

@@ -18,9 +18,9 @@ from subnormals import subnormal_weights
 from typer.testing import CliRunner
 
 from models.commands.packs import app
-from models.installing.photographs import example_photographs
-from models.installing.pull import Outcome, pull_pack
-from models.installing.store import PackStore
+from models.packs.photographs import example_photographs
+from models.packs.pull import Outcome, pull_pack
+from models.packs.store import PackStore
 from service.errors import PackConflict, PackInvalid, PackNotFound, PackSourceUnavailable
 from service.inference.backbone import Backbone
 from service.inference.providers import Placement

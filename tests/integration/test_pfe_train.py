@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from models.bundles.create import NewBundle, create_bundle
 from models.cli import app
-from models.pfe.graph import PfeWeights, pfe_graph
-from service.bundle.create import BundleFacts, create_bundle
+from models.heads.pfe.pfe_graph import PfeWeights, pfe_graph
 from service.bundle.reader import read_bundle
 from service.inference.onnx_runtime import ort
 from service.scoring.mls import mutual_likelihood
@@ -24,7 +24,7 @@ def unit(rows):
 
 @pytest.fixture
 def bundle(tmp_path):
-    facts = BundleFacts(
+    facts = NewBundle(
         backbone_id=BACKBONE_ID,
         pipeline_id="ffeeddccbbaa0099",
         parameters=Parameters(k=5),
@@ -78,7 +78,7 @@ def test_trained_head_tells_unsure_faces_from_sure_ones(tmp_path, bundle, people
 @pytest.mark.train
 def test_training_likelihood_equals_the_services_own(people):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed (the extra train)")
-    from models.pfe import training
+    from models.heads.pfe import pfe_training as training
 
     _, rows, _ = people
     log_variances = np.random.default_rng(4).uniform(-6, -2, rows.shape).astype(np.float32)

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from e2e.fleet import REPOSITORY, Fleet, ask
 
-from service.api.schemas import Problem
+from service.api.wire.verify_wire import Problem
 from service.app import body_limits
 from service.settings import Settings
 

@@ -10,13 +10,13 @@ from PIL import Image
 
 from models.anchors.build import BuildOptions, build_bundle
 from models.anchors.embedding import EmbedItems
-from models.anchors.image_folder import scan
 from models.anchors.source import FolderSource
 from models.degrade.copies import CopyPlan
 from models.degrade.recipe import DEFAULT_RECIPE, find_recipe
 from models.engines.engine import LocalEngine
 from models.engines.ray_engine import RayEngine
-from models.labels.listed_faces import embed_listed
+from models.images.image_folder import scan
+from models.labelled.embed import embed_listed
 from service.errors import PackInvalid
 from service.pipeline import load_pipeline
 from service.settings import Settings

@@ -8,17 +8,17 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from models.bundles.create import NewBundle, create_bundle
+from models.bundles.derive import Change, derive_bundle
 from models.cli import app
-from models.ssr.carried import packed, training_content
-from models.ssr.pool import Pool
-from service.bundle.create import BundleFacts, create_bundle
-from service.bundle.derive import Change, derive_bundle
-from service.bundle.golden import check_golden
+from models.heads.ssr.carried import packed, training_content
+from models.heads.ssr.pool import Pool
 from service.bundle.reader import read_bundle
-from service.bundle.snapshot import load_snapshot
-from service.bundle.term_sources import open_sources
 from service.scoring.parameters import Parameters
 from service.scoring.terms import Need
+from service.snapshot.golden_check import check_golden
+from service.snapshot.snapshot import load_snapshot
+from service.snapshot.term_sources import open_sources
 
 BACKBONE_ID, DIMENSION = "00112233445566aa", 16
 FAST = [
@@ -52,7 +52,7 @@ def embed(crops):
 @pytest.fixture
 def bare(tmp_path):
     """Return the folder of a bundle of 150 random anchors that carries nothing."""
-    facts = BundleFacts(
+    facts = NewBundle(
         backbone_id=BACKBONE_ID,
         pipeline_id="ffeeddccbbaa0099",
         parameters=Parameters(k=5, tau=2.0, strength=0.5),
@@ -214,7 +214,7 @@ def test_folder_that_is_there_is_not_written_over(carrying, tmp_path):
 
 def test_without_pytorch_the_command_names_the_extra(carrying, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-    for name in [name for name in sys.modules if name.startswith("models.ssr.")]:
+    for name in [name for name in sys.modules if name.startswith("models.heads.ssr.")]:
         monkeypatch.delitem(sys.modules, name)
 
     result = train(carrying, tmp_path / "out")

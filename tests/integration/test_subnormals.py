@@ -5,17 +5,17 @@ import onnx
 import pytest
 from subnormals import subnormal_activations, subnormal_weights
 
-from models.installing.photographs import real_inputs
+from models.packs.photographs import real_inputs
 from service.inference.providers import Placement
 from service.inference.session import OnnxSession
-from service.pack import InstalledPack, Preprocessing, Role
+from service.pack import InstalledPack, NetworkRole, Preprocessing
 
 pytestmark = pytest.mark.weights
 ROLES = ("detector", "landmarks", "backbone")
 
 
 @pytest.fixture(scope="module")
-def photographs(pack: InstalledPack) -> dict[Role, np.ndarray]:
+def photographs(pack: InstalledPack) -> dict[NetworkRole, np.ndarray]:
     return real_inputs(
         pack.manifest,
         {role: OnnxSession(path, Placement()).run for role, path in pack.files.items() if role != "backbone"},
@@ -30,12 +30,14 @@ def blank(feeding: Preprocessing, level: np.ndarray | float) -> np.ndarray:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_installed_network_has_no_subnormal_weights(pack: InstalledPack, role: Role) -> None:
+def test_installed_network_has_no_subnormal_weights(pack: InstalledPack, role: NetworkRole) -> None:
     assert subnormal_weights(onnx.load(pack.files[role])) == 0, "run `ida-verify models pull --force`"
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_no_value_on_the_way_is_subnormal(pack: InstalledPack, role: Role, photographs: dict[Role, np.ndarray]) -> None:
+def test_no_value_on_the_way_is_subnormal(
+    pack: InstalledPack, role: NetworkRole, photographs: dict[NetworkRole, np.ndarray]
+) -> None:
     feeding = pack.manifest.by_role[role].preprocessing
     random = np.random.default_rng(0)
     size = (1 if feeding.colour == "grey" else 3, feeding.height, feeding.width)

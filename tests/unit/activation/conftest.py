@@ -11,8 +11,8 @@ from service.activation.follower import Follower
 from service.activation.loading import BundleLoader
 from service.activation.start import start
 from service.activation.switch import Switch, describe
-from service.bundle.registry import Registry
 from service.settings import Settings
+from service.snapshot.registry import Registry
 from service.store.bundle_store import open_store
 from service.store.local_copies import LocalCopies
 from service.store.records import Activation, ReplicaReport, now

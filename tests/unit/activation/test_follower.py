@@ -7,8 +7,8 @@ import weakref
 
 import pytest
 
-from service.bundle.registry import Registry
 from service.scoring.terms import Need
+from service.snapshot.registry import Registry
 
 
 def sample(replica, name, **labels):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from service.anchors.anchor_set import AnchorSet
+from service.bundle.anchors_part import Anchors
 
 
 @pytest.fixture
@@ -21,4 +21,4 @@ def unit_rows():
 @pytest.fixture
 def anchor_set(unit_rows):
     """Return 300 random anchors of 32 dimensions."""
-    return AnchorSet.from_stored(unit_rows(300, 32), "b" * 16)
+    return Anchors.from_stored(unit_rows(300, 32), "b" * 16)

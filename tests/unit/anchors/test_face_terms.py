@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from service.anchors.anchor_set import AnchorSet
 from service.anchors.face_terms import TermFinder
 from service.anchors.faiss_search import FaissSearch
+from service.bundle.anchors_part import Anchors
 from service.errors import TooFewAnchors
 from service.scoring.methods import find_method, methods_of
 from service.scoring.parameters import Parameters
@@ -25,7 +25,7 @@ def faces():
 def finder(faces):
     # Two anchors of the first face's own person are among them.
     own = faces[[0, 0]] + 0.05 * np.random.default_rng(3).standard_normal((2, 12))
-    anchors = AnchorSet.from_stored(
+    anchors = Anchors.from_stored(
         unit(np.concatenate([np.random.default_rng(2).standard_normal((40, 12)), own])), "backbone"
     )
     return TermFinder(anchors, FaissSearch(anchors)), anchors.embeddings

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from search_oracle import assert_is_support_set
 
-from service.anchors.anchor_set import AnchorSet
 from service.anchors.faiss_search import FaissSearch, engine_version
+from service.bundle.anchors_part import Anchors
 from service.errors import DeviceUnavailable, SearchFailed
 
 
@@ -30,7 +30,7 @@ def test_engine_version_is_that_of_faiss():
 
 
 def test_what_is_found_for_a_face_does_not_depend_on_the_others_of_the_call(unit_rows):
-    anchors = AnchorSet.from_stored(unit_rows(2000, 64), "backbone")
+    anchors = Anchors.from_stored(unit_rows(2000, 64), "backbone")
     search, probes = FaissSearch(anchors, threads=2), unit_rows(33, 64)
 
     together = search.search(probes, 7)
@@ -89,7 +89,7 @@ def stand_in(gpus=1, index=StandInIndex):
 
 def test_search_on_cuda_keeps_half_precision_on_the_first_device_and_is_exact_all_the_same(unit_rows):
     module, placed = stand_in()
-    anchors = AnchorSet.from_stored(unit_rows(3000, 128), "backbone")
+    anchors = Anchors.from_stored(unit_rows(3000, 128), "backbone")
 
     search = FaissSearch(anchors, device="cuda", engine=module)
 
@@ -102,9 +102,7 @@ def test_search_on_cuda_keeps_half_precision_on_the_first_device_and_is_exact_al
 def test_search_on_cuda_tells_apart_anchors_that_half_precision_does_not(unit_rows):
     module, _ = stand_in()
     alike = unit_rows(1, 64) + 2e-4 * unit_rows(500, 64)
-    anchors = AnchorSet.from_stored(
-        (alike / np.linalg.norm(alike, axis=1, keepdims=True)).astype(np.float32), "backbone"
-    )
+    anchors = Anchors.from_stored((alike / np.linalg.norm(alike, axis=1, keepdims=True)).astype(np.float32), "backbone")
     probes = unit_rows(3, 64)
 
     found = FaissSearch(anchors, device="cuda", engine=module).search(probes, 20)
@@ -115,7 +113,7 @@ def test_search_on_cuda_tells_apart_anchors_that_half_precision_does_not(unit_ro
 @pytest.mark.parametrize("k", [1500, 2048, 2500, 3000])
 def test_search_on_cuda_for_more_than_a_gpu_selects_is_exact(unit_rows, k):
     module, _ = stand_in()
-    anchors, probes = AnchorSet.from_stored(unit_rows(3000, 32), "backbone"), unit_rows(2, 32)
+    anchors, probes = Anchors.from_stored(unit_rows(3000, 32), "backbone"), unit_rows(2, 32)
 
     found = FaissSearch(anchors, device="cuda", engine=module).search(probes, k)
 
@@ -186,7 +184,7 @@ def test_search_on_a_real_cuda_device_agrees_with_numpy(unit_rows):
         pytest.skip("this faiss has no CUDA support (install the extra [gpu])")
     if faiss.get_num_gpus() < 1:
         pytest.skip("faiss finds no CUDA device")
-    anchors = AnchorSet.from_stored(unit_rows(5000, 512), "backbone")
+    anchors = Anchors.from_stored(unit_rows(5000, 512), "backbone")
     search, probes = FaissSearch(anchors, device="cuda"), unit_rows(64, 512)
 
     for rows in (probes[:1], probes[:2], probes):

@@ -5,10 +5,10 @@ import pytest
 from search_oracle import assert_is_support_set
 
 from service.anchors import engines
-from service.anchors.anchor_set import AnchorSet
 from service.anchors.engines import open_search
 from service.anchors.faiss_search import FaissSearch
 from service.anchors.int8_search import Int8Search
+from service.bundle.anchors_part import Anchors
 from service.inference.integer_product import QUERY_LIMIT, QUERY_ZERO, IntegerProduct
 
 
@@ -33,7 +33,7 @@ def test_products_of_the_greatest_values_are_not_cut_off():
 @pytest.mark.parametrize("k", [1, 10, 200])
 def test_anchors_that_crowd_are_told_apart_as_exactly_as_in_float32(unit_rows, k):
     # A thousand faces, twelve copies of each within a cosine of 0.001 of one another: closer than a byte can tell.
-    anchors = AnchorSet.from_stored(near(np.repeat(unit_rows(1000, 128), 12, axis=0), 0.05), "backbone")
+    anchors = Anchors.from_stored(near(np.repeat(unit_rows(1000, 128), 12, axis=0), 0.05), "backbone")
     probes = near(anchors.embeddings[::601], 0.3, seed=6)
 
     assert_is_support_set(Int8Search(anchors).search(probes, k), anchors.embeddings, probes, k)
@@ -41,14 +41,14 @@ def test_anchors_that_crowd_are_told_apart_as_exactly_as_in_float32(unit_rows, k
 
 def test_many_equal_anchors_are_all_found_although_rounding_cannot_order_them(unit_rows):
     alike = near(np.repeat(unit_rows(1, 64), 500, axis=0), 0.01)
-    anchors = AnchorSet.from_stored(np.concatenate([alike, unit_rows(500, 64)]), "backbone")
+    anchors = Anchors.from_stored(np.concatenate([alike, unit_rows(500, 64)]), "backbone")
     probes = near(alike[:3], 0.2, seed=8)
 
     assert_is_support_set(Int8Search(anchors).search(probes, 20), anchors.embeddings, probes, 20)
 
 
 def test_what_is_found_for_a_face_does_not_depend_on_the_others_of_the_call(unit_rows):
-    anchors = AnchorSet.from_stored(unit_rows(9000, 64), "backbone")
+    anchors = Anchors.from_stored(unit_rows(9000, 64), "backbone")
     search, probes = Int8Search(anchors, threads=2), unit_rows(33, 64)
 
     together = search.search(probes, 7)
@@ -67,7 +67,7 @@ def test_more_faces_than_one_run_takes_are_searched_in_several(monkeypatch, anch
 
 
 def test_embedding_of_a_single_value_is_found(unit_rows):
-    anchors = AnchorSet.from_stored(unit_rows(400, 32), "backbone")
+    anchors = Anchors.from_stored(unit_rows(400, 32), "backbone")
     probe = np.zeros((1, 32), np.float32)
     probe[0, 3] = -1.0
 

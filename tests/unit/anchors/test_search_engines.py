@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from search_oracle import assert_is_support_set
 
-from service.anchors.anchor_set import AnchorSet
 from service.anchors.faiss_search import FaissSearch
 from service.anchors.int8_search import Int8Search
+from service.bundle.anchors_part import Anchors
 from service.errors import DimensionMismatch, InvalidEmbedding, TooFewAnchors
 
 
@@ -27,7 +27,7 @@ def test_search_agrees_with_numpy(engine, anchor_set, unit_rows, queries, k):
 
 def test_search_with_equal_anchors_finds_any_of_them(engine, unit_rows):
     distinct = unit_rows(5, 16)
-    anchors = AnchorSet.from_stored(np.repeat(distinct, 4, axis=0), "backbone")
+    anchors = Anchors.from_stored(np.repeat(distinct, 4, axis=0), "backbone")
 
     found = engine(anchors).search(distinct, 6)
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from search_oracle import assert_is_support_set
 
-from service.anchors.anchor_set import AnchorSet
 from service.anchors.int8_search import Int8Search
 from service.anchors.subspace import subspace_of
+from service.bundle.anchors_part import Anchors
 
 
 def flat(unit_rows, count, used, dimension):
@@ -47,7 +47,7 @@ def test_no_coordinate_is_larger_than_the_others_as_a_rule(unit_rows):
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 def test_face_outside_the_anchors_subspace_is_searched_exactly(unit_rows, share):
-    anchors = AnchorSet.from_stored(flat(unit_rows, 3000, 20, 64), "backbone")
+    anchors = Anchors.from_stored(flat(unit_rows, 3000, 20, 64), "backbone")
     probes = share * unit_rows(5, 64) + (1 - share) * anchors.embeddings[:5]
     probes = (probes / np.linalg.norm(probes, axis=1, keepdims=True)).astype(np.float32)
 
@@ -58,7 +58,7 @@ def test_anchors_outside_the_sample_are_found(unit_rows):
     # Directions that no anchor of the sample has: every second row is looked at, and these are at odd places.
     rows = flat(unit_rows, 20_000, 20, 64)
     rows[1::4000] = unit_rows(5, 64)
-    anchors = AnchorSet.from_stored(rows, "backbone")
+    anchors = Anchors.from_stored(rows, "backbone")
     probes = anchors.embeddings[1::4000]
 
     assert_is_support_set(Int8Search(anchors).search(probes, 10), anchors.embeddings, probes, 10)

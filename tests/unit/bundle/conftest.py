@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.bundle.create import BundleFacts, create_bundle
-from service.bundle.manifest import MANIFEST_NAME, bundle_id_of, canonical_json
+from models.bundles.create import NewBundle, create_bundle
+from service.bundle.bundle_manifest import MANIFEST_NAME, bundle_id_of, canonical_json
 from service.pack import file_sha256
 from service.scoring.parameters import Parameters
 
@@ -48,7 +48,7 @@ def embed():
 @pytest.fixture
 def facts():
     """Return what the bundle says of itself."""
-    return BundleFacts(
+    return NewBundle(
         backbone_id=BACKBONE_ID,
         pipeline_id="ffeeddccbbaa0099",
         parameters=Parameters(k=5, tau=2.0, strength=0.5),

@@ -7,13 +7,13 @@ import tracemalloc
 import pytest
 from small_bundles import small_bundle
 
+from service.bundle.bundle_manifest import parse_manifest
 from service.bundle.calibration_part import parse_calibrations
 from service.bundle.golden_pairs import parse_scores
 from service.bundle.head_part import parse_card
-from service.bundle.manifest import parse_manifest
 from service.bundle.reader import read_bundle, read_manifest
 from service.bundle.signature import parse_signature
-from service.bundle.ssr_part import HeadCard
+from service.bundle.ssr_part import SsrCard
 from service.errors import BundleInvalid, BundleNotTrusted
 
 MEGABYTES = 7
@@ -32,7 +32,7 @@ def parsers(manifest, tmp_path):
         "manifest": lambda content: parse_manifest(content, tmp_path),
         "calibration": lambda content: parse_calibrations(content, manifest),
         "golden scores": lambda content: parse_scores(content, manifest),
-        "card": lambda content: parse_card(HeadCard, content, manifest),
+        "card": lambda content: parse_card(SsrCard, content, manifest),
         "signature": parse_signature,
     }
 

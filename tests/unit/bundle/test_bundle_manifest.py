@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from service.bundle.manifest import MANIFEST_NAME, bundle_id_of, canonical_json, parse_manifest
+from service.bundle.bundle_manifest import MANIFEST_NAME, bundle_id_of, canonical_json, parse_manifest
 from service.errors import BundleInvalid
 from service.scoring.parameters import Parameters
 
@@ -32,7 +32,7 @@ def test_manifest_of_a_good_bundle_is_read(document):
     ("field", "value"),
     [
         ("format", 2),
-        ("anchor_set_id", "short"),
+        ("anchors_digest", "short"),
         ("backbone_id", "NOT-HEXADECIMAL!"),
         ("count", 0),
         ("count", "60"),

@@ -6,8 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from service.bundle.create import create_bundle
-from service.bundle.manifest import MANIFEST_NAME
+from models.bundles.create import create_bundle
+from service.bundle.bundle_manifest import MANIFEST_NAME
 from service.bundle.reader import read_bundle
 from service.errors import BundleInvalid, BundleMismatch
 from service.scoring.methods import METHODS
@@ -29,7 +29,7 @@ def test_read_bundle_gives_back_what_was_written(tmp_path, unit_rows, facts, emb
     assert read.anchors.embeddings.dtype == np.float32
     assert np.max(np.abs(read.anchors.embeddings - embeddings)) < 1e-3
     assert np.linalg.norm(read.anchors.embeddings, axis=1) == pytest.approx(1.0, abs=1e-6)
-    assert read.anchors.anchor_set_id == read.manifest.anchor_set_id
+    assert read.anchors.anchors_digest == read.manifest.anchors_digest
     assert read.golden.probes.shape == read.golden.references.shape == (16, 16)
     assert set(read.golden.scores) == set(METHODS) - {"ida-l", "pfe", "pfe+ida-r"}
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from service.bundle.create import create_bundle
-from service.bundle.manifest import MANIFEST_NAME, parse_manifest
+from models.bundles.create import create_bundle
+from service.bundle.bundle_manifest import MANIFEST_NAME, parse_manifest
 from service.bundle.reader import read_bundle
 from service.bundle.writer import PartContent, write_bundle
 from service.errors import BundleExists, BundleNotWritten, TooFewAnchors, UnknownMethod

@@ -6,17 +6,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from models.bundles.derive import Change, derive_bundle
 from service.anchors.face_terms import TermFinder
 from service.anchors.faiss_search import FaissSearch
 from service.bundle.calibration_part import calibration_content
-from service.bundle.derive import Change, derive_bundle
-from service.bundle.golden import check_golden
 from service.bundle.reader import read_bundle, read_manifest
-from service.bundle.snapshot import load_snapshot
 from service.errors import BundleExists, BundleInvalid, UnknownMethod
 from service.scoring.calibration import Calibrations, FmrCurve, MethodCalibration, OperatingPoint
 from service.scoring.methods import methods_of
 from service.scoring.parameters import Parameters
+from service.snapshot.golden_check import check_golden
+from service.snapshot.snapshot import load_snapshot
 
 CHOSEN = Parameters(k=7, tau=20.0, strength=0.3)
 PIPELINE_ID = "0a0b0c0d0e0f0a0b"
@@ -110,7 +110,7 @@ def test_deriving_over_something_or_with_an_unknown_method_is_refused(tmp_path, 
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
-        (lambda document: document.update(anchor_set_id="f" * 16), "other anchors"),
+        (lambda document: document.update(anchors_digest="f" * 16), "other anchors"),
         (lambda document: document.update(format=2), "format"),
         (lambda document: document["methods"][0].update(method="euclid"), "does not know: euclid"),
         (lambda document: document["methods"][0]["curve"]["scores"].reverse(), "must increase"),

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from service.bundle.density_cache import DensityCache
 from service.errors import SearchFailed
 from service.scoring.terms import FaceTerms, Need
+from service.snapshot.density_cache import DensityCache
 
 
 class Found:

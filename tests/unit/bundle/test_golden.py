@@ -6,15 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from service.anchors.anchor_set import AnchorSet
 from service.anchors.face_terms import TermFinder
 from service.anchors.faiss_search import FaissSearch
-from service.bundle.golden import check_golden, make_golden
+from service.bundle.anchors_part import Anchors
 from service.bundle.reader import read_bundle
-from service.bundle.snapshot import load_snapshot
-from service.bundle.synthetic_crop import synthetic_crop
-from service.bundle.term_sources import TermSources
 from service.scoring.parameters import Parameters
+from service.snapshot.golden_check import check_golden, make_golden
+from service.snapshot.snapshot import load_snapshot
+from service.snapshot.synthetic_crop import synthetic_crop
+from service.snapshot.term_sources import TermSources
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_check_golden_with_a_backbone_that_drifted_fails(snapshot, embed):
 
 
 def test_check_golden_with_anchors_that_drifted_fails(snapshot, embed, unit_rows):
-    other = AnchorSet.from_stored(unit_rows(60), snapshot.manifest.backbone_id)
+    other = Anchors.from_stored(unit_rows(60), snapshot.manifest.backbone_id)
     sources = TermSources(TermFinder(other, FaissSearch(other)))
 
     report = check_golden(replace(snapshot, sources=sources), embed)
@@ -76,7 +76,7 @@ def test_make_golden_pairs_different_anchors_and_reaches_high_similarities(bundl
 
 @pytest.mark.parametrize(("anchors", "pairs"), [(2, 1), (3, 1), (31, 15), (60, 16)])
 def test_make_golden_of_few_anchors_makes_fewer_pairs(unit_rows, embed, anchors, pairs):
-    few = AnchorSet.from_stored(unit_rows(anchors), "backbone")
+    few = Anchors.from_stored(unit_rows(anchors), "backbone")
 
     golden = make_golden(few, FaissSearch(few), embed, parameters=Parameters(k=2), seed=0)
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from service.bundle.reader import read_bundle
-from service.bundle.registry import Registry
-from service.bundle.snapshot import load_snapshot
 from service.errors import BundleMismatch, DeviceUnavailable, DimensionMismatch, SettingsInvalid
 from service.scoring.parameters import Parameters
 from service.scoring.terms import Need
+from service.snapshot.registry import Registry
+from service.snapshot.snapshot import load_snapshot
 
 
 @pytest.fixture

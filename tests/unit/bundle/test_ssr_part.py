@@ -8,21 +8,21 @@ import numpy as np
 import pytest
 from tiny_heads import head, log_density, with_head
 
-from service.anchors.anchor_set import AnchorSet
+from models.bundles.create import create_bundle
+from models.bundles.derive import Change, derive_bundle
+from service.bundle.anchors_part import Anchors
+from service.bundle.bundle_manifest import CALIBRATION
 from service.bundle.calibration_part import calibration_content
-from service.bundle.create import create_bundle
-from service.bundle.derive import Change, derive_bundle
-from service.bundle.golden import check_golden
 from service.bundle.head_part import head_contents
-from service.bundle.manifest import CALIBRATION
 from service.bundle.reader import read_bundle, read_manifest
-from service.bundle.snapshot import load_snapshot
-from service.bundle.ssr_part import HeadCard
-from service.bundle.term_sources import open_sources
+from service.bundle.ssr_part import SsrCard
 from service.bundle.writer import array_content
 from service.errors import BundleInvalid, HeadMismatch, MethodNotServed
 from service.scoring.calibration import Calibrations, FmrCurve, MethodCalibration
 from service.scoring.terms import Need
+from service.snapshot.golden_check import check_golden
+from service.snapshot.snapshot import load_snapshot
+from service.snapshot.term_sources import open_sources
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_head_is_read_as_it_was_written(headed, read):
 
     assert found.head.path.read_bytes() == head(16)
     assert (found.head.card.k, found.head.card.tau, found.head.card.guard) == (5, 2.0, None)
-    assert found.head.card.anchor_set_id == found.manifest.anchor_set_id
+    assert found.head.card.anchors_digest == found.manifest.anchors_digest
     assert found.head.card.head_sha256 == found.manifest.parts["ssr"].sha256
 
 
@@ -61,7 +61,7 @@ def test_bundle_without_a_head_has_none(bundle, read):
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"anchor_set_id": "f" * 16}, "anchor_set_id f{16}, not "),
+        ({"anchors_digest": "f" * 16}, "anchors_digest f{16}, not "),
         ({"backbone_id": "f" * 16}, "backbone_id f{16}, not "),
         ({"pipeline_id": "f" * 16}, "pipeline_id f{16}, not "),
         ({"k": 6}, "k 6, not 5"),
@@ -85,7 +85,7 @@ def test_head_that_its_card_does_not_name_is_refused(headed, read, replace_part)
 
 
 def test_writing_a_head_with_the_card_of_another_is_refused(bundle):
-    card = HeadCard.of(head(16), read_manifest(bundle), target="f", report={})
+    card = SsrCard.of(head(16), read_manifest(bundle), target="f", report={})
 
     with pytest.raises(HeadMismatch):
         head_contents(head(16, bias=-1.0), card)
@@ -160,7 +160,7 @@ def test_loaded_snapshot_keeps_no_anchors_beside_an_index(headed, load, search):
     own = [
         kept
         for kept in gc.get_objects()
-        if isinstance(kept, AnchorSet) and kept.anchor_set_id == snapshot.manifest.anchor_set_id
+        if isinstance(kept, Anchors) and kept.anchors_digest == snapshot.manifest.anchors_digest
     ]
     assert own == []
 
@@ -169,7 +169,7 @@ def test_golden_check_of_a_head_that_drifted_fails(tmp_path, headed, load, embed
     other = head(16, bias=-2.0)
     replace_part(headed, "ssr", other)
     card = json.loads((headed / "ssr.json").read_bytes())
-    drifted = HeadCard.of(other, read_manifest(headed), target="log-f", report={})
+    drifted = SsrCard.of(other, read_manifest(headed), target="log-f", report={})
     replace_part(headed, "ssr_card", json.dumps({**card, "head_sha256": drifted.head_sha256}).encode())
 
     report = check_golden(load(headed), embed)

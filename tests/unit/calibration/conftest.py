@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from models.pairs.comparisons import compare_all
-from models.pairs.sweep import PairScorer
+from models.labelled.pairs.comparisons import compare_all
+from models.labelled.pairs.sweep import BlockScorer
 from service.scoring.methods import find_method
 from service.scoring.parameters import Parameters
 
@@ -29,7 +29,7 @@ def compare():
 
     def compare_faces(embeddings, identities, failed=None, exclude=None, keep=10**7, name="made up"):
         people = int(identities.max()) + 1
-        scorer = PairScorer(embeddings, find_method("cosine"), None, Parameters())
+        scorer = BlockScorer(embeddings, find_method("cosine"), None, Parameters())
         lost = np.zeros(people, np.int64) if failed is None else np.array(failed)
         return compare_all(name, scorer, identities, lost, exclude=exclude, keep=keep)
 

@@ -8,12 +8,12 @@ import typer
 from tiny_heads import with_head
 from typer.testing import CliRunner
 
+from models.bundles.create import NewBundle, create_bundle
 from models.commands.calibrate import calibrate_bundle
-from service.bundle.create import BundleFacts, create_bundle
 from service.bundle.reader import read_bundle
-from service.bundle.snapshot import load_snapshot
 from service.scoring.calibration import MethodCalibration
 from service.scoring.parameters import Parameters
+from service.snapshot.snapshot import load_snapshot
 
 DIMENSION, BACKBONE_ID = 16, "00112233445566aa"
 
@@ -28,7 +28,7 @@ def make(tmp_path):
 
     def run(default_method="ida-r"):
         anchors = unit(np.random.default_rng(5).standard_normal((100, DIMENSION)))
-        facts = BundleFacts(BACKBONE_ID, "ffeeddccbbaa0099", Parameters(k=4, tau=2.0), "ida-r", {}, "a test")
+        facts = NewBundle(BACKBONE_ID, "ffeeddccbbaa0099", Parameters(k=4, tau=2.0), "ida-r", {}, "a test")
         create_bundle(tmp_path / "bare", anchors, facts, lambda crops: anchors[: len(crops)])
         return with_head(tmp_path / "bundle", tmp_path / "bare", default_method=default_method)
 

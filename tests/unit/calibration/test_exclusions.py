@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from models.labels.exclusion_file import read_exclusions
-from models.labels.exclusions import Exclusions, check_sets, resolve
-from models.labels.labelled import LabelledFaces
+from models.labelled.exclusion_file import read_exclusions
+from models.labelled.exclusions import Exclusions, check_sets, resolve
+from models.labelled.labelled_faces import LabelledFaces
 from service.errors import ExclusionsInvalid
 
 TOML = """

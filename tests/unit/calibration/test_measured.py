@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.calibration.measured import fmr_bound, fnmr_bound, measured_fmrs, point_name, quality
+from models.labelled.rates.measured import fmr_bound, fnmr_bound, measured_fmrs, point_name, quality
 
 
 @pytest.mark.parametrize(

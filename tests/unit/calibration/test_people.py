@@ -8,11 +8,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from models.calibration.people import CalibrationPeople, people_keys, read_people, record_of
+from models.bundles.create import NewBundle, create_bundle
 from models.commands.calibrate import calibrate_bundle
 from models.commands.evaluate import evaluate_command
-from models.labels.labelled import LabelledFaces
-from service.bundle.create import BundleFacts, create_bundle
+from models.labelled.calibration_people import CalibrationPeople, people_keys, read_people, record_of
+from models.labelled.labelled_faces import LabelledFaces
 from service.errors import CalibrationImpossible
 from service.scoring.parameters import Parameters
 
@@ -81,7 +81,7 @@ def test_record_has_no_name_and_another_salt_for_other_people():
 
 @pytest.fixture
 def bundle(tmp_path):
-    facts = BundleFacts("00112233445566aa", "ffeeddccbbaa0099", Parameters(k=3), "ida-r", {}, "a test")
+    facts = NewBundle("00112233445566aa", "ffeeddccbbaa0099", Parameters(k=3), "ida-r", {}, "a test")
     anchors = unit(np.random.default_rng(5).standard_normal((100, DIMENSION)))
     create_bundle(tmp_path / "bundle", anchors, facts, lambda crops: anchors[: len(crops)])
     return tmp_path / "bundle"

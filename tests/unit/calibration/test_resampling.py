@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from models.pairs.comparisons import compare_given
-from models.pairs.resampling import (
+from models.labelled.pairs.comparisons import compare_given
+from models.labelled.pairs.resampling import (
     accepted_weights,
     fnmr_at_fmr,
     interval,
     person_weights,
     rejected_weights,
 )
-from models.pairs.sweep import ExcludedPairs, PairScorer
+from models.labelled.pairs.sweep import BlockScorer, ExcludedPairs
 from service.scoring.methods import find_method
 from service.scoring.parameters import Parameters
 
@@ -121,7 +121,7 @@ def test_weights_of_one_give_the_rates_themselves(five_people):
 
 def test_given_pairs_are_weighted_like_all_pairs(make_people):
     embeddings, identities = make_people(5, 2, seed=7)
-    scorer = PairScorer(embeddings, find_method("cosine"), None, Parameters())
+    scorer = BlockScorer(embeddings, find_method("cosine"), None, Parameters())
     mated = np.array([0, 2]), np.array([1, 3])
     non_mated = np.array([0, 0, 4, 9]), np.array([2, 3, 8, 1])
 

@@ -8,24 +8,26 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from models.calibration.report import observed_ratio, population_of, report_of
-from models.calibration.run import Options, calibrate
+from models.bundles.create import NewBundle, create_bundle
+from models.calibration.calibration_report import observed_ratio, population_of, report_of
+from models.calibration.calibration_run import CalibrationOptions, calibrate
 from models.calibration.selection import Grid
 from models.calibration.write import calibrated_bundle
 from models.commands.calibrate import calibrate_bundle
-from models.labels.exclusions import Entry, Exclusions
-from models.labels.labelled import LabelledFaces
-from service.anchors.anchor_set import AnchorSet
+from models.labelled.exclusions import Entry, Exclusions
+from models.labelled.labelled_faces import LabelledFaces
 from service.anchors.face_terms import TermFinder
 from service.anchors.faiss_search import FaissSearch
-from service.bundle.create import BundleFacts, create_bundle
+from service.bundle.anchors_part import Anchors
 from service.bundle.reader import read_bundle
-from service.bundle.term_sources import TermSources, open_sources
 from service.errors import CalibrationImpossible
 from service.scoring.parameters import Parameters
+from service.snapshot.term_sources import TermSources, open_sources
 
 DIMENSION = 32
-OPTIONS = Options(grid=Grid(strengths=(0.5,), ks=(3,), taus=(1.0, 10.0)), replicates=100, methods=("cosine", "ida-r"))
+OPTIONS = CalibrationOptions(
+    grid=Grid(strengths=(0.5,), ks=(3,), taus=(1.0, 10.0)), replicates=100, methods=("cosine", "ida-r")
+)
 
 
 def unit(rows):
@@ -64,7 +66,7 @@ def anchor_rows():
 
 @pytest.fixture(scope="module")
 def sources():
-    anchors = AnchorSet.from_stored(anchor_rows(), "backbone")
+    anchors = Anchors.from_stored(anchor_rows(), "backbone")
     return TermSources(TermFinder(anchors, FaissSearch(anchors)))
 
 
@@ -172,7 +174,7 @@ def bundle(tmp_path):
     def embed(crops):
         return unit(crops.astype(np.float32).reshape(len(crops), -1)[:, :DIMENSION] + 1.0)
 
-    facts = BundleFacts("00112233445566aa", "ffeeddccbbaa0099", Parameters(), "ida-r", {}, "a test")
+    facts = NewBundle("00112233445566aa", "ffeeddccbbaa0099", Parameters(), "ida-r", {}, "a test")
     create_bundle(tmp_path / "bundle", anchor_rows().astype(np.float16), facts, embed)
     return tmp_path / "bundle"
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from models.calibration.selection import Fold, Grid, select
-from models.evaluation.comparable import comparable
-from models.labels.labelled import LabelledFaces
+from models.labelled.comparable import comparable
+from models.labelled.labelled_faces import LabelledFaces
 from service.errors import CalibrationImpossible
 from service.scoring.parameters import Parameters
 

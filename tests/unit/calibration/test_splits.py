@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.calibration.splits import check_people, least_people, part_people, people_folds
-from models.labels.labelled import LabelledFaces
+from models.labelled.labelled_faces import LabelledFaces
 from service.errors import CalibrationImpossible
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.pairs.sweep import ExcludedPairs, PairScorer, mated_pairs, sweep
+from models.labelled.pairs.sweep import BlockScorer, ExcludedPairs, mated_pairs, sweep
 from service.scoring.methods import METHODS, find_method
 from service.scoring.parameters import Parameters
 from service.scoring.terms import FaceTerms
@@ -48,7 +48,7 @@ def test_sweep_agrees_with_a_loop(faces, name):
     rows, terms, identities = faces
     mated, non_mated = by_loop(rows, terms, identities, find_method(name))
 
-    found = sweep(PairScorer(rows, find_method(name), terms, PARAMETERS), identities, keep=50, block=7)
+    found = sweep(BlockScorer(rows, find_method(name), terms, PARAMETERS), identities, keep=50, block=7)
 
     assert found.non_mated_count == len(non_mated)
     assert {
@@ -65,7 +65,7 @@ def test_sweep_histograms_count_every_pair(faces):
     rows, terms, identities = faces
     mated, non_mated = by_loop(rows, terms, identities, find_method("cosine"))
 
-    found = sweep(PairScorer(rows, find_method("cosine"), None, PARAMETERS), identities, bins=64, block=7)
+    found = sweep(BlockScorer(rows, find_method("cosine"), None, PARAMETERS), identities, bins=64, block=7)
 
     assert found.edges[0] < min(non_mated.values())
     assert found.edges[-1] > max(non_mated.values())
@@ -87,7 +87,7 @@ def test_sweep_leaves_out_excluded_faces_and_identities(faces):
     mated, non_mated = by_loop(rows, terms, identities, find_method("cosine"), frozenset(excluded))
 
     found = sweep(
-        PairScorer(rows, find_method("cosine"), None, PARAMETERS),
+        BlockScorer(rows, find_method("cosine"), None, PARAMETERS),
         identities,
         exclude=ExcludedPairs(face_pairs, np.array([[4, 2]])),
         block=7,
@@ -98,7 +98,7 @@ def test_sweep_leaves_out_excluded_faces_and_identities(faces):
 
 
 def test_sweep_of_one_face_has_no_pairs():
-    found = sweep(PairScorer(np.eye(4)[:1], find_method("cosine"), None, PARAMETERS), np.zeros(1, np.int64))
+    found = sweep(BlockScorer(np.eye(4)[:1], find_method("cosine"), None, PARAMETERS), np.zeros(1, np.int64))
 
     assert (len(found.mated), len(found.top), found.non_mated_count) == (0, 0, 0)
 
@@ -107,7 +107,7 @@ def test_sweep_tells_its_progress_to_the_end(faces):
     rows, _, identities = faces
     told = []
 
-    sweep(PairScorer(rows, find_method("cosine"), None, PARAMETERS), identities, tick=told.append, block=7)
+    sweep(BlockScorer(rows, find_method("cosine"), None, PARAMETERS), identities, tick=told.append, block=7)
 
     assert told == sorted(told)
     assert told[-1] == 1.0
@@ -123,7 +123,7 @@ def test_mated_pairs_agree_with_a_loop():
 
 def test_subset_scores_the_pairs_of_the_faces_taken(faces):
     rows, terms, _ = faces
-    whole = PairScorer(rows, find_method("ida-r"), terms, PARAMETERS)
+    whole = BlockScorer(rows, find_method("ida-r"), terms, PARAMETERS)
 
     part = whole.subset(np.array([4, 9, 30]))
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from models.evaluation.comparable import comparable
+from models.bundles.create import NewBundle, create_bundle
 from models.evaluation.scored import score_set
 from models.evaluation.systems import Variant, cosine_scorer, load_system
-from models.labels.files.listing import PairList
-from models.labels.labelled import LabelledFaces
-from service.bundle.create import BundleFacts, create_bundle
+from models.labelled.comparable import comparable
+from models.labelled.files.listing import PairList
+from models.labelled.labelled_faces import LabelledFaces
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
 
@@ -96,7 +96,7 @@ def system(tmp_path):
         rows = np.random.default_rng(seed).standard_normal((60, 12))
         anchors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
         backbone_id = "0" * 16
-        facts = BundleFacts(
+        facts = NewBundle(
             backbone_id=backbone_id,
             pipeline_id=backbone_id,
             parameters=Parameters(**{"k": 5, "tau": 2.0, "cohort": 20, **parameters}),

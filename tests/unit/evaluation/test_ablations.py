@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from models.evaluation.ablations import Asked, ablate, parse
-from models.evaluation.metrics import fnmr_above, threshold_at
+from models.evaluation.ablations import AskedAblation, ablate, parse
 from models.evaluation.systems import System
-from models.pairs.sweep import PairScorer
+from models.labelled.pairs.sweep import BlockScorer
+from models.labelled.rates.threshold_rates import fnmr_above, threshold_at
 from models.progress import unstaged
 from service.errors import AblationInvalid
 from service.scoring.methods import METHODS
@@ -19,7 +19,7 @@ def run(people, scored_by_cosine):
     labelled = people(count=40, faces_each=3, spread=1.0)
     found, cosine = scored_by_cosine(labelled)
 
-    def measure(asked: str | Asked, system: System):
+    def measure(asked: str | AskedAblation, system: System):
         return ablate(
             parse(asked) if isinstance(asked, str) else asked,
             system,
@@ -35,7 +35,7 @@ def run(people, scored_by_cosine):
     def alone(system, parameters, fmrs):
         similarities = -np.sort(-(labelled.embeddings @ system.bundle.anchors.embeddings.T).astype(np.float64), axis=1)
         log_density = -np.log(np.exp(parameters.tau * similarities[:, : parameters.k]).sum(axis=1))
-        scorer = PairScorer(labelled.embeddings, METHODS["ida-r"], FaceTerms(log_density=log_density), parameters)
+        scorer = BlockScorer(labelled.embeddings, METHODS["ida-r"], FaceTerms(log_density=log_density), parameters)
         scores = found.compare("alone", scorer)
         return tuple(float(fnmr_above(scores, np.array([threshold_at(scores, fmr)]))[0]) for fmr in fmrs)
 
@@ -111,4 +111,4 @@ def test_ablation_of_nothing_possible_is_refused(text):
 
 
 def test_values_are_sorted_and_counted_once():
-    assert parse("k=10,1,10") == Asked("k", (1.0, 10.0))
+    assert parse("k=10,1,10") == AskedAblation("k", (1.0, 10.0))

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from models.evaluation.changes import PairNames, changes, highest_non_mated
-from models.evaluation.metrics import threshold_at
 from models.evaluation.scored import score_set
 from models.evaluation.systems import Variant
-from models.pairs.sweep import PairScorer
+from models.labelled.pairs.sweep import BlockScorer
+from models.labelled.rates.threshold_rates import threshold_at
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
 from service.scoring.terms import FaceTerms
@@ -22,7 +22,7 @@ def both(people, scored_by_cosine):
     found, cosine = scored_by_cosine(labelled)
     parameters = Parameters(strength=0.7, tau=4.0)
     terms = FaceTerms(log_density=np.random.default_rng(1).normal(-3, 1, len(found.rows)))
-    scorer = PairScorer(labelled.embeddings[found.rows], METHODS["ida-r"], terms, parameters)
+    scorer = BlockScorer(labelled.embeddings[found.rows], METHODS["ida-r"], terms, parameters)
     method = score_set("made up", found, Variant("ida-r", METHODS["ida-r"], parameters), scorer)
     return labelled, found, cosine, method
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from models.evaluation.comparable import comparable
-from models.labels.exclusions import SetExclusions
+from models.labelled.comparable import comparable
+from models.labelled.exclusions import SetExclusions
 from service.errors import LabelsInvalid
 
 

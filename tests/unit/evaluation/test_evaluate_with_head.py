@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from tiny_heads import log_density, with_head
 
-from models.evaluation.measure import Options
-from models.evaluation.run import evaluate_set
+from models.evaluation.evaluate_set import evaluate_set
+from models.evaluation.measure import MeasureOptions
 from models.evaluation.systems import load_system, scorers, variants
 from service.errors import MethodNotServed
 from service.scoring.terms import Need
@@ -21,7 +21,10 @@ def headed(system, tmp_path):
 
 def test_ida_l_stands_beside_ida_r_with_rates_gains_and_stated_rates(people, headed):
     found = evaluate_set(
-        people(count=24, faces_each=4, spread=1.0, lost=[3]), [headed], Options(replicates=100, listed=3), pack=None
+        people(count=24, faces_each=4, spread=1.0, lost=[3]),
+        [headed],
+        MeasureOptions(replicates=100, listed=3),
+        pack=None,
     )
 
     labels = ["cosine", "ida-r, a = 0.5", "ida-r, a = 1", "ida-l, a = 0.5", "ida-l, a = 1", "csls", "s-norm", "as-norm"]
@@ -50,4 +53,4 @@ def test_bundle_without_a_head_is_evaluated_by_the_rest_and_refused_if_ida_l_is_
     assert Need.PREDICTION not in bare.sources.provides
     assert all(not found.label.startswith("ida-l") for found in variants(bare, None))
     with pytest.raises(MethodNotServed, match="ssr train"):
-        evaluate_set(people(), [bare], Options(replicates=100, methods=("ida-l",)), pack=None)
+        evaluate_set(people(), [bare], MeasureOptions(replicates=100, methods=("ida-l",)), pack=None)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from models.evaluation.groups import group_rates
-from models.evaluation.metrics import threshold_at
-from models.labels.exclusions import SetExclusions
-from models.pairs.resampling import person_weights
+from models.labelled.exclusions import SetExclusions
+from models.labelled.pairs.resampling import person_weights
+from models.labelled.rates.threshold_rates import threshold_at
 
 GROUPS = [0, 0, 0, 0, 1, 1, 1, 1, 1, 1]
 FMR = 0.05

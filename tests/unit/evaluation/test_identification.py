@@ -5,7 +5,7 @@ import pytest
 
 from models.evaluation.identification import highest_distractors, identification, sizes
 from models.evaluation.systems import cosine_scorer
-from models.pairs.resampling import person_weights
+from models.labelled.pairs.resampling import person_weights
 
 
 def test_distractor_sets_grow_by_powers_of_ten_up_to_all():

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from models.evaluation.metrics import (
+from models.evaluation.systems import cosine_scorer
+from models.labelled.pairs.comparisons import compare_all
+from models.labelled.rates.threshold_rates import (
     det_curve,
     distribution,
     equal_error_rate,
     fnmr_above,
     threshold_at,
 )
-from models.evaluation.systems import cosine_scorer
-from models.pairs.comparisons import compare_all
 
 
 @pytest.fixture

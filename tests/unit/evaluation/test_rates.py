@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from models.evaluation.comparable import comparable
 from models.evaluation.rates import Cosine, Interval, rates, replicate
 from models.evaluation.scored import score_set
 from models.evaluation.systems import Variant, cosine_scorer
-from models.pairs.resampling import person_weights
-from models.pairs.sweep import PairScorer
+from models.labelled.comparable import comparable
+from models.labelled.pairs.resampling import person_weights
+from models.labelled.pairs.sweep import BlockScorer
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
 from service.scoring.terms import FaceTerms
@@ -91,7 +91,7 @@ def test_method_that_orders_pairs_as_the_cosine_does_gains_exactly_nothing(peopl
     found, cosine = scored_by_cosine(labelled)
     terms = FaceTerms(log_density=np.full(len(labelled), -2.0))
     parameters = Parameters(strength=0.0)
-    scorer = PairScorer(labelled.embeddings, METHODS["ida-r"], terms, parameters)
+    scorer = BlockScorer(labelled.embeddings, METHODS["ida-r"], terms, parameters)
     same = score_set("made up", found, Variant("ida-r", METHODS["ida-r"], parameters), scorer)
 
     of_cosine, drawn = measured(cosine)

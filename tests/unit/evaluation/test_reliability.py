@@ -8,8 +8,8 @@ import pytest
 from models.evaluation.reliability import Reliability, reliability
 from models.evaluation.scored import score_set
 from models.evaluation.systems import Variant
-from models.pairs.resampling import person_weights
-from models.pairs.sweep import PairScorer
+from models.labelled.pairs.resampling import person_weights
+from models.labelled.pairs.sweep import BlockScorer
 from service.scoring.calibration import Calibrations, FmrCurve, MethodCalibration, OperatingPoint
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
@@ -149,7 +149,7 @@ def test_threshold_of_a_method_on_a_log_scale_is_taken_to_that_scale(people, sco
     labelled = people(count=10, faces_each=3, spread=1.0)
     found, _ = scored_by_cosine(labelled)
     parameters = Parameters(strength=1.0)
-    scorer = PairScorer(
+    scorer = BlockScorer(
         labelled.embeddings, METHODS["ida-r"], FaceTerms(log_density=np.full(len(labelled), -3.0)), parameters
     )
     scored = score_set("made up", found, Variant("ida-r", METHODS["ida-r"], parameters), scorer)

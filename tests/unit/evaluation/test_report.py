@@ -13,14 +13,14 @@ from pydantic import TypeAdapter
 from rich.console import Console
 
 from models.evaluation.ablations import parse
-from models.evaluation.html import to_html
-from models.evaluation.measure import Options
+from models.evaluation.evaluate_set import evaluate_set
+from models.evaluation.measure import MeasureOptions
 from models.evaluation.rates import Interval, Rate
-from models.evaluation.results import Report, SetResult, to_json
-from models.evaluation.run import evaluate_set
-from models.evaluation.terminal import show
-from models.evaluation.words import fmr_name, interval_text, judged, percent, rate_text, verdict
-from models.labels.exclusions import SetExclusions
+from models.evaluation.report.html import to_html
+from models.evaluation.report.report_document import Report, SetResult, to_json
+from models.evaluation.report.terminal import show
+from models.evaluation.report.words import fmr_name, interval_text, judged, percent, rate_text, verdict
+from models.labelled.exclusions import SetExclusions
 from service.scoring.calibration import Calibrations, FmrCurve, MethodCalibration, OperatingPoint
 from service.scoring.parameters import Parameters
 
@@ -36,7 +36,7 @@ def report(people):
         pack = evaluate_set(
             labelled,
             systems,
-            Options(**{"replicates": 100, "listed": 3, **options}),
+            MeasureOptions(**{"replicates": 100, "listed": 3, **options}),
             pack=("tiny", BACKBONE),
             exclusions=exclusions,
         )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.evaluation.templates import pooled
-from models.labels.files.listing import TemplateList
+from models.labelled.files.listing import TemplateList
 from service.errors import LabelsInvalid
 
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from service.errors import NoFace, PackInvalid
-from service.faces.build import build_extractor
+from service.faces.build_extractor import build_extractor
 from service.pack import PackManifest
 
 LIMITS = {"min_face_pixels": 20, "max_image_bytes": 1 << 20, "max_image_pixels": 1 << 20}

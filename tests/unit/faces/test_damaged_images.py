@@ -8,8 +8,8 @@ from hostile_jpegs import damaged, segment
 from PIL import Image
 
 from service.errors import ImageUndecodable, UnsupportedImageType
-from service.faces import jpeg_file, png_file
-from service.faces.decode import decode_crop, open_image
+from service.faces.pictures import jpeg_file, png_file
+from service.faces.pictures.decode import decode_crop, open_image
 
 
 def photograph(kind="JPEG", size=(96, 80), mode="RGB", **options):

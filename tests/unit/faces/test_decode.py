@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from service.errors import ImageTooLarge, ImageUndecodable, InvalidCrop, UnsupportedImageType
-from service.faces.decode import decode_crop, open_image
+from service.faces.pictures.decode import decode_crop, open_image
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from service.errors import PackInvalid
-from service.faces.scrfd import ScrfdDetector
-from service.faces.ultra_light import UltraLightDetector
-from service.faces.yunet import YunetDetector
+from service.faces.detectors.scrfd import ScrfdDetector
+from service.faces.detectors.ultra_light import UltraLightDetector
+from service.faces.detectors.yunet import YunetDetector
 
 IMAGE = np.zeros((96, 192, 3), np.uint8)  # letterboxed to 64x64, it shrinks by 3 and fills the upper half
 

@@ -3,7 +3,7 @@ import struct
 import pytest
 from PIL import Image
 
-from service.faces.exif import orientation
+from service.faces.pictures.exif import orientation
 
 
 def block(order, kind, value, *, tag=0x0112, count=1, start=8):

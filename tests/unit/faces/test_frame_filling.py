@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from service.faces.frame_filling import SecondLook
+from service.faces.detectors.second_look import SecondLook
 from service.faces.types import Box, DetectedFace
 
 

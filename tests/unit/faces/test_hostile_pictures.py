@@ -5,7 +5,7 @@ from bench.picture_costs import costs
 from hostile_pictures import hostile_pictures
 
 from service.errors import ImageTooLarge, ImageUndecodable, UnsupportedImageType
-from service.faces.decode import open_image
+from service.faces.pictures.decode import open_image
 
 MOST_SECONDS, MOST_MEBIBYTES = 2.0, 400
 FORESEEN = ("image_too_large: ", "image_undecodable: ", "unsupported_image_type: ")

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.faces.nms import keep_best
+from service.faces.detectors.nms import keep_best
 
 
 def intersection_over_union(one, other):

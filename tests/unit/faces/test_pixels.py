@@ -11,7 +11,7 @@ from hostile_others import chunk, png
 from PIL import Image
 
 from service.errors import ImageTooLarge, ImageUndecodable
-from service.faces.decode import open_image
+from service.faces.pictures.decode import open_image
 
 FLAGS = {
     1: cv2.IMREAD_COLOR,

@@ -8,8 +8,8 @@ from PIL import Image
 
 from service.errors import ImageUndecodable
 from service.faces.align import ARCFACE_TEMPLATE
-from service.faces.decode import open_image
 from service.faces.extract import FaceExtractor
+from service.faces.pictures.decode import open_image
 from service.faces.reduction import scaled, to_align, to_find_faces
 from service.faces.types import Box, DetectedFace
 

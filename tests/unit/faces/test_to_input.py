@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from service.inference.preprocessing import to_input
 from service.pack import Preprocessing
-from service.preprocessing import to_input
 
 
 @pytest.fixture

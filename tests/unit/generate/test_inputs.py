@@ -4,31 +4,31 @@ import numpy as np
 import pytest
 
 from models.generate.draw import Draw, feed
-from models.generate.inputs import Input, Role, roles
+from models.generate.generator_inputs import Input, InputRole, roles
 from service.errors import GeneratorInvalid
 
-LATENT = Input("z", Role.LATENT, (None, 6))
-NOISE = Input("noise_4", Role.NOISE, (None, 1, 4, 4))
-SHARED = Input("noise_8", Role.NOISE, (1, 1, 8, 8))
-PSI = Input("psi", Role.PSI, (None, 1))
-LABEL = Input("c", Role.LABEL, (None, 5))
+LATENT = Input("z", InputRole.LATENT, (None, 6))
+NOISE = Input("noise_4", InputRole.NOISE, (None, 1, 4, 4))
+SHARED = Input("noise_8", InputRole.NOISE, (1, 1, 8, 8))
+PSI = Input("psi", InputRole.PSI, (None, 1))
+LABEL = Input("c", InputRole.LABEL, (None, 5))
 
 
 def test_roles_of_stylegan_inputs_follow_from_their_names():
     found = roles(["z", "c", "truncation_psi", "noise_4", "noise_8"])
 
     assert found == {
-        "z": Role.LATENT,
-        "c": Role.LABEL,
-        "truncation_psi": Role.PSI,
-        "noise_4": Role.NOISE,
-        "noise_8": Role.NOISE,
+        "z": InputRole.LATENT,
+        "c": InputRole.LABEL,
+        "truncation_psi": InputRole.PSI,
+        "noise_4": InputRole.NOISE,
+        "noise_8": InputRole.NOISE,
     }
 
 
 @pytest.mark.parametrize("name", ["z", "latent", "input.1", "noise"])
 def test_roles_of_a_single_input_make_it_the_latent(name):
-    assert roles([name]) == {name: Role.LATENT}
+    assert roles([name]) == {name: InputRole.LATENT}
 
 
 @pytest.mark.parametrize("names", [["z", "w"], ["noise_1", "noise_2"], ["psi"], []])
@@ -62,7 +62,7 @@ def test_feed_does_not_depend_on_the_order_of_the_inputs():
 
 
 def test_feed_of_a_latent_is_standard_normal():
-    latents = feed([Input("z", Role.LATENT, (None, 2000))], range(10), Draw())["z"]
+    latents = feed([Input("z", InputRole.LATENT, (None, 2000))], range(10), Draw())["z"]
 
     assert latents.dtype == np.float32
     assert abs(latents.mean()) < 0.03
@@ -78,7 +78,7 @@ def test_feed_draws_shared_noise_once_for_all_batches():
 
 @pytest.mark.parametrize(("shape", "filled"), [((), ()), ((1,), (1,)), ((None,), (3,)), ((None, 1), (3, 1))])
 def test_feed_fills_psi_in_whatever_shape_it_has(shape, filled):
-    values = feed([LATENT, Input("psi", Role.PSI, shape)], range(3), Draw(psi=0.5))["psi"]
+    values = feed([LATENT, Input("psi", InputRole.PSI, shape)], range(3), Draw(psi=0.5))["psi"]
 
     assert values.shape == filled
     assert np.all(values == np.float32(0.5))
@@ -94,7 +94,7 @@ def test_feed_draws_a_class_for_each_image_and_takes_the_asked_one():
 
 
 def test_feed_of_a_class_number_needs_to_know_how_many_there_are():
-    number = Input("class", Role.LABEL, (None,), np.int64)
+    number = Input("class", InputRole.LABEL, (None,), np.int64)
 
     with pytest.raises(GeneratorInvalid, match="--classes"):
         feed([LATENT, number], [0], Draw())
@@ -107,4 +107,4 @@ def test_feed_of_a_class_that_does_not_exist_says_which_do():
 
 
 def test_feed_of_an_unconditional_label_is_empty():
-    assert feed([LATENT, Input("c", Role.LABEL, (None, 0))], range(2), Draw())["c"].shape == (2, 0)
+    assert feed([LATENT, Input("c", InputRole.LABEL, (None, 0))], range(2), Draw())["c"].shape == (2, 0)

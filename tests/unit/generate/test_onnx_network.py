@@ -5,9 +5,9 @@ import pytest
 from tiny_generators import write_generator
 
 from models.generate.draw import Draw
-from models.generate.inputs import Axes
+from models.generate.generator import ImageRun, to_pixels
+from models.generate.generator_inputs import Axes
 from models.generate.network import load_generator
-from models.generate.run import ImageRun, to_pixels
 from service.errors import GeneratorInvalid
 
 

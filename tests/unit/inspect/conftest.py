@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from models.inspect.findings import inspect_anchors
-from models.inspect.probes import Probes
-from service.anchors.anchor_set import AnchorSet
+from models.anchors.inspection.findings import inspect_anchors
+from models.anchors.inspection.probes import Probes
 from service.anchors.faiss_search import FaissSearch
+from service.bundle.anchors_part import Anchors
 from service.scoring.parameters import Parameters
 
 
@@ -27,7 +27,7 @@ def look():
     """Return a function that inspects anchors (n, d), perhaps against probes (m, d)."""
 
     def run(rows, probes=None, *, guard=0.9, k=3, tau=4.0, depth=10):
-        anchors = AnchorSet.from_stored(rows, "0" * 16)
+        anchors = Anchors.from_stored(rows, "0" * 16)
         faces = None
         if probes is not None:
             faces = Probes(probes, tuple(f"face {row}" for row in range(len(probes))), without_face=2)

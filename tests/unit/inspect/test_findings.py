@@ -6,8 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from models.inspect.geometry import geometry
-from models.inspect.probes import probes_of_arrays
+from models.anchors.inspection.geometry import geometry
+from models.anchors.inspection.probes import probes_of_arrays
 from service.errors import AnchorSourceInvalid
 
 

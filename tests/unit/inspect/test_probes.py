@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from fakes import FakeBackboneSession, fake_pipeline, picture
 
-from models.inspect.geometry import geometry
-from models.inspect.probes import Probes, probes_of_arrays, probes_of_folder
-from models.inspect.words import describe
+from models.anchors.inspection.advice import describe
+from models.anchors.inspection.geometry import geometry
+from models.anchors.inspection.probes import Probes, probes_of_arrays, probes_of_folder
 from service.errors import AnchorSourceInvalid, InvalidEmbedding
 from service.settings import Settings
 

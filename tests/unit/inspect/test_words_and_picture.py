@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.inspect.picture import draw
-from models.inspect.words import describe
+from models.anchors.inspection.advice import describe
+from models.anchors.inspection.picture import draw
 from service.errors import ImagesNotWritten
 
 

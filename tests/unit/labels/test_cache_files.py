@@ -8,8 +8,8 @@ from fakes import fake_pipeline, picture
 from typer.testing import CliRunner
 
 from models.cli import app
-from models.labels.embedding_cache import CachedFace, EmbeddingCache, open_cache
-from models.labels.listed_faces import embed_listed
+from models.labelled.embed import embed_listed
+from models.labelled.embedding_cache import CachedFace, EmbeddingCache, open_cache
 from service.settings import Settings
 
 

@@ -6,7 +6,7 @@ import sqlite3
 import numpy as np
 import pytest
 
-from models.labels.embedding_cache import CachedFace, EmbeddingCache
+from models.labelled.embedding_cache import CachedFace, EmbeddingCache
 from service.errors import CacheUnusable
 
 MAKER = b"m" * 32

@@ -5,8 +5,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from models.labels.files.arrays import read_arrays
-from models.labels.files.read import read_listing
+from models.labelled.files.labelled_npz import read_arrays
+from models.labelled.files.read import read_listing
 from service.errors import LabelsInvalid
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from fakes import FakeBackboneSession, fake_pipeline, picture
 
-from models.labels.embedding_cache import open_cache
-from models.labels.labelled import read_labelled
+from models.labelled.embedding_cache import open_cache
+from models.labelled.labelled_faces import read_labelled
 from service.errors import LabelsInvalid
 from service.settings import Settings
 

@@ -8,20 +8,20 @@ import typer
 from fakes import fake_pipeline, picture
 from typer.testing import CliRunner
 
-import models.commands.faces as faces_command
+import models.commands.verify_command as faces_command
 from models.anchors.build import BuildOptions, build_bundle
-from models.anchors.image_folder import scan
+from models.anchors.inspection.probes import probes_of_folder
 from models.anchors.source import FolderSource
-from models.calibration.people import CalibrationPeople
 from models.evaluation.asked import Asked, Labels
-from models.evaluation.measure import Options
-from models.evaluation.session import evaluate
-from models.inspect.probes import probes_of_folder
-from models.labels.exclusions import Exclusions
-from models.labels.labelled import read_labelled
-from models.labels.unreadable import unreadable_sentence
+from models.evaluation.evaluation_session import evaluate
+from models.evaluation.measure import MeasureOptions
+from models.heads.ssr.training_faces import EmbeddingRun, embed_folder
+from models.images.image_folder import scan
+from models.images.unreadable import unreadable_sentence
+from models.labelled.calibration_people import CalibrationPeople
+from models.labelled.exclusions import Exclusions
+from models.labelled.labelled_faces import read_labelled
 from models.progress import unstaged
-from models.ssr.faces import Embedding, embed_folder
 from service.errors import ImageUndecodable
 from service.scoring.parameters import Parameters
 from service.settings import Settings
@@ -85,7 +85,7 @@ def test_evaluation_goes_on_and_warns_with_its_path(people, failing, settings):
     asked = Asked(
         labels=(Labels(people),), packs=("fake",), bundles=(), images=None, input_form="photo", pairs=None,
         distractors=None, exclusions=Exclusions.none(), cached=False,
-        options=Options(methods=("cosine",), replicates=100),
+        options=MeasureOptions(methods=("cosine",), replicates=100),
     )  # fmt: skip
 
     report = evaluate(asked, settings, unstaged, load=lambda _: pipeline)
@@ -123,7 +123,7 @@ def test_training_embeds_the_others(people, failing):
     class OfOthers:
         provenance: ClassVar = {}
 
-    gathered = embed_folder(people, Embedding(pipeline, None, 1, 10**6), OfOthers())
+    gathered = embed_folder(people, EmbeddingRun(pipeline, None, 1, 10**6), OfOthers())
 
     assert gathered.facts["rejected"] == {code: 1}
     assert f"{BAD} ({code})" in gathered.unreadable

@@ -9,7 +9,7 @@ import tiny_packs
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from models.installing.graph import make_batch_dynamic, read_graph
+from models.packs.convert.graph_form import make_batch_dynamic, read_graph
 from service.errors import GraphNotConvertible, PackInvalid
 
 

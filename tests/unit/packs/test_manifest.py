@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import tiny_packs
 
-from models.packs import shipped_manifest, shipped_names
+from models.packs.shipped import shipped_manifest, shipped_names
 from service.errors import PackInvalid, PackNotFound
 from service.pack import parse_manifest, read_manifest
 from service.settings import DEFAULT_PACK

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import tiny_packs
 
-from models.installing import npm
+from models.packs.sources import npm
 from service.errors import PackInvalid, PackSourceUnavailable
 from service.pack import NpmSource, PackFile, PackManifest, read_manifest
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tiny_packs
 
-from models.installing.onet import build_onet, convert_onet, weight_shapes
+from models.packs.convert.onet import build_onet, convert_onet, weight_shapes
 from service.errors import PackInvalid
 from service.inference.onnx_runtime import ort
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.installing.proof import prove_equal
+from models.packs.proof import prove_equal
 from service.errors import GraphNotConvertible, InferenceFailed
 from service.inference.runs import RunGraph
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import tiny_packs
 
-from models.installing import pypi
+from models.packs.sources import pypi
 from service.errors import PackInvalid, PackSourceUnavailable
 from service.pack import PackFile, PypiSource, read_manifest
 

@@ -7,7 +7,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from models.installing.rewriting.speed import rewrite_for_speed
+from models.packs.convert.speed import rewrite_for_speed
 from service.inference.onnx_runtime import ort
 
 Weights = Mapping[str, np.ndarray]

@@ -6,9 +6,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from subnormals import subnormal_activations, subnormal_weights
 
-from models.installing.rewriting.speed import rewrite_for_speed
-from models.pfe.graph import PfeWeights, pfe_graph
-from models.ssr.graph import HeadWeights, head_graph
+from models.heads.pfe.pfe_graph import PfeWeights, pfe_graph
+from models.heads.ssr.ssr_graph import HeadWeights, head_graph
+from models.packs.convert.speed import rewrite_for_speed
 from service.errors import PackInvalid
 from service.inference.onnx_runtime import ort
 from service.inference.small_weights import without_small_weights

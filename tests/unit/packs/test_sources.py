@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import tiny_packs
 
-from models.installing.sources import match, package_sha256
+from models.packs.sources.source_kinds import match, package_sha256
 from service.errors import PackSourceUnavailable
-from service.pack import NpmSource, PypiSource, Source
+from service.pack import NpmSource, PackSource, PypiSource
 
 
 @pytest.fixture
@@ -30,12 +30,12 @@ def pypi_source(sha256: str = "0" * 64) -> PypiSource:
     )
 
 
-def matched(given: list[Path], sources: dict[str, Source]) -> dict[str, Path]:
+def matched(given: list[Path], sources: dict[str, PackSource]) -> dict[str, Path]:
     return {key: package.path for key, package in match(given, sources).items()}
 
 
 def test_published_files_are_told_by_their_digest_in_any_order(tarball: Path, wheel: Path) -> None:
-    sources: dict[str, Source] = {
+    sources: dict[str, PackSource] = {
         "n": npm_source("tiny", package_sha256(tarball)),
         "p": pypi_source(package_sha256(wheel)),
     }
@@ -54,7 +54,7 @@ def test_one_of_two_packages_may_be_given(wheel: Path) -> None:
 def test_repacked_tarballs_of_two_packages_are_told_by_their_names(tmp_path: Path) -> None:
     one = tiny_packs.write_tarball(tmp_path / "tiny-1.2.3.tgz", {"package/a": b"a"})
     other = tiny_packs.write_tarball(tmp_path / "scope-other-1.2.3.tgz", {"package/b": b"b"})
-    sources: dict[str, Source] = {"one": npm_source("tiny"), "other": npm_source("@scope/other")}
+    sources: dict[str, PackSource] = {"one": npm_source("tiny"), "other": npm_source("@scope/other")}
     assert matched([other, one], sources) == {"one": one, "other": other}
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from models.installing.store import PackStore, storage_errors
+from models.packs.store import PackStore, storage_errors
 from service.errors import PackNotFound, PackStoreBusy, PackStoreUnusable
 
 

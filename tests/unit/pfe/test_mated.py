@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from models.labels.labelled import LabelledFaces
-from models.pfe.mated import constant_variance, mated_faces
+from models.heads.pfe.mated import constant_variance, mated_faces
+from models.labelled.labelled_faces import LabelledFaces
 from service.errors import TrainingImpossible
 
 

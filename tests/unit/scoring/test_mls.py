@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from models.pairs.sweep import PairScorer
+from models.labelled.pairs.sweep import BlockScorer
 from service.scoring.methods import find_method
 from service.scoring.mls import mutual_likelihood, pfe_similarity
 from service.scoring.parameters import Parameters
@@ -90,7 +90,7 @@ def terms_of(means, log_variances, densities=None):
 
 def test_pfe_scores_in_blocks_equal_scores_one_by_one(faces):
     means, log_variances = faces
-    scorer = PairScorer(means.astype(np.float32), find_method("pfe"), terms_of(means, log_variances), Parameters())
+    scorer = BlockScorer(means.astype(np.float32), find_method("pfe"), terms_of(means, log_variances), Parameters())
 
     block = scorer.block(slice(0, 4), slice(4, 9))
 

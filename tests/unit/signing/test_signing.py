@@ -7,8 +7,8 @@ import pytest
 from signers import make_signer
 from small_bundles import small_bundle
 
-from models.signing.keys import make_keys, read_private_key
-from models.signing.sign import sign_bundle
+from models.bundles.keys import make_keys, read_private_key
+from models.bundles.sign import sign_bundle
 from service.bundle.reader import manifest_content, read_bundle_id
 from service.bundle.signature import load_trusted_keys, read_signature
 from service.errors import BundleExists, BundleInvalid, BundleNotTrusted, KeyUnusable, SettingsInvalid

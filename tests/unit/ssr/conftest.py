@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.ssr.pool import Pool
+from models.heads.ssr.pool import Pool
 
 DIMENSION = 12
 

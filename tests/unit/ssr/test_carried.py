@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from models.ssr.carried import packed, read_carried, training_content, unpacked
-from models.ssr.pool import Pool
+from models.heads.ssr.carried import packed, read_carried, training_content, unpacked
+from models.heads.ssr.pool import Pool
 from service.errors import BundleInvalid
 
 

@@ -7,7 +7,7 @@ import pytest
 from fakes import DIMENSION, fake_pipeline, picture
 
 from models.degrade.recipe import find_recipe
-from models.ssr.faces import Embedding, embed_folder, read_embeddings
+from models.heads.ssr.training_faces import EmbeddingRun, embed_folder, read_embeddings
 from service.errors import DimensionMismatch, TrainingImpossible
 from service.settings import load_settings
 
@@ -15,7 +15,7 @@ from service.settings import load_settings
 @pytest.fixture
 def by():
     """Return what embeds pictures: the service's pipeline around fake networks."""
-    return Embedding(fake_pipeline(load_settings()), None, workers=2, max_image_bytes=1 << 20)
+    return EmbeddingRun(fake_pipeline(load_settings()), None, workers=2, max_image_bytes=1 << 20)
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import pytest
 from fakes import DIMENSION, fake_pipeline, picture
 
 from models.commands.ssr_input import Given, gather
+from models.heads.ssr.carried import packed, training_content
+from models.heads.ssr.pool import Pool
 from models.progress import unstaged
-from models.ssr.carried import packed, training_content
-from models.ssr.pool import Pool
 from service.errors import BundleMismatch
 from service.settings import load_settings
 

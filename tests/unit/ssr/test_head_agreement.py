@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.ssr.agreement import agreement, r_squared
+from models.heads.ssr.head_agreement import agreement, r_squared
 
 
 def test_perfect_predictions_agree_in_everything():

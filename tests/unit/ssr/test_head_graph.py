@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 import pytest
 
-from models.ssr.graph import HeadWeights, head_graph
+from models.heads.ssr.ssr_graph import HeadWeights, head_graph
 from service.inference.ssr_head import SsrHead
 
 

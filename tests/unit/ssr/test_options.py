@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.ssr.options import PRESETS, Shares
+from models.heads.ssr.ssr_options import PRESETS, Shares
 
 
 @pytest.mark.parametrize("count", [1, 7, 512])

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from models.ssr.provenance import anchor_sources, made_of
+from models.heads.ssr.provenance import anchor_sources, made_of
 
 
 def manifest(*, count=6, copies=2, given=6, **changes):

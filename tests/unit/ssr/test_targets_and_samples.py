@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from models.ssr.options import Shares
+from models.heads.ssr.ssr_options import Shares
 from service.errors import TooFewAnchors
 from service.scoring.density import log_density
 from service.scoring.parameters import Parameters
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: install the extra [train]")
 
-from models.ssr.samples import Sampler  # noqa: E402 - only where PyTorch is
-from models.ssr.targets import Targets  # noqa: E402
+from models.heads.ssr.samples import Sampler  # noqa: E402 - only where PyTorch is
+from models.heads.ssr.targets import Targets  # noqa: E402
 
 pytestmark = pytest.mark.train
 

@@ -5,17 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.ssr.agreement import r_squared
-from models.ssr.graph import head_graph
-from models.ssr.options import Schedule, Shares, TrainOptions
-from models.ssr.pool import Pool
+from models.heads.ssr.head_agreement import r_squared
+from models.heads.ssr.pool import Pool
+from models.heads.ssr.ssr_graph import head_graph
+from models.heads.ssr.ssr_options import Schedule, Shares, TrainOptions
 from service.errors import DeviceUnavailable, TooFewAnchors, TrainingImpossible
 from service.inference.ssr_head import SsrHead
 from service.scoring.parameters import Parameters
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: install the extra [train]")
 
-from models.ssr.training import predict, squared_error, train  # noqa: E402 - only where PyTorch is
+from models.heads.ssr.ssr_training import predict, squared_error, train  # noqa: E402 - only where PyTorch is
 
 pytestmark = pytest.mark.train
 

@@ -1,0 +1,121 @@
+"""What a calibration found, as the part of the bundle that people read."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from pydantic import JsonValue
+
+from models.calibration.calibration_run import Calibrated, CalibrationOptions, MeasuredPoints
+from models.calibration.part_faces import total
+from models.calibration.points import ObservedRates
+from models.calibration.selection import Candidate, Selection
+from models.labelled.calibration_people import Record
+from models.labelled.exclusions import Exclusions
+from models.labelled.rates.rate_ratio import RateRatio, rate_ratio
+from service.scoring.calibration import OperatingPoint, relevant
+
+_CANDIDATES_TOLD = 20
+
+
+def population_of(calibrated: Calibrated) -> str:
+    """Return the people that the thresholds were measured on, in words."""
+    parts = [
+        f"{part.name}: {part.people} people, {part.images} {calibrated.input_form}s"
+        for part in calibrated.parts["calibrate"]
+    ]
+    return "; ".join(parts)
+
+
+def report_of(
+    calibrated: Calibrated,
+    exclusions: Exclusions,
+    options: CalibrationOptions,
+    population: str,
+    carried: Sequence[Record] = (),
+) -> dict[str, JsonValue]:
+    """Return everything that was found, for JSON.
+
+    Args:
+        calibrated: the outcome.
+        exclusions: what was left out.
+        options: how it was found.
+        population: who the people are.
+        carried: the people of former calibrations of which something is still in force.
+    """
+    records = dict.fromkeys((*(record.model_dump_json() for record in carried), calibrated.people.model_dump_json()))
+    return {
+        "format": 1,
+        "population": population,
+        "input_form": calibrated.input_form,
+        "default_method": calibrated.method,
+        "parameters": asdict(calibrated.parameters),
+        "seed": options.seed,
+        "shares": list(options.shares),
+        "folds": options.folds,
+        "replicates": options.replicates,
+        "parts": {name: total(parts) for name, parts in calibrated.parts.items()},
+        "people": [json.loads(record) for record in records],
+        "exclusions": {
+            "version": exclusions.version,
+            "sha256": exclusions.digest,
+            "entries": len(exclusions.entries),
+        },
+        "selection": None if calibrated.selection is None else _selection(calibrated.selection),
+        "methods": [_measured(measured) for measured in calibrated.measured],
+        "methods_without_exclusions": [_measured(measured) for measured in calibrated.without_exclusions],
+    }
+
+
+def observed_ratio(point: OperatingPoint, seen: ObservedRates) -> RateRatio:
+    """Return how many times its stated false-match rate an operating point has on the people set aside."""
+    return rate_ratio(point.fmr, seen.fmr, seen.fmr_low, seen.fmr_high)
+
+
+def _selection(selection: Selection) -> dict[str, JsonValue]:
+    return {
+        "method": selection.method,
+        "false_match_rates": {name: list(fmrs) for name, fmrs in selection.fmrs.items()},
+        "tried": len(selection.candidates),
+        "candidates": [_candidate(candidate) for candidate in selection.candidates[:_CANDIDATES_TOLD]],
+    }
+
+
+def _candidate(candidate: Candidate) -> dict[str, JsonValue]:
+    parameters = candidate.parameters
+    return {
+        "k": parameters.k,
+        "tau": parameters.tau,
+        "strength": parameters.strength,
+        "norm_power": parameters.norm_power,
+        "mean_log_fnmr_ratio": candidate.objective,
+        "harmless": candidate.harmless if candidate.differences else None,
+        "differences": [{**asdict(found), "harmless": found.harmless} for found in candidate.differences],
+    }
+
+
+def _measured(measured: MeasuredPoints) -> dict[str, JsonValue]:
+    calibration, fitted = measured.calibration, measured.fitted
+    return {
+        "method": calibration.method,
+        "parameters": dict(relevant(calibration.method, calibration.parameters)),
+        "tail": {
+            "starts_at": fitted.tail_start,
+            "pairs": fitted.tail_pairs,
+            "scale": fitted.scale,
+            "shape": fitted.shape,
+        },
+        "operating_points": [asdict(point) for point in calibration.points],
+        "set_aside": _observed(calibration.points, measured.observed),
+        "set_aside_by_set": {
+            name: _observed(calibration.points, observed) for name, observed in measured.observed_by_set.items()
+        },
+    }
+
+
+def _observed(points: tuple[OperatingPoint, ...], observed: list[ObservedRates]) -> JsonValue:
+    return [
+        {"name": point.name, **asdict(seen), "ratio": asdict(ratio), "verdict": ratio.verdict}
+        for point, seen in zip(points, observed, strict=True)
+        for ratio in (observed_ratio(point, seen),)
+    ]

@@ -1,0 +1,249 @@
+"""Calibrating a bundle: people parted, parameters chosen on some, thresholds measured on others, tried on the rest."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from models.calibration.curve import FittedCurve, fit_curve
+from models.calibration.part_faces import PartFaces, part_faces
+from models.calibration.points import ObservedRates, observe, on_scale, operating_points
+from models.calibration.selection import Fold, Grid, Selection, pfe_strength, select
+from models.calibration.splits import PARTS, check_people, part_people, people_folds
+from models.labelled.calibration_people import Record, people_keys, record_of
+from models.labelled.exclusions import Exclusions, SetExclusions, resolve
+from models.labelled.labelled_faces import LabelledFaces
+from models.labelled.pairs.comparisons import Comparisons
+from models.labelled.pairs.resampling import WeightArray, person_weights
+from models.progress import Stage, unstaged
+from service.arrays import Ints
+from service.errors import CalibrationImpossible
+from service.scoring.calibration import InputForm, MethodCalibration
+from service.scoring.methods import METHODS, Method, methods_of
+from service.scoring.parameters import Parameters
+from service.snapshot.term_sources import TermSources
+
+REPORT_SEED = 1_000_003
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationOptions:
+    """How to calibrate.
+
+    Attributes:
+        shares: of the people, for tuning, calibrating and reporting.
+        folds: into which the people for tuning are parted, 2 to 5.
+        grid: the parameters that are tried; None to keep the bundle's.
+        replicates: of every bootstrap.
+        seed: chooses the parts, the folds and the replicates.
+        methods: names of the methods that are calibrated; None for all that the bundle has the parts for.
+    """
+
+    shares: tuple[float, float, float] = (0.4, 0.3, 0.3)
+    folds: int = 2
+    grid: Grid | None = field(default_factory=Grid)
+    replicates: int = 1000
+    seed: int = 0
+    methods: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredPoints:
+    """What was measured of one method, with or without the exclusions.
+
+    Attributes:
+        calibration: its curve and operating points.
+        fitted: the curve with its tail.
+        observed: what the thresholds do to the people set aside, all sets together.
+        observed_by_set: the same for each set.
+    """
+
+    calibration: MethodCalibration
+    fitted: FittedCurve
+    observed: list[ObservedRates]
+    observed_by_set: dict[str, list[ObservedRates]]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """The outcome.
+
+    Attributes:
+        method: the default method of the calibrated bundle.
+        parameters: its parameters.
+        input_form: what was calibrated for.
+        selection: how they were chosen; None where they were kept.
+        parts: the faces of each part, by its name.
+        people: the record of who was in which part.
+        measured: what was measured of each method.
+        without_exclusions: the same with the excluded pairs counted; empty where nothing was excluded.
+    """
+
+    method: str
+    parameters: Parameters
+    input_form: InputForm
+    selection: Selection | None
+    parts: dict[str, list[PartFaces]]
+    people: Record
+    measured: list[MeasuredPoints]
+    without_exclusions: list[MeasuredPoints]
+
+
+def calibrate(
+    sets: Sequence[LabelledFaces],
+    sources: TermSources,
+    base: Parameters,
+    default_method: str,
+    exclusions: Exclusions,
+    options: CalibrationOptions,
+    stage: Stage = unstaged,
+) -> Calibrated:
+    """Choose the parameters of a bundle and measure what its scores mean.
+
+    Args:
+        sets: labelled faces; no pair is made across two sets, which may share people.
+        sources: give the terms of faces.
+        base: the bundle's parameters.
+        default_method: the bundle's.
+        exclusions: label noise, left out everywhere.
+        options: how.
+        stage: told what runs and how far it is.
+
+    Raises:
+        CalibrationImpossible: if there are too few people or pairs, or the sets are of different forms.
+        ExclusionsInvalid: if the exclusions name what a set does not have.
+        LabelsInvalid: if a part of a set has nothing to compare.
+        MethodNotServed: if the bundle lacks what a method needs.
+        TooFewAnchors, DimensionMismatch, InferenceFailed, SearchFailed: as ``TermSources.terms`` says.
+    """
+    names = methods_of(sources.provides) if options.methods is None else options.methods
+    sources.require(names)
+    input_form = _input_form(sets)
+    for labelled in sets:
+        check_people(labelled, options.shares, options.folds, chooses=options.grid is not None)
+    left_out = [resolve(exclusions, labelled) for labelled in sets]
+    rows = [part_people(labelled, options.shares, options.seed) for labelled in sets]
+
+    def faces_of(number: int, exclusions_of_sets: Sequence[SetExclusions]) -> list[PartFaces]:
+        return [part_faces(s, e, r[number]) for s, e, r in zip(sets, exclusions_of_sets, rows, strict=True)]
+
+    selection = None
+    parameters, method = base, default_method
+    if options.grid is not None:
+        folds = _folds(sets, left_out, [of_set[0] for of_set in rows], sources, base, options)
+        selection = select(
+            folds,
+            replace(base, typical_norm=_typical_norm(folds, base)),
+            options.grid,
+            replicates=options.replicates,
+            seed=options.seed,
+            tick=stage("choosing parameters"),
+        )
+        parameters = selection.parameters
+        # What ida-r was chosen for holds for the method that predicts its densities.
+        method = default_method if (selection.method, default_method) == ("ida-r", "ida-l") else selection.method
+    tune = faces_of(0, left_out)
+    if options.grid is not None and "pfe+ida-r" in names:
+        told = stage("choosing the strength of pfe+ida-r")
+        parameters = replace(parameters, pfe_strength=pfe_strength(tune, sources, parameters, options.grid, told))
+    parts = {"calibrate": faces_of(1, left_out), "report": faces_of(2, left_out)}
+    measured = [_measure(METHODS[name], parameters, input_form, sources, parts, options, stage) for name in names]
+    without = []
+    if exclusions.entries:
+        nothing = [resolve(Exclusions.none(), labelled) for labelled in sets]
+        whole = {"calibrate": faces_of(1, nothing), "report": faces_of(2, nothing)}
+        without = [_measure(METHODS[name], parameters, input_form, sources, whole, options, stage) for name in names]
+    return Calibrated(
+        method=method,
+        parameters=parameters,
+        input_form=input_form,
+        selection=selection,
+        parts={"tune": tune, **parts},
+        people=_people(sets, rows, options),
+        measured=measured,
+        without_exclusions=without,
+    )
+
+
+def _people(sets: Sequence[LabelledFaces], rows: Sequence[Sequence[Ints]], options: CalibrationOptions) -> Record:
+    keys: dict[str, list[str]] = {part: [] for part in PARTS}
+    for labelled, of_set in zip(sets, rows, strict=True):
+        names = people_keys(labelled)
+        for part, faces in zip(PARTS, of_set, strict=True):
+            keys[part] += [names[person] for person in np.unique(labelled.identities[faces])]
+    if options.grid is None:
+        # Nothing was chosen on them.
+        keys["tune"] = []
+    return record_of(keys, options.seed)
+
+
+def _input_form(sets: Sequence[LabelledFaces]) -> InputForm:
+    forms = sorted({labelled.input_form for labelled in sets})
+    names = [labelled.name for labelled in sets]
+    if len(forms) > 1:
+        raise CalibrationImpossible(
+            f"The sets hold {' and '.join(f'{form}s' for form in forms)}, and a calibration holds for one form: "
+            "calibrate for one after the other."
+        )
+    if len(set(names)) < len(names):
+        raise CalibrationImpossible(f"Two sets are called alike ({', '.join(names)}): give each a name of its own.")
+    return forms[0]
+
+
+def _folds(
+    sets: Sequence[LabelledFaces],
+    left_out: Sequence[SetExclusions],
+    rows: Sequence[Ints],
+    sources: TermSources,
+    base: Parameters,
+    options: CalibrationOptions,
+) -> list[Fold]:
+    largest = max(options.grid.ks) if options.grid is not None else base.k
+    folds = []
+    for labelled, exclusions, tune in zip(sets, left_out, rows, strict=True):
+        for fold in people_folds(labelled.subset(tune), options.folds, options.seed):
+            faces = part_faces(labelled, exclusions, tune[fold])
+            support = sources.support(faces.embeddings, largest, base.guard).similarities
+            folds.append(Fold(labelled.name, faces.comparable, faces.embeddings, faces.norms, support))
+    return folds
+
+
+def _typical_norm(folds: Sequence[Fold], base: Parameters) -> float:
+    """Return the median norm of the faces that tune, the bundle's own where their norms are not known."""
+    norms = np.concatenate([fold.norms for fold in folds])
+    # Rounded, since the last digits depend on the processor and would give the bundle another id.
+    return round(float(np.median(norms[norms > 0])), 3) if np.any(norms) else base.typical_norm
+
+
+def _measure(
+    method: Method,
+    parameters: Parameters,
+    input_form: InputForm,
+    sources: TermSources,
+    parts: dict[str, list[PartFaces]],
+    options: CalibrationOptions,
+    stage: Stage,
+) -> MeasuredPoints:
+    tick = stage(f"measuring {method.name}")
+    fitted_on = [part.compare(method, parameters, sources) for part in parts["calibrate"]]
+    tick(0.3)
+    weights = _weights(fitted_on, options.replicates, options.seed)
+    fitted = fit_curve(fitted_on, weights)
+    points = operating_points(fitted.curve, method.scale, fitted_on, weights)
+    tick(0.6)
+    aside = [part.compare(method, parameters, sources) for part in parts["report"]]
+    aside_weights = _weights(aside, options.replicates, options.seed + REPORT_SEED)
+    thresholds = np.array([on_scale(point.threshold, method.scale) for point in points])
+    by_set = {
+        found.name: observe(thresholds, method.scale, [found], [drawn])
+        for found, drawn in zip(aside, aside_weights, strict=True)
+    }
+    observed = observe(thresholds, method.scale, aside, aside_weights)
+    tick(1.0)
+    return MeasuredPoints(
+        MethodCalibration(method.name, parameters, input_form, fitted.curve, points), fitted, observed, by_set
+    )
+
+
+def _weights(found: Sequence[Comparisons], replicates: int, seed: int) -> list[WeightArray]:
+    return [person_weights(of_set.people, replicates, seed + number) for number, of_set in enumerate(found)]

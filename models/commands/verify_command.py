@@ -1,0 +1,106 @@
+"""``ida-verify verify`` and ``ida-verify embed``: one pair or one face, without a server."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from models.commands import reporting_errors
+from models.images.image_folder import DECODER_FAILURES, read_image
+from service.api.verify import embed_answer, verify_answer
+from service.api.wire.verify_wire import VerifyAnswer
+from service.app import LoadedService, load, open_metrics
+from service.errors import ImageUndecodable, InputError
+from service.settings import FacePolicy, Settings, load_settings
+from service.verifier import Photo, Verifier
+
+Image = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="A photograph.")]
+Policy = Annotated[FacePolicy | None, typer.Option("--face-policy", help="Which of several faces is taken.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as the HTTP interface gives it.")]
+
+
+def verify(
+    probe: Image,
+    reference: Image,
+    method: Annotated[str | None, typer.Option(help="Scoring method; the bundle's default if absent.")] = None,
+    face_policy: Policy = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the faces of two photographs.
+
+    Exit code 0 if both faces were scored, 1 if not (the reason is printed), 2 if the command line is wrong.
+    """
+    with reporting_errors():
+        settings, loaded, verifier = _load()
+        with _naming(probe=probe, reference=reference):
+            photos = [Photo(_read(path, settings)) for path in (probe, reference)]
+            result = verifier.verify(*photos, method=method, policy=face_policy)
+        answer = verify_answer(result, loaded.pipeline)
+    if as_json:
+        typer.echo(answer.model_dump_json(indent=2))
+    else:
+        _print(answer)
+
+
+def embed(
+    image: Image,
+    method: Annotated[str | None, typer.Option(help="Method whose density is told with --json.")] = None,
+    face_policy: Policy = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the embedding of the face of a photograph, one value a line, or the whole answer with --json."""
+    with reporting_errors():
+        settings, loaded, verifier = _load()
+        with _naming(image=image):
+            embedded = verifier.embed(Photo(_read(image, settings)), method=method, policy=face_policy)
+        answer = embed_answer(embedded, loaded.pipeline)
+    typer.echo(answer.model_dump_json(indent=2) if as_json else "\n".join(map(json.dumps, answer.embedding)))
+
+
+def _load() -> tuple[Settings, LoadedService, Verifier]:
+    settings = load_settings()
+    metrics = open_metrics()
+    loaded = load(settings, metrics)
+    return settings, loaded, loaded.verifier(settings, metrics)
+
+
+def _read(path: Path, settings: Settings) -> bytes:
+    try:
+        return read_image(path, settings.max_image_bytes)
+    except OSError as error:
+        raise ImageUndecodable(f"{path} cannot be read ({error.strerror}).") from error
+
+
+@contextmanager
+def _naming(**paths: Path) -> Iterator[None]:
+    """Add the path of the photograph to whatever is wrong with it."""
+    listed = " or ".join(map(str, paths.values()))
+    try:
+        yield
+    except InputError as error:
+        path = paths.get(error.image or "")
+        raise error.about(f"{error.image}, {path}" if path else listed) from None
+    except DECODER_FAILURES as error:
+        raise ImageUndecodable(
+            f"The photograph takes more memory, or lies deeper, than can be decoded ({type(error).__name__}). Save it "
+            "again as a plain JPEG."
+        ).about(listed) from error
+
+
+def _print(answer: VerifyAnswer) -> None:
+    table = Table(show_header=False, box=None)
+    table.add_row("similarity (cosine)", f"{answer.similarity:.4f}")
+    table.add_row(f"score ({answer.method})", f"{answer.score:.4f}")
+    for name, face in (("probe", answer.faces.probe), ("reference", answer.faces.reference)):
+        crowding = getattr(answer.crowding, name)
+        found = face.faces_found if face else 0
+        text = f"{found} face{'' if found == 1 else 's'} found"
+        table.add_row(name, text if crowding is None else f"{text}, crowding {crowding:.4f}")
+    table.add_row("bundle", answer.bundle_id)
+    table.add_row("time", f"{answer.timings_ms['total']:.1f} ms")
+    Console().print(table)

@@ -1,0 +1,190 @@
+"""One labelled set, embedded once: every method and bundle on the same pairs, with the same resampled people."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+
+import numpy as np
+
+from models.evaluation.ablations import Ablation, ablate
+from models.evaluation.measure import Ground, Measured, MeasureOptions, measure
+from models.evaluation.probability_gap import ProbabilityGap, probability_gap
+from models.evaluation.reliability import reliability
+from models.evaluation.report.report_document import EvaluatedBundle, PackResult, StatedRates, UnexcludedRates
+from models.evaluation.systems import COSINE, System, Variant, cosine_scorer, scorers, variants
+from models.evaluation.warnings import warnings_of
+from models.labelled.comparable import comparable
+from models.labelled.exclusions import SetExclusions
+from models.labelled.labelled_faces import LabelledFaces, unit_or_zeros
+from models.labelled.pairs.resampling import person_weights
+from models.progress import Stage, unstaged
+from service.arrays import Floats32
+from service.errors import LabelsInvalid
+from service.scoring.methods import METHODS
+from service.scoring.parameters import Parameters
+from service.scoring.similarity import telling_norms
+
+
+def evaluate_set(
+    labelled: LabelledFaces,
+    systems: Sequence[System],
+    options: MeasureOptions,
+    *,
+    pack: tuple[str, str] | None,
+    exclusions: SetExclusions | None = None,
+    distractors: Floats32 | None = None,
+    stage: Stage = unstaged,
+) -> PackResult:
+    """Measure every method with every bundle on one labelled set.
+
+    Args:
+        labelled: the set; templates already pooled.
+        systems: the bundles.
+        options: what is measured.
+        pack: name and pipeline id of the model pack; None where the embeddings were given.
+        exclusions: what is left out; None for nothing.
+        distractors: (e, d) float32 as the backbone gave them, faces of other people for identification; None for
+            those of the set itself.
+        stage: told what runs and how far it is.
+
+    Raises:
+        LabelsInvalid: if there is nothing to compare, or too little for what was asked, or the labels do not allow it.
+        TooFewAnchors, DimensionMismatch, InferenceFailed, SearchFailed: as ``TermSources.terms`` says.
+    """
+    ground = _ground(labelled, options, exclusions, distractors, stage)
+    cosine = measure(
+        ground, Variant(COSINE, METHODS[COSINE], Parameters()), cosine_scorer(ground.embeddings), None, None
+    )
+    methods, stated = [cosine.result], []
+    for system in systems:
+        # One method at a time, so that its kept scores are dropped before the next is scored.
+        for measured in (cosine, *_measured(ground, system, cosine)):
+            stated.append(_stated(ground, system, measured))
+            if measured is not cosine:
+                methods.append(measured.result)
+    comparisons = cosine.scored.comparisons
+    return PackResult(
+        pack=pack[0] if pack else None,
+        pipeline_id=pack[1] if pack else None,
+        detected=int(labelled.detected.sum()),
+        failures=labelled.failures,
+        people=comparisons.people,
+        mated_pairs=comparisons.mated,
+        lost_mated_pairs=int(ground.found.failed.sum()),
+        non_mated_pairs=comparisons.non_mated,
+        identity_pairs=comparisons.totals.identity_pairs,
+        bundles=tuple(_facts(system) for system in systems),
+        methods=tuple(methods),
+        stated=tuple(stated),
+        ablations=tuple(_ablations(ground, systems, cosine)),
+        unexcluded=() if exclusions is None else _unexcluded(labelled, systems, options, stage),
+        probability_gap=None if options.gap_scale is None else _gap(ground, systems, options.gap_scale),
+        warnings=tuple(warnings_of(labelled, ground.found, systems, cosine.result.equal_error_rate)),
+    )
+
+
+def _ground(
+    labelled: LabelledFaces,
+    options: MeasureOptions,
+    exclusions: SetExclusions | None,
+    distractors: Floats32 | None,
+    stage: Stage,
+) -> Ground:
+    found = comparable(labelled, exclusions, given=options.given)
+    faces, norms = labelled.embeddings[found.rows], labelled.norms[found.rows]
+    if distractors is None:
+        embeddings, candidates = faces, np.arange(len(faces))
+    else:
+        embeddings = np.concatenate([faces, unit_or_zeros(distractors)])
+        norms = np.concatenate([norms, telling_norms(distractors)])
+        candidates = np.arange(len(faces), len(embeddings))
+    return Ground(
+        labelled=labelled,
+        found=found,
+        embeddings=embeddings,
+        norms=norms,
+        distractors=np.random.default_rng(options.seed).permutation(candidates),
+        weights=person_weights(len(found.people), options.replicates, options.seed),
+        options=options,
+        stage=stage,
+    )
+
+
+def _measured(ground: Ground, system: System, cosine: Measured) -> Iterator[Measured]:
+    asked = variants(system, ground.options.methods)
+    tick = ground.stage(f"support sets ({system.name})")
+    built = scorers(ground.embeddings, ground.norms, system, asked)
+    tick(1.0)
+    for variant, scorer in zip(asked, built, strict=True):
+        yield measure(ground, variant, scorer, system, cosine)
+
+
+def _stated(ground: Ground, system: System, measured: Measured) -> StatedRates:
+    found = reliability(system.bundle.calibrations, measured.scored, ground.labelled.input_form, ground.weights)
+    label = measured.result.label
+    if isinstance(found, str):
+        return StatedRates(system.name, label, None, found)
+    return StatedRates(system.name, label, found, "")
+
+
+def _facts(system: System) -> EvaluatedBundle:
+    manifest, calibrations = system.bundle.manifest, system.bundle.calibrations
+    return EvaluatedBundle(
+        name=system.name,
+        bundle_id=system.bundle.bundle_id,
+        anchors_digest=manifest.anchors_digest,
+        anchors=manifest.count,
+        parameters=asdict(manifest.parameters),
+        population=calibrations.population if calibrations else None,
+    )
+
+
+def _ablations(ground: Ground, systems: Sequence[System], cosine: Measured) -> Iterator[Ablation]:
+    compared = slice(len(ground.found.rows))
+    for system in systems:
+        for asked in ground.options.ablations:
+            yield ablate(
+                asked,
+                system,
+                ground.embeddings[compared],
+                ground.norms[compared],
+                ground.found,
+                cosine.scored.comparisons,
+                seed=ground.options.seed,
+                device=ground.options.device,
+                stage=ground.stage,
+            )
+
+
+def _gap(ground: Ground, systems: Sequence[System], scale: float) -> ProbabilityGap:
+    if not ground.labelled.identities_stated:
+        raise LabelsInvalid("The probability gap needs to know who every face is of, and these labels only join pairs.")
+    tick = ground.stage("probability gap")
+    compared = slice(len(ground.found.rows))
+    found = probability_gap(
+        ground.embeddings[compared],
+        ground.norms[compared],
+        ground.labelled.identities[ground.found.rows],
+        [(system, variants(system, ground.options.methods)) for system in systems],
+        scale=scale,
+    )
+    tick(1.0)
+    return found
+
+
+def _unexcluded(
+    labelled: LabelledFaces, systems: Sequence[System], options: MeasureOptions, stage: Stage
+) -> tuple[UnexcludedRates, ...]:
+    bare = replace(options, ranks=False, ablations=(), listed=0, gap_scale=None)
+    everything = evaluate_set(
+        labelled, systems, bare, pack=None, stage=lambda name: stage(f"without exclusions: {name}")
+    )
+    return tuple(
+        UnexcludedRates(
+            label=method.label,
+            bundle=method.bundle,
+            mated_pairs=everything.mated_pairs,
+            non_mated_pairs=everything.non_mated_pairs,
+            rates=method.rates,
+        )
+        for method in everything.methods
+    )

@@ -1,0 +1,224 @@
+"""A whole evaluation: labelled sets, model packs and bundles in, a report out."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from models.engines.engine import Engine
+from models.evaluation.asked import Asked, Labels
+from models.evaluation.evaluate_set import evaluate_set
+from models.evaluation.report.report_document import Report, SetResult
+from models.evaluation.systems import System, load_system
+from models.evaluation.templates import pooled
+from models.images.image_folder import scan
+from models.images.unreadable import unreadable_sentence
+from models.labelled.calibration_people import CalibrationPeople, read_people
+from models.labelled.embed import embed_listed
+from models.labelled.embedding_cache import EmbeddingCache, open_cache
+from models.labelled.exclusions import check_sets, resolve
+from models.labelled.files.labelled_npz import read_arrays
+from models.labelled.labelled_faces import LabelledFaces, read_labelled
+from models.program import created_by
+from models.progress import Stage
+from service.arrays import Floats32, Ints
+from service.bundle.reader import read_manifest
+from service.cpus import usable_cpus
+from service.errors import BundleMismatch, CalibrationImpossible, LabelsInvalid
+from service.pipeline import FacePipeline, load_pipeline
+from service.settings import Settings
+
+ARRAYS = ".npz"
+
+
+def evaluate(
+    asked: Asked, settings: Settings, stage: Stage, load: Callable[[Settings], FacePipeline] = load_pipeline
+) -> Report:
+    """Evaluate.
+
+    Args:
+        asked: what.
+        settings: of the service; its pack and its bundle are overridden.
+        stage: told what runs and how far it is.
+        load: loads the model pack that settings name.
+
+    Raises:
+        LabelsInvalid, ExclusionsInvalid: if the labels or exclusions do not allow it.
+        CalibrationImpossible: if the people that a bundle set aside were asked for, and it names none.
+        PackNotFound, PackInvalid, BundleInvalid, BundleMismatch, DeviceUnavailable: if something cannot be loaded.
+        HeadMismatch: if a bundle's SSR head was trained for another bundle.
+        MethodNotServed: if a bundle lacks what an asked method needs.
+        CacheUnusable: if the cache cannot be read or written.
+        InferenceFailed, SearchFailed, TooFewAnchors, DimensionMismatch: if a network, the index or a method fails.
+    """
+    check_sets(asked.exclusions, [labels.called for labels in asked.labels])
+    people = None if asked.set_aside_by is None else _people_of(asked.set_aside_by)
+    backbones = {folder: read_manifest(folder).backbone_id for folder in asked.bundles}
+    results: dict[Labels, list[SetResult]] = {labels: [] for labels in asked.labels}
+    arrays = [labels for labels in results if labels.path.suffix == ARRAYS]
+    pictures = [labels for labels in results if labels not in arrays]
+    if arrays:
+        systems = _systems(backbones, asked, settings)
+        for labels in arrays:
+            results[labels].append(_evaluated(labels, asked, settings, systems, people, None, None, None, stage))
+    if pictures:
+        for pipeline, systems in _packs(asked, settings, backbones, load):
+            with ExitStack() as stack:
+                cache = stack.enter_context(open_cache(settings, pipeline, asked.input_form)) if asked.cached else None
+                own = settings.model_copy(update={"pack": pipeline.manifest.name})
+                engine = stack.enter_context(asked.engine.opened(own, pipeline))
+                for labels in pictures:
+                    results[labels].append(
+                        _evaluated(labels, asked, settings, systems, people, pipeline, cache, engine, stage)
+                    )
+    return Report(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created_by=created_by(),
+        replicates=asked.options.replicates,
+        seed=asked.options.seed,
+        exclusions=f"{asked.exclusions.version} ({asked.exclusions.digest})" if asked.exclusions.entries else "",
+        sets=tuple(_joined(found) for found in results.values()),
+    )
+
+
+def _packs(
+    asked: Asked, settings: Settings, backbones: dict[Path, str], load: Callable[[Settings], FacePipeline]
+) -> Iterator[tuple[FacePipeline, list[System]]]:
+    """Yield each pack's pipeline with the bundles that were made for its backbone."""
+    pipelines = [load(settings.model_copy(update={"pack": name})) for name in asked.packs]
+    known = {pipeline.backbone_id for pipeline in pipelines}
+    strangers = [folder for folder, backbone in backbones.items() if backbone not in known]
+    if strangers:
+        raise BundleMismatch(
+            f"The bundle {strangers[0]} was made for the backbone {backbones[strangers[0]]}, which none of the model "
+            f"packs {', '.join(asked.packs)} has. Name its pack with --pack, or a bundle of these packs with --bundle."
+        )
+    for pipeline in pipelines:
+        own = {folder: backbone for folder, backbone in backbones.items() if backbone == pipeline.backbone_id}
+        yield pipeline, _systems(own, asked, settings)
+
+
+def _systems(backbones: dict[Path, str], asked: Asked, settings: Settings) -> list[System]:
+    systems = [
+        load_system(folder, backbone_id=backbone, device=settings.anchor_device)
+        for folder, backbone in backbones.items()
+    ]
+    for system in systems:
+        # Before any picture is embedded.
+        system.sources.require(asked.options.methods or ())
+    return systems
+
+
+def _evaluated(
+    labels: Labels,
+    asked: Asked,
+    settings: Settings,
+    systems: Sequence[System],
+    people: CalibrationPeople | None,
+    pipeline: FacePipeline | None,
+    cache: EmbeddingCache | None,
+    engine: Engine | None,
+    stage: Stage,
+) -> SetResult:
+    workers = settings.workers or usable_cpus()
+    labelled = read_labelled(
+        labels.path,
+        pipeline=pipeline,
+        cache=cache,
+        name=labels.name,
+        input_form=asked.input_form,
+        images_root=asked.images,
+        workers=workers,
+        max_image_bytes=settings.max_image_bytes,
+        engine=engine,
+        tick=stage(f"embeddings of {labels.name or labels.path.name}"),
+    )
+    compared = f"{labelled.input_form}s"
+    unreadable = unreadable_sentence(labelled.images, labelled.rejected)
+    if labelled.templates is not None:
+        labelled, compared = pooled(labelled), "templates"
+    excluded_rows = resolve(asked.exclusions, labelled)
+    if people is not None:
+        rows = _set_aside(people, labelled, asked.set_aside_by)
+        labelled, excluded_rows = labelled.subset(rows), excluded_rows.subset(rows)
+    excluded = sum(entry.set == labelled.name for entry in asked.exclusions.entries)
+    given = labelled.pairs is not None if asked.pairs is None else asked.pairs == "given"
+    if given and labelled.pairs is None:
+        raise LabelsInvalid(f"{labels.path} gives no pairs: compare all of them with --pairs all.")
+    result = evaluate_set(
+        labelled,
+        systems,
+        replace(asked.options, given=given, workers=workers, device=settings.anchor_device),
+        pack=(pipeline.manifest.name, pipeline.pipeline_id) if pipeline else None,
+        exclusions=excluded_rows if excluded else None,
+        distractors=_distractors(asked, settings, pipeline, cache, engine, workers, stage),
+        stage=stage,
+    )
+    return SetResult(
+        name=labelled.name,
+        compared=compared,
+        faces=len(labelled),
+        protocol="given pairs" if given else "all pairs",
+        groups=labelled.group_names,
+        excluded=excluded,
+        packs=(replace(result, warnings=(*result.warnings, *([unreadable] if unreadable else []))),),
+    )
+
+
+def _people_of(folder: Path) -> CalibrationPeople:
+    people = read_people(folder)
+    if not people.records:
+        raise CalibrationImpossible(
+            f"The bundle {folder} does not say whom it was calibrated on, so nobody is known to have been set aside. "
+            "Calibrate it with this version."
+        )
+    return people
+
+
+def _set_aside(people: CalibrationPeople, labelled: LabelledFaces, folder: Path | None) -> Ints:
+    rows = people.set_aside(labelled)
+    if not len(rows):
+        raise LabelsInvalid(
+            f"Nobody of {labelled.name} is among the people whom the calibration of {folder} set aside. Give the set "
+            "that it was calibrated on; where names are numbers, or pictures, under the same name (NAME=PATH)."
+        )
+    return rows
+
+
+def _distractors(
+    asked: Asked,
+    settings: Settings,
+    pipeline: FacePipeline | None,
+    cache: EmbeddingCache | None,
+    engine: Engine | None,
+    workers: int,
+    stage: Stage,
+) -> Floats32 | None:
+    """Return the embeddings (e, d) of any norm of the distractors that have a face; None where none were named."""
+    folder = asked.distractors
+    if folder is None or not asked.options.ranks:
+        return None
+    if folder.suffix == ARRAYS:
+        given, _ = read_arrays(folder)
+        return given[np.any(given, axis=1)]
+    if pipeline is None:
+        raise LabelsInvalid(f"Distractors of embeddings are embeddings: {folder} must be an .npz.")
+    embeddings, rejected = embed_listed(
+        [folder / image for image in scan(folder).images],
+        pipeline,
+        cache,
+        crops=asked.input_form == "crop",
+        workers=workers,
+        max_image_bytes=settings.max_image_bytes,
+        engine=engine,
+        tick=stage(f"embeddings of {folder.name}"),
+    )
+    return embeddings[[not reason for reason in rejected]]
+
+
+def _joined(found: Sequence[SetResult]) -> SetResult:
+    """Return one labelled set's results with several packs as one."""
+    return replace(found[0], packs=tuple(pack for result in found for pack in result.packs))

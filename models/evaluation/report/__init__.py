@@ -1,0 +1,1 @@
+"""The report of an evaluation: its JSON document, tables, plots and page."""

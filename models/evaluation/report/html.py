@@ -1,0 +1,142 @@
+"""The report as one HTML file that needs nothing besides itself."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from models.evaluation.report import plots
+from models.evaluation.report.report_document import MethodResult, PackResult, Report, SetResult, StatedRates
+from models.evaluation.report.words import (
+    fmr_name,
+    interval_text,
+    judged,
+    method_name,
+    percent,
+    rate_interval,
+    rate_text,
+    set_facts,
+    smallest_note,
+    stated_name,
+    verdict,
+)
+from models.labelled.rates.rate_ratio import ratio_text, verdict_text
+
+_FILTERS = {
+    "fmr_name": fmr_name,
+    "interval": interval_text,
+    "percent": percent,
+    "rate": rate_text,
+    "rate_interval": rate_interval,
+    "ratio": ratio_text,
+    "verdict_text": verdict_text,
+    "verdict": verdict,
+}
+KINDS = {
+    "mated_corrected": "One person, rejected by the cosine and accepted by the method",
+    "mated_broken": "One person, accepted by the cosine and rejected by the method",
+    "non_mated_corrected": "Two people, accepted by the cosine and rejected by the method",
+    "non_mated_broken": "Two people, rejected by the cosine and accepted by the method",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What the template shows of one labelled set with one pack."""
+
+    anchor: str
+    title: str
+    labelled: SetResult
+    pack: PackResult
+    facts: str
+    note: str
+    judged: tuple[tuple[str, str], ...]
+    det: Markup
+    distributions: Markup
+    identification: Markup | None
+    reliability: Markup | None
+    groups: tuple[Markup, ...]
+    ablations: tuple[Markup, ...]
+    probability_gap: Markup | None
+    unstated: dict[str, list[str]]
+    often: tuple[tuple[str, int], ...]
+    often_of: int
+
+    def name(self, method: MethodResult) -> str:
+        """Return what the tables call a method."""
+        return method_name(method, self.pack)
+
+    def stated_name(self, stated: StatedRates) -> str:
+        """Return what the tables call a method whose rates are stated."""
+        return stated_name(stated, self.pack)
+
+
+def to_html(report: Report) -> bytes:
+    """Return the report as an HTML document."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(_FILTERS)
+    sections = [
+        _section(f"set-{number}-{place}", labelled, pack)
+        for number, labelled in enumerate(report.sets)
+        for place, pack in enumerate(labelled.packs)
+    ]
+    return environment.get_template("report.html.j2").render(report=report, sections=sections, kinds=KINDS).encode()
+
+
+def _section(anchor: str, labelled: SetResult, pack: PackResult) -> Section:
+    cosine = pack.methods[0]
+    return Section(
+        anchor=anchor,
+        title=labelled.name if pack.pack is None else f"{labelled.name} with {pack.pack}",
+        labelled=labelled,
+        pack=pack,
+        facts=set_facts(labelled, pack),
+        note=smallest_note(cosine.rates),
+        judged=tuple((method_name(method, pack), judged(method, cosine)) for method in pack.methods[1:]),
+        # Safe as they are: the plots' own text was escaped when they were drawn.
+        det=Markup(plots.det(pack)),  # noqa: S704
+        distributions=Markup(plots.distributions(pack)),  # noqa: S704
+        identification=(
+            Markup(plots.identification(pack))  # noqa: S704
+            if any(method.identification for method in pack.methods)
+            else None
+        ),
+        reliability=(
+            Markup(plots.reliability(pack))  # noqa: S704
+            if any(stated.reliability for stated in pack.stated)
+            else None
+        ),
+        groups=tuple(Markup(plots.groups(pack, level)) for level in range(len(cosine.groups))),  # noqa: S704
+        ablations=tuple(Markup(plots.ablation(found)) for found in pack.ablations),  # noqa: S704
+        probability_gap=(
+            Markup(plots.probability_gap(pack.probability_gap))  # noqa: S704
+            if pack.probability_gap
+            else None
+        ),
+        unstated=_unstated(pack),
+        often=_often(cosine),
+        often_of=len(cosine.highest_non_mated),
+    )
+
+
+def _unstated(pack: PackResult) -> dict[str, list[str]]:
+    """Return the methods without stated rates by the reason why."""
+    reasons: dict[str, list[str]] = {}
+    for stated in pack.stated:
+        if stated.reliability is None:
+            reasons.setdefault(stated.reason, []).append(stated_name(stated, pack))
+    return reasons
+
+
+def _often(cosine: MethodResult) -> tuple[tuple[str, int], ...]:
+    """Return the people who stand most often behind the highest non-mated pairs, with how often."""
+    counts = Counter(" and ".join(sorted(pair.identities)) for pair in cosine.highest_non_mated)
+    return tuple((names, count) for names, count in counts.most_common(5) if count > 1)

@@ -1,0 +1,209 @@
+"""The plots of a report, as SVG that stands inside its HTML."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter
+
+from models.evaluation.ablations import Ablation
+from models.evaluation.probability_gap import ProbabilityGap
+from models.evaluation.report.drawing import COLOURS, COSINE, MATED, NON_MATED, PERCENT, PLAIN, looks_of, svg
+from models.evaluation.report.report_document import PackResult
+from models.evaluation.report.words import fmr_name, method_name, segment_name, stated_name
+
+
+def det(pack: PackResult) -> str:
+    """Return the DET curves: FNMR against FMR on log axes, the lower the better."""
+    looks = looks_of(pack)
+    lowest = min(min((rate for rate in m.curves.det_fnmr if rate > 0), default=1e-3) for m in pack.methods)
+
+    def draw(axes: list[Axes]) -> None:
+        (axis,) = axes
+        for method, look in zip(pack.methods, looks, strict=True):
+            shown = np.maximum(method.curves.det_fnmr, lowest / 2)
+            axis.plot(method.curves.det_fmr, shown, color=look.colour, linestyle=look.line, label=look.name)
+        least = 30 / pack.non_mated_pairs
+        left = min(1 / pack.non_mated_pairs, 0.25)
+        axis.axvspan(left, max(left, least), color="#000000", alpha=0.05, linewidth=0)
+        axis.set(xscale="log", yscale="log", xlabel="FMR", ylabel="FNMR", xlim=(left, 0.5), ylim=(lowest / 2, 1.15))
+        axis.yaxis.set_major_formatter(PERCENT)
+        axis.yaxis.set_minor_formatter(NullFormatter())
+        axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=9)
+
+    return svg(9.4, 4.6, 1, 1, draw)
+
+
+def distributions(pack: PackResult) -> str:
+    """Return the scores of mated and non-mated pairs by method (Fig. 9)."""
+    columns = min(3, len(pack.methods))
+    rows = -(-len(pack.methods) // columns)
+
+    def draw(axes: list[Axes]) -> None:
+        for axis, method in zip(axes, pack.methods, strict=False):
+            edges = np.array(method.curves.score_edges)
+            for share, colour, name in (
+                (method.curves.non_mated, NON_MATED, "non-mated"),
+                (method.curves.mated, MATED, "mated"),
+            ):
+                axis.stairs(share, edges, color=colour, fill=True, alpha=0.35)
+                axis.stairs(share, edges, color=colour, label=name, linewidth=1.2)
+            axis.set_title(f"{method_name(method, pack)}\noverlap {method.overlap:.4f}", loc="left")
+            axis.set_xlabel("log of the score" if method.curves.log_scores else "score")
+            axis.set_yticks([])
+            axis.grid(visible=False)
+        for axis in axes[len(pack.methods) :]:
+            axis.set_visible(False)
+        axes[0].legend(loc="upper right", fontsize=8)
+
+    return svg(3.4 * columns, 2.5 * rows, columns, rows, draw)
+
+
+def probability_gap(gap: ProbabilityGap) -> str:
+    """Return the scores of the faces in two segments of probability by method (Fig. 8 and 9)."""
+    columns = min(3, len(gap.methods))
+    rows = -(-len(gap.methods) // columns)
+
+    def draw(axes: list[Axes]) -> None:
+        for axis, method in zip(axes, gap.methods, strict=False):
+            for share, colour, segment in (
+                (method.low, NON_MATED, gap.segments[0]),
+                (method.high, MATED, gap.segments[1]),
+            ):
+                axis.stairs(share, method.edges, color=colour, fill=True, alpha=0.35)
+                axis.stairs(share, method.edges, color=colour, label=segment_name(segment), linewidth=1.2)
+            axis.set_title(f"{method.label}\noverlap {method.overlap:.3f}", loc="left")
+            axis.set_yticks([])
+            axis.grid(visible=False)
+        for axis in axes[len(gap.methods) :]:
+            axis.set_visible(False)
+        axes[0].legend(loc="upper left", fontsize=8)
+
+    return svg(3.4 * columns, 2.5 * rows, columns, rows, draw)
+
+
+def identification(pack: PackResult) -> str:
+    """Return rank-1 rates against the number of distractors."""
+
+    def draw(axes: list[Axes]) -> None:
+        (axis,) = axes
+        for method, look in zip(pack.methods, looks_of(pack), strict=True):
+            if method.identification:
+                shares = [share.value for share in method.identification.rank1]
+                axis.plot(
+                    method.identification.distractors,
+                    shares,
+                    color=look.colour,
+                    linestyle=look.line,
+                    marker=look.marker,
+                    markersize=4,
+                    label=look.name,
+                )
+        axis.set(xscale="log", xlabel="distractors", ylabel="rank-1 rate")
+        axis.xaxis.set_major_formatter(PLAIN)
+        axis.yaxis.set_major_formatter(PERCENT)
+        axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=9)
+
+    return svg(9.4, 3.4, 1, 1, draw)
+
+
+def reliability(pack: PackResult) -> str:
+    """Return observed against stated false-match rates, the diagonal being perfect."""
+    looks = {(m.label, m.bundle): look for m, look in zip(pack.methods, looks_of(pack), strict=True)}
+
+    def draw(axes: list[Axes]) -> None:
+        (axis,) = axes
+        axis.plot([1e-9, 1], [1e-9, 1], color="#999999", linewidth=1, label="stated = observed")
+        # A small set shows no rate at all; its axes are then those of a set that shows the largest.
+        smallest = 0.1
+        for stated in pack.stated:
+            if stated.reliability is None:
+                continue
+            look = looks.get((stated.label, stated.bundle), looks["cosine", None])
+            rates, observed = np.array(stated.reliability.stated), stated.reliability.observed
+            value, low, high = (
+                np.array([getattr(share, end) if share.low is not None else share.value for share in observed])
+                for end in ("value", "low", "high")
+            )
+            seen = value > 0
+            axis.plot(
+                rates[seen],
+                value[seen],
+                color=look.colour,
+                linestyle=look.line,
+                marker=look.marker,
+                markersize=3,
+                label=stated_name(stated, pack),
+            )
+            # A log axis has no place for 0, where an interval may well end.
+            low = np.maximum(low, 1e-12)
+            axis.fill_between(rates[seen], low[seen], high[seen], color=look.colour, alpha=0.12, linewidth=0)
+            smallest = min((smallest, *rates))
+        limits = (smallest / 3, 0.3)
+        axis.set(xscale="log", yscale="log", xlabel="stated FMR", ylabel="observed FMR", xlim=limits, ylim=limits)
+        axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=9)
+
+    return svg(8.0, 4.8, 1, 1, draw)
+
+
+def groups(pack: PackResult, level: int) -> str:
+    """Return FMR and FNMR of every group by method, at one threshold for all."""
+    looks = looks_of(pack)
+    names = [row.group for row in pack.methods[0].groups[level].rows]
+    target = pack.methods[0].groups[level].fmr
+
+    def draw(axes: list[Axes]) -> None:
+        step = 0.7 / len(pack.methods)
+        for number, (method, look) in enumerate(zip(pack.methods, looks, strict=True)):
+            places = np.arange(len(names)) + step * (number - (len(pack.methods) - 1) / 2)
+            for axis, rates in zip(
+                axes,
+                ([row.fmr for row in method.groups[level].rows], [row.fnmr for row in method.groups[level].rows]),
+                strict=True,
+            ):
+                for place, rate in zip(places, rates, strict=True):
+                    if rate is None:
+                        continue
+                    if rate.low is not None and rate.high is not None:
+                        axis.plot([rate.low, rate.high], [place, place], color=look.colour, linewidth=1.2, alpha=0.6)
+                    axis.plot(rate.value, place, look.marker, color=look.colour, markersize=5)
+        axes[0].set(xlabel="FMR within the group", yticks=range(len(names)), yticklabels=names)
+        axes[0].set_xscale("symlog", linthresh=target / 10)
+        axes[0].set_xlim(left=0)
+        axes[0].axvline(target, color="#999999", linewidth=1)
+        axes[1].set(xlabel="FNMR within the group", yticks=range(len(names)), yticklabels=[])
+        axes[1].xaxis.set_major_formatter(PERCENT)
+        for axis in axes:
+            axis.invert_yaxis()
+            axis.grid(visible=True, axis="x")
+            axis.grid(visible=False, axis="y")
+        for look in looks:
+            axes[1].plot([], [], look.marker, color=look.colour, label=look.name)
+        axes[1].legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+
+    return svg(9.2, 1.4 + 0.16 * len(names) * (1 + len(pack.methods)), 2, 1, draw)
+
+
+def ablation(found: Ablation) -> str:
+    """Return TAR against the values of a parameter, the cosine as a line (Fig. 6 and 7)."""
+    values = np.array([point.value for point in found.points])
+
+    def draw(axes: list[Axes]) -> None:
+        for place, (axis, fmr) in enumerate(zip(axes, found.fmrs, strict=True)):
+            shown, low, high = (
+                1 - np.array([getattr(point, kind)[place] for point in found.points])
+                for kind in ("fnmr", "highest", "lowest")
+            )
+            axis.plot(values, shown, color=COLOURS[0], marker="o", markersize=4, label="ida-r")
+            axis.fill_between(values, low, high, color=COLOURS[0], alpha=0.15, linewidth=0)
+            axis.axhline(1 - found.cosine[place], color=COSINE, linestyle="--", linewidth=1.2, label="cosine")
+            axis.axvline(found.in_force, color="#bbbbbb", linewidth=1, zorder=0)
+            axis.set_title(f"TAR at FAR {fmr_name(fmr)}", loc="left")
+            axis.set_xlabel({"anchors": "anchors", "k": "k", "tau": "τ", "strength": "strength a"}[found.knob])
+            axis.yaxis.set_major_formatter(PERCENT)
+            if found.knob != "strength":
+                axis.set_xscale("log")
+                axis.xaxis.set_major_formatter(PLAIN)
+                axis.xaxis.set_minor_formatter(NullFormatter())
+        axes[0].legend(fontsize=8)
+
+    columns = len(found.fmrs)
+    return svg(max(4.0, 3.3 * columns), 2.7, columns, 1, draw)

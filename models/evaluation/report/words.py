@@ -1,0 +1,128 @@
+"""How results are put into words: the same in the terminal and in the HTML report."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from models.evaluation.rates import Interval, Rate
+from models.evaluation.report.report_document import MethodResult, PackResult, SetResult, StatedRates
+
+PlainVerdict = Literal["better", "worse", "level", "unknown"]
+
+
+def method_name(method: MethodResult, pack: PackResult) -> str:
+    """Return a method's label, its bundle added where the pack has several."""
+    return method.label if method.bundle is None or len(pack.bundles) < 2 else f"{method.label} ({method.bundle})"
+
+
+def segment_name(segment: tuple[float, float]) -> str:
+    """Return a segment of probability in words."""
+    return f"p {_probability(segment[0])} to {_probability(segment[1])}"
+
+
+def _probability(value: float) -> str:
+    # What tells probabilities near 1 apart is how little they lack.
+    return f"{value:.3g}" if value < 0.99 else f"1 - {1 - value:.0e}"
+
+
+def stated_name(stated: StatedRates, pack: PackResult) -> str:
+    """Return the label of a method whose rates a bundle states, the bundle added where the pack has several."""
+    return stated.label if len(pack.bundles) < 2 else f"{stated.label} ({stated.bundle})"
+
+
+def fmr_name(fmr: float) -> str:
+    """Return a rate as operating points are named: 1e-4."""
+    mantissa, _, exponent = f"{fmr:.0e}".partition("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def percent(value: float, signed: bool = False) -> str:
+    """Return a share in percent, with digits enough to tell small ones apart."""
+    shown = 100 * value
+    digits = 2 if abs(shown) < 99.995 else 1
+    return f"{shown:+.{digits}f}" if signed else f"{shown:.{digits}f}"
+
+
+def rate_text(rate: float) -> str:
+    """Return a false-match rate with two digits, 0 as such."""
+    return "0" if rate == 0 else f"{rate:.1e}".replace("e-0", "e-").replace("e+00", "")
+
+
+def rate_interval(found: Interval) -> str:
+    """Return a false-match rate with its interval in brackets."""
+    if found.low is None or found.high is None:
+        return rate_text(found.value)
+    return f"{rate_text(found.value)} [{rate_text(found.low)}, {rate_text(found.high)}]"
+
+
+def interval_text(found: Interval | None, signed: bool = False) -> str:
+    """Return a share in percent with its interval in brackets."""
+    if found is None:
+        return "-"
+    value = percent(found.value, signed)
+    if found.low is None or found.high is None:
+        return value
+    return f"{value} [{percent(found.low, signed)}, {percent(found.high, signed)}]"
+
+
+def verdict(rate: Rate) -> PlainVerdict:
+    """Return whether a method is better than the cosine beyond the noise of its people."""
+    gain = rate.gain
+    if gain is None or gain.low is None or gain.high is None:
+        return "unknown"
+    if gain.low > 0:
+        return "better"
+    return "worse" if gain.high < 0 else "level"
+
+
+def judged(method: MethodResult, cosine: MethodResult) -> str:
+    """Return a sentence that compares a method with the cosine, rate by rate."""
+    parts: dict[PlainVerdict, list[str]] = {"better": [], "worse": [], "level": [], "unknown": []}
+    for rate, reference in zip(method.rates, cosine.rates, strict=True):
+        if rate.fnmr is None or reference.fnmr is None:
+            continue
+        kind = verdict(rate)
+        text = fmr_name(rate.fmr)
+        if kind in ("better", "worse"):
+            text += f" (FNMR {percent(rate.fnmr.value)} % instead of {percent(reference.fnmr.value)} %)"
+        parts[kind].append(text)
+    said = []
+    if parts["better"]:
+        said.append(f"better than the cosine at FMR {_and(parts['better'])}")
+    if parts["worse"]:
+        said.append(f"worse than the cosine at FMR {_and(parts['worse'])}")
+    if parts["level"]:
+        said.append(f"within the noise of the cosine at FMR {_and(parts['level'])}")
+    return "; ".join(said) or "nothing can be said: the pairs are too few"
+
+
+def set_facts(labelled: SetResult, pack: PackResult) -> str:
+    """Return what was compared, in a sentence."""
+    failed = labelled.faces - pack.detected
+    reasons = ", ".join(f"{reason} {count}" for reason, count in pack.failures.items())
+    faces = f"{labelled.faces:,} {labelled.compared} of {pack.people:,} people"
+    if failed:
+        faces += (
+            f" ({failed:,} without a face: {reasons}; {pack.lost_mated_pairs:,} mated pairs lost count as rejected)"
+        )
+    return (
+        f"{faces}; {labelled.protocol}: {pack.mated_pairs:,} mated, {pack.non_mated_pairs:,} non-mated "
+        f"between {pack.identity_pairs:,} pairs of people."
+    )
+
+
+def smallest_note(rates: Sequence[Rate]) -> str:
+    """Return which rates the pairs measure, which they only hint at, and which they cannot show."""
+    by_quality = {
+        kind: [fmr_name(rate.fmr) for rate in rates if rate.quality == kind] for kind in ("wide", "extrapolated")
+    }
+    measured = [rate.fmr for rate in rates if rate.quality == "measured"]
+    said = [f"The smallest measured FMR is {fmr_name(min(measured))}" if measured else "No FMR is measured"]
+    if by_quality["wide"]:
+        said.append(f"fewer than 30 false matches stand behind {_and(by_quality['wide'])} (*)")
+    if by_quality["extrapolated"]:
+        said.append(f"too few pairs for {_and(by_quality['extrapolated'])}")
+    return "; ".join(said) + "."
+
+
+def _and(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -1,0 +1,111 @@
+"""What a head is worth on labelled faces, which are only measured: they change nothing about the head."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from pydantic import JsonValue
+
+from models.calibration.part_faces import part_faces
+from models.heads.ssr.head_agreement import Agreement, agreement
+from models.labelled.exclusions import Exclusions, resolve
+from models.labelled.labelled_faces import LabelledFaces
+from models.labelled.rates.measured import measured_fmrs
+from models.progress import Stage, unstaged
+from service.scoring.methods import METHODS
+from service.scoring.parameters import Parameters
+from service.scoring.terms import Need
+from service.snapshot.term_sources import TermSources
+
+
+@dataclass(frozen=True, slots=True)
+class RateByDensity:
+    """The share of mated pairs accepted, by each way to a face's density.
+
+    Attributes:
+        far: share of non-mated pairs accepted.
+        ida_r: TAR with densities found among the anchors.
+        ida_l: TAR with predicted ones.
+    """
+
+    far: float
+    ida_r: float
+    ida_l: float
+
+
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """What a head is worth on one set.
+
+    Attributes:
+        name: of the set.
+        people: how many.
+        agreement: of predicted with true log-densities.
+        rates: at each false-accept rate that the set's pairs measure.
+    """
+
+    name: str
+    people: int
+    agreement: Agreement
+    rates: tuple[RateByDensity, ...]
+
+    @property
+    def most_lost(self) -> float | None:
+        """By how much ida-l is behind ida-r where it is furthest, in TAR; None where no rate is measured."""
+        return max((rate.ida_r - rate.ida_l for rate in self.rates), default=None)
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """Return it for the head's card."""
+        return {
+            "name": self.name,
+            "people": self.people,
+            **self.agreement.as_json(),
+            "tar_at_far": [asdict(rate) for rate in self.rates],
+        }
+
+
+def validate(
+    sets: Sequence[LabelledFaces],
+    exclusions: Exclusions,
+    sources: TermSources,
+    parameters: Parameters,
+    stage: Stage = unstaged,
+) -> list[Validated]:
+    """Return what a head is worth on sets of labelled faces.
+
+    Args:
+        sets: labelled faces, not of people whose faces it was trained on.
+        exclusions: label noise, left out.
+        sources: the anchors and the head.
+        parameters: the bundle's.
+        stage: told what runs and how far it is.
+
+    Raises:
+        LabelsInvalid: if a set has nothing to compare.
+        ExclusionsInvalid: if the exclusions name what a set does not have.
+        TooFewAnchors, DimensionMismatch, InferenceFailed, SearchFailed: as ``TermSources.terms`` says.
+    """
+    return [_validated(labelled, exclusions, sources, parameters, stage) for labelled in sets]
+
+
+def _validated(
+    labelled: LabelledFaces, exclusions: Exclusions, sources: TermSources, parameters: Parameters, stage: Stage
+) -> Validated:
+    tick = stage(f"measuring {labelled.name}")
+    faces = part_faces(labelled, resolve(exclusions, labelled), np.arange(len(labelled)))
+    true, predicted = (
+        sources.terms(faces.embeddings, need, parameters).log_density for need in (Need.SUPPORT, Need.PREDICTION)
+    )
+    tick(0.1)
+    searched = faces.compare(METHODS["ida-r"], parameters, sources, lambda share: tick(0.1 + 0.45 * share))
+    learned = faces.compare(METHODS["ida-l"], parameters, sources, lambda share: tick(0.55 + 0.45 * share))
+    tick(1.0)
+    return Validated(
+        name=labelled.name,
+        people=faces.people,
+        agreement=agreement(np.asarray(predicted, dtype=np.float64), np.asarray(true, dtype=np.float64)),
+        rates=tuple(
+            RateByDensity(fmr, 1 - searched.fnmr(fmr), 1 - learned.fnmr(fmr))
+            for fmr in measured_fmrs(searched.non_mated)
+        ),
+    )

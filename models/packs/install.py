@@ -1,0 +1,213 @@
+"""From the published files of a pack to a folder that can be served: converted, proven, with its receipt."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+import onnx
+
+from models.packs.convert.graph_form import make_batch_dynamic, read_graph
+from models.packs.convert.speed import flush_alone, rewrite_for_speed
+from models.packs.photographs import real_inputs
+from models.packs.proof import prove_equal
+from service.arrays import Floats32
+from service.cpus import usable_cpus
+from service.errors import GraphNotConvertible, PackInvalid
+from service.inference.providers import Placement
+from service.inference.runs import RunGraph
+from service.inference.session import OnnxSession
+from service.pack import (
+    MANIFEST_NAME,
+    RECEIPT_NAME,
+    NetworkRole,
+    PackFile,
+    PackManifest,
+    Proof,
+    Receipt,
+    ReceiptFile,
+    ReceiptSource,
+    Rewrite,
+    file_sha256,
+    parse_manifest,
+)
+
+Step = Callable[[str], None]
+"""Told in words what begins now."""
+
+_DISTRIBUTIONS = ("ida-verify", "onnx", "onnxruntime", "onnxruntime-gpu", "numpy", "opencv-python-headless")
+
+
+def check_file(path: Path, part: PackFile, *, advice: str) -> None:
+    """Check that a file is the one that the manifest names.
+
+    Raises:
+        PackInvalid: if its size or its digest is another.
+    """
+    size = path.stat().st_size
+    if size != part.bytes:
+        raise PackInvalid(f"{part.file} has {size} bytes, the manifest says {part.bytes}. {advice}")
+    digest = file_sha256(path)
+    if digest != part.sha256:
+        raise PackInvalid(f"{part.file} has sha256 {digest}, the manifest says {part.sha256}. {advice}")
+
+
+def build_pack(
+    manifest_content: bytes,
+    originals: Path,
+    built: Path,
+    *,
+    sources: Mapping[str, ReceiptSource],
+    step: Step,
+) -> Receipt:
+    """Write a pack that can be served into an empty folder.
+
+    Args:
+        manifest_content: the bytes of ``pack.toml``, stored as they are.
+        originals: the folder with the published ONNX files, or those made from published files; digests were checked.
+        built: the empty folder.
+        sources: where the files came from, for the receipt.
+        step: told what begins.
+
+    Returns:
+        The receipt, which was written too.
+
+    Raises:
+        PackInvalid: if a file is no network of the kind the manifest says.
+        GraphNotConvertible: if the backbone or the landmark network cannot take batches, or does not compute
+            the same once it does. A detector runs one image at a time and is then kept as it is. A network that
+            computes something else once it is rewritten for speed is kept without that, and the receipt says so.
+        InferenceFailed: if a published network fails on its own.
+    """
+    manifest = parse_manifest(manifest_content, where=MANIFEST_NAME)
+    step("reading the published networks and running them on real photographs")
+    graphs = {role: read_graph(originals / part.file) for role, part in manifest.by_role.items()}
+    published = {
+        role: OnnxSession(originals / part.file, Placement(threads=usable_cpus()))
+        for role, part in manifest.by_role.items()
+    }
+    before_backbone: dict[str, RunGraph] = {
+        role: session.run for role, session in published.items() if role != "backbone"
+    }
+    inputs = real_inputs(manifest, before_backbone)
+    _check_dimension(manifest, published["backbone"], inputs["backbone"])
+    entries: dict[NetworkRole, ReceiptFile] = {}
+    for role, part in manifest.by_role.items():
+        step(f"converting {part.file} and comparing it with the original")
+        entries[role] = _store(
+            role,
+            part,
+            graphs[role],
+            source=originals / part.file,
+            stored=built / part.file,
+            published=published[role],
+            inputs=inputs[role],
+        )
+    (built / MANIFEST_NAME).write_bytes(manifest_content)
+    receipt = Receipt(
+        format=1,
+        name=manifest.name,
+        backbone_id=manifest.backbone_id,
+        pipeline_id=manifest.pipeline_id,
+        manifest_sha256=file_sha256(built / MANIFEST_NAME),
+        installed_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        versions=_versions(),
+        sources=dict(sources),
+        files=entries,
+    )
+    (built / RECEIPT_NAME).write_text(receipt.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return receipt
+
+
+def _store(
+    role: NetworkRole,
+    part: PackFile,
+    graph: onnx.ModelProto,
+    *,
+    source: Path,
+    stored: Path,
+    published: OnnxSession,
+    inputs: Floats32,
+) -> ReceiptFile:
+    batch: Literal["dynamic", "one"] = "dynamic"
+    sizes = sorted({1, 3, len(inputs)})
+    try:
+        batched = make_batch_dynamic(graph, name=part.file)
+        # A file that needs no change is kept to the byte.
+        content = batched.content if batched.changes else source.read_bytes()
+        proof = _proven(content, stored, published, inputs, batch_sizes=sizes, name=part.file)
+        changes = batched.changes
+    except GraphNotConvertible:
+        if role != "detector":
+            raise
+        batch, sizes, changes = "one", [1], ["kept as published: its batch axis could not be made dynamic"]
+        content = source.read_bytes()
+        proof = _proven(content, stored, published, inputs, batch_sizes=sizes, name=part.file)
+    rewrite: Rewrite = "nothing to do"
+    flushed = 0
+    # Landmarks that differ in their last bit give crops with other pixels, and those other embeddings.
+    for attempt in (partial(rewrite_for_speed, to_the_bit=role != "backbone"), flush_alone):
+        try:
+            faster = attempt(content, name=part.file)
+            if faster.changes:
+                proof = _proven(faster.content, stored, published, inputs, batch_sizes=sizes, name=part.file)
+        except GraphNotConvertible as error:
+            stored.write_bytes(content)
+            rewrite, changes = "refused", [*changes, f"not rewritten for speed: {error.message}"]
+            continue
+        if faster.changes and rewrite != "refused":
+            rewrite = "done"
+        changes, flushed = [*changes, *faster.changes], faster.flushed
+        break
+    if part.conversion is not None:
+        changes = [f"made from {part.member} by the conversion {part.conversion}", *changes]
+    return ReceiptFile(
+        file=part.file,
+        source_sha256=part.sha256,
+        sha256=file_sha256(stored),
+        bytes=stored.stat().st_size,
+        batch=batch,
+        rewrite=rewrite,
+        flushed=flushed,
+        changes=changes,
+        proof=proof,
+    )
+
+
+def _proven(
+    content: bytes,
+    stored: Path,
+    published: OnnxSession,
+    inputs: Floats32,
+    *,
+    batch_sizes: Sequence[int],
+    name: str,
+) -> Proof:
+    stored.write_bytes(content)
+    try:
+        converted = OnnxSession(stored, Placement(threads=usable_cpus()))
+    except PackInvalid as error:
+        raise GraphNotConvertible(f"Once it is converted, {error.message}") from error
+    return prove_equal(published.run, converted.run, inputs, batch_sizes=batch_sizes, name=name)
+
+
+def _check_dimension(manifest: PackManifest, backbone: OnnxSession, inputs: Floats32) -> None:
+    shape = backbone.run(inputs[:1])[0].shape
+    if shape != (1, manifest.backbone.dimension):
+        raise PackInvalid(
+            f"{manifest.backbone.file} gives an output of shape {shape} for one crop, the manifest says "
+            f"{(1, manifest.backbone.dimension)}. Set dimension in [backbone], or export the network so that "
+            "its first output is the embedding."
+        )
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for distribution in _DISTRIBUTIONS:
+        try:
+            found[distribution] = version(distribution)
+        except PackageNotFoundError:  # of onnxruntime and onnxruntime-gpu only one is installed
+            continue
+    return found

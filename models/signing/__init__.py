@@ -1,1 +1,0 @@
-"""Keys that sign bundles, and signing by them; the service only verifies."""

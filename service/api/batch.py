@@ -1,0 +1,133 @@
+"""``POST /verify/batch`` and ``POST /embed/batch``: many at once, with one anchor set."""
+
+from dataclasses import dataclass
+from functools import partial
+
+from fastapi import APIRouter, Request
+
+from service.api.admission import admitted
+from service.api.body import Body, FormBody, batch_limits, parse_json, shortened, to_face
+from service.api.openapi import BATCH_PROBLEMS, json_body
+from service.api.places import Place
+from service.api.problems import STATUS, InvalidRequest, UnsupportedMediaType, problem_of
+from service.api.state import ServiceState
+from service.api.verify import embed_answer, identity, told, verify_answer
+from service.api.wire.batch_wire import (
+    EmbedBatchAnswer,
+    EmbedBatchRequest,
+    EmbedItem,
+    VerifyBatchAnswer,
+    VerifyBatchRequest,
+    VerifyItem,
+)
+from service.errors import InputError
+from service.settings import FacePolicy
+from service.verifier import FaceInput, Verifier
+from service.verifier.face_batch import Batch, Pair, ReadFaces, in_parts
+
+PATHS = ("/verify/batch", "/embed/batch")
+
+router = APIRouter(tags=["faces"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """What a batch was asked beside its faces; the document itself, with its long texts, is let go."""
+
+    method: str | None
+    policy: FacePolicy | None
+    operating_point: str | None = None
+
+
+@router.post(
+    PATHS[0], openapi_extra=json_body(VerifyBatchRequest), responses=BATCH_PROBLEMS, summary="Compare many pairs"
+)
+async def verify_batch(request: Request, state: ServiceState) -> VerifyBatchAnswer:
+    """Compare many pairs of faces, all with the anchor set that is served when the batch begins.
+
+    Each face is detected and embedded once, however many pairs it is in. A pair that cannot be scored has a problem in
+    its item, and the others are scored all the same.
+    """
+    pipeline = state["pipeline"]
+    async with admitted(request, state) as (body, place):
+        asked, pairs, parts = await place.run(partial(_pairs, body, state["settings"].max_batch))
+        del body  # its faces are held, and nothing of it is needed any more
+        batch = state["verifier"].batch(method=asked.method, operating_point=asked.operating_point, policy=asked.policy)
+        read = await _read(batch, parts, place, state["verifier"])
+        result = await place.run(partial(batch.verify, pairs, read))
+    items = [
+        VerifyItem(status=STATUS[type(item)], answer=None, problem=problem_of(item))
+        if isinstance(item, InputError)
+        else VerifyItem(status=200, answer=verify_answer(item, pipeline), problem=None)
+        for item in result.items
+    ]
+    return VerifyBatchAnswer(items=items, timings_ms=told(result.timings_ms), **identity(batch.snapshot, pipeline))
+
+
+@router.post(PATHS[1], openapi_extra=json_body(EmbedBatchRequest), responses=BATCH_PROBLEMS, summary="Embed many faces")
+async def embed_batch(request: Request, state: ServiceState) -> EmbedBatchAnswer:
+    """Embed many faces; see `/verify/batch`."""
+    pipeline = state["pipeline"]
+    async with admitted(request, state) as (body, place):
+        asked, faces, parts = await place.run(partial(_faces, body, state["settings"].max_batch))
+        del body
+        batch = state["verifier"].batch_of_faces(method=asked.method, policy=asked.policy)
+        read = await _read(batch, parts, place, state["verifier"])
+        found = await place.run(partial(batch.embed, faces, read))
+    items = [
+        EmbedItem(status=STATUS[type(item)], answer=None, problem=problem_of(item.about("image")))
+        if isinstance(item, InputError)
+        else EmbedItem(status=200, answer=embed_answer(item, pipeline), problem=None)
+        for item in found
+    ]
+    return EmbedBatchAnswer(items=items, timings_ms=told(batch.clock.timings_ms), **identity(batch.snapshot, pipeline))
+
+
+async def _read(batch: Batch, parts: list[list[FaceInput]], place: Place, verifier: Verifier) -> ReadFaces:
+    """Read a batch's faces part by part: all workers take some, and other requests have their turns in between."""
+
+    def read(part: list[FaceInput], may_be_large: bool) -> ReadFaces | None:
+        return None if not may_be_large and verifier.is_large(part) else batch.read(part)
+
+    return ReadFaces.joined(await place.run_all([partial(read, part) for part in parts]))
+
+
+def _pairs(body: Body, most: int) -> tuple[_Options, list[Pair], list[list[FaceInput]]]:
+    asked = parse_json(VerifyBatchRequest, _document(body), batch_limits(most))
+    _check_count(len(asked.pairs), "pairs", most)
+    named = {name: to_face(face, f"faces.{name}") for name, face in asked.faces.items()}
+    pairs = []
+    for place, pair in enumerate(asked.pairs):
+        sides = []
+        for name, side in (("probe", pair.probe), ("reference", pair.reference)):
+            if side.face is None:
+                sides.append(to_face(side, f"pairs.{place}.{name}"))
+            elif side.face in named:
+                sides.append(named[side.face])
+            else:
+                raise InvalidRequest(
+                    f"pairs.{place}.{name} names the face {shortened(side.face)!r}, which is not among `faces`."
+                )
+        pairs.append((sides[0], sides[1]))
+    options = _Options(asked.method, asked.face_policy, asked.operating_point)
+    return options, pairs, in_parts([face for pair in pairs for face in pair])
+
+
+def _faces(body: Body, most: int) -> tuple[_Options, list[FaceInput], list[list[FaceInput]]]:
+    asked = parse_json(EmbedBatchRequest, _document(body), batch_limits(most))
+    _check_count(len(asked.faces), "faces", most)
+    faces = [to_face(face, f"faces.{place}") for place, face in enumerate(asked.faces)]
+    return _Options(asked.method, asked.face_policy), faces, in_parts(faces)
+
+
+def _document(body: Body) -> bytes:
+    if isinstance(body, FormBody):
+        raise UnsupportedMediaType("A batch is a JSON document; send application/json with the images in base64.")
+    return body
+
+
+def _check_count(count: int, what: str, most: int) -> None:
+    if count > most:
+        raise InvalidRequest(
+            f"The batch has {count} {what}, the limit is {most}. Send several, or raise IDA_MAX_BATCH."
+        )

@@ -1,0 +1,176 @@
+"""What the admin API takes and answers, as pydantic models."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ActivateRequest(BaseModel):
+    """Which anchor set is to be active."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={"example": {"id": "7b855b09cc60c18b", "expected_generation": 7, "dry_run": False}},
+    )
+
+    id: str = Field(pattern=r"^[0-9a-f]{16}$", description="The bundle_id.")
+    expected_generation: int | None = Field(
+        default=None,
+        ge=0,
+        description="The newest generation that you know: 412 where there is a newer one. Absent: whatever it is.",
+    )
+    dry_run: bool = Field(default=False, description="Load and check it, and change nothing.")
+    allow_uncalibrated: bool = Field(
+        default=False,
+        description="Activate it although requests lose decisions or methods that they get now, or get no decision.",
+    )
+
+
+class RollbackRequest(BaseModel):
+    """Go back to what was active before; every field may be absent."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra={"example": {"expected_generation": 8}})
+
+    expected_generation: int | None = Field(default=None, ge=0, description="As for the activation.")
+    to_generation: int | None = Field(
+        default=None,
+        ge=0,
+        description="The generation to go back to; 0: the bundle of the settings. Absent: that before the active one.",
+    )
+    dry_run: bool = Field(default=False, description="As for the activation.")
+    allow_uncalibrated: bool = Field(default=False, description="As for the activation.")
+
+
+class AnchorSetDetails(BaseModel):
+    """One anchor set that can be activated."""
+
+    id: str = Field(description="bundle_id: digest of the manifest, which holds the digest of every part.")
+    state: Literal["active", "available", "built_in"] = Field(
+        description="active in the store, available there, or built_in: that of the settings, not in the store."
+    )
+    served_here: bool = Field(description="Whether the replica that answers serves it now.")
+    retained: bool = Field(description="Whether DELETE refuses it now.")
+    pushed_at: datetime | None
+    last_generation: int | None = Field(description="The newest generation that it was active as.")
+    anchors_digest: str | None
+    backbone_id: str | None
+    count: int | None = Field(description="Number of anchors.")
+    dimension: int | None
+    default_method: str | None
+    parameters: dict[str, Any] | None
+    parts: dict[str, int] | None = Field(description="Bytes of each part.")
+    operating_points: dict[str, dict[str, float]] | None = Field(
+        description="Thresholds by method and operating point; null where the bundle was not calibrated."
+    )
+    provenance: dict[str, Any] | None
+    signed_by: str | None = Field(description="Who signed it, by a key of IDA_BUNDLE_KEYS; null where nobody did.")
+    key_id: str | None = Field(description="The key that its signature names; null where it is not signed.")
+    error: str | None = Field(description="Why it cannot be looked at; null where it can.")
+
+
+class AnchorSetsAnswer(BaseModel):
+    """All anchor sets that can be activated."""
+
+    generation: int = Field(description="The newest generation.")
+    active: str | None = Field(description="bundle_id of the active one; null while none was ever activated.")
+    anchor_sets: list[AnchorSetDetails]
+
+
+class UploadAnswer(BaseModel):
+    """What became of an upload."""
+
+    id: str
+    created: bool = Field(description="false where the same bundle was there already.")
+
+
+class CheckAnswer(BaseModel):
+    """One thing that was checked, and held."""
+
+    name: str
+    detail: str
+
+
+class ActivationAnswer(BaseModel):
+    """What an activation changed, or would change."""
+
+    previous: str | None
+    current: str = Field(description="The active bundle_id; of a dry run, the one that was checked.")
+    generation: int = Field(description="The newest generation now.")
+    changed: bool = Field(description="false where it was active already, and of a dry run.")
+    dry_run: bool
+    checks: list[CheckAnswer]
+    golden_drift: dict[str, float] = Field(
+        description="By method, the largest change of a golden pair's score over the largest score."
+    )
+    crop_similarity: float = Field(description="Cosine of the synthetic crop's embedding here and when it was made.")
+    seconds: dict[str, float] = Field(description="How long each step took, by name, and in total.")
+
+
+class RecordAnswer(BaseModel):
+    """One activation."""
+
+    generation: int
+    bundle_id: str
+    who: str
+    at: datetime
+    previous: str | None
+    action: Literal["activate", "rollback"]
+    restores: int | None = Field(description="Of a rollback, the generation gone back to; 0: the settings' bundle.")
+    allow_uncalibrated: bool = Field(description="Whether it may be served although requests get no decisions by it.")
+
+
+class HistoryAnswer(BaseModel):
+    """Activations, the newest first."""
+
+    activations: list[RecordAnswer]
+
+
+class ReplicaAnswer(BaseModel):
+    """What one replica last said of itself."""
+
+    replica: str
+    alive: bool = Field(description="Whether it said so lately enough.")
+    seen_seconds_ago: float
+    started: datetime
+    version: str
+    backbone_id: str
+    bundle_id: str
+    generation: int
+    lagging: bool
+    store_id: str | None
+    failed_generation: int | None = Field(description="The activation that it could not follow.")
+    failed_bundle_id: str | None
+    error_code: str | None
+    error: str | None
+
+
+class ReplicasAnswer(BaseModel):
+    """All replicas that share the store."""
+
+    generation: int = Field(description="The newest generation.")
+    replicas: list[ReplicaAnswer]
+
+
+class FailureAnswer(BaseModel):
+    """An activation that a replica could not follow."""
+
+    generation: int
+    bundle_id: str | None = Field(description="null where the record cannot be read.")
+    code: str
+    message: str
+    attempts: int
+
+
+class StoreAnswer(BaseModel):
+    """How the replica that answers stands to the store."""
+
+    replica: str
+    url: str = Field(description="Folder or URL, without credentials.")
+    store_id: str | None = Field(description="null while nothing was ever written to it.")
+    reachable: bool
+    since: datetime = Field(description="Since when that is so.")
+    error: str | None = Field(description="Why it cannot be reached; null where it can.")
+    newest_generation: int
+    last_error: FailureAnswer | None

@@ -1,0 +1,196 @@
+"""What goes over the wire, as pydantic models: the requests in JSON form, the answers, the problem document."""
+
+from typing import Annotated, Literal
+
+from annotated_types import MaxLen
+from pydantic import BaseModel, ConfigDict, FailFast, Field, StringConstraints, model_validator
+
+from service.settings import FacePolicy
+
+Base64 = Annotated[str, StringConstraints(min_length=4)]
+
+
+class FirstError(FailFast):
+    """Ends the validation of a list at its first fault; hashable, so that it may stand in a union."""
+
+    def __hash__(self) -> int:
+        return hash(self.fail_fast)
+
+
+Name = Annotated[str, StringConstraints(max_length=64)]
+"""Of a method, an operating point or a face: what an answer may repeat."""
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class FaceRequest(_Request):
+    """One face: exactly one of a photograph, an aligned crop or an embedding."""
+
+    image: Base64 | None = Field(default=None, description="JPEG, PNG, WebP or BMP photograph in base64.")
+    crop: Base64 | None = Field(default=None, description="Aligned 112x112 image in base64; detection is skipped.")
+    embedding: Annotated[list[float], MaxLen(8192), FirstError()] | None = Field(
+        default=None,
+        description="Embedding made by the same backbone. The similarity does not depend on its norm; the densities "
+        "of a bundle with a norm_power do, and take an embedding of unit norm for one of a typical picture.",
+    )
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "FaceRequest":
+        given = [name for name in ("image", "crop", "embedding") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"give exactly one of image, crop and embedding, not {' and '.join(given) or 'none'}")
+        return self
+
+
+class VerifyRequest(_Request):
+    """A pair to verify."""
+
+    probe: FaceRequest = Field(description="The face presented now.")
+    reference: FaceRequest = Field(description="The face of the claimed identity.")
+    method: Name | None = Field(default=None, description="Scoring method; the bundle's default_method if absent.")
+    operating_point: Name | None = Field(
+        default=None, description="Name of the operating point to decide at, such as fmr_1e-4; no decision if absent."
+    )
+    face_policy: FacePolicy | None = Field(default=None, description="Which of several faces is compared.")
+
+
+class EmbedRequest(FaceRequest):
+    """A face to embed."""
+
+    method: Name | None = Field(
+        default=None, description="Method whose density is told; the default one if absent and if it has a density."
+    )
+    face_policy: FacePolicy | None = Field(default=None, description="Which of several faces is embedded.")
+
+
+class BoxAnswer(BaseModel):
+    """A face's box in pixels of the upright image."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+class FaceAnswer(BaseModel):
+    """The chosen face of a photograph."""
+
+    box: BoxAnswer
+    landmarks: list[tuple[float, float]] = Field(
+        description="Left eye, right eye, nose, left and right mouth corner as seen in the image, (x, y) in pixels."
+    )
+    detection_score: float = Field(description="The detector's confidence in [0, 1]; not a similarity.")
+    faces_found: int = Field(description="Number of faces found in the photograph.")
+    image_width: int = Field(description="Width of the upright image in pixels.")
+    image_height: int = Field(description="Height of the upright image in pixels.")
+    exif_rotated: bool = Field(description="Whether the EXIF orientation turned or mirrored the picture.")
+
+
+class FacesAnswer(BaseModel):
+    """The chosen faces; null for a side that was no photograph."""
+
+    probe: FaceAnswer | None
+    reference: FaceAnswer | None
+
+
+class PerSide(BaseModel):
+    """One number for each side of the pair; null where it is not known."""
+
+    probe: float | None
+    reference: float | None
+
+
+class ModelAnswer(BaseModel):
+    """The models that made the embeddings."""
+
+    pack: str
+    backbone_id: str
+    pipeline_id: str
+
+
+class AnchorSetAnswer(BaseModel):
+    """The anchor set that the scores depend on, searched or by what the SSR head learned of it."""
+
+    id: str = Field(description="anchors_digest: digest of the anchor embeddings and the backbone.")
+    generation: int = Field(description="Counts the activations; grows with every swap.")
+
+
+class Meaning(BaseModel):
+    """What a score means, by the calibration of its method."""
+
+    decision: Literal["match", "non_match"] | None = Field(
+        description="match where the score is at least the threshold; null where no decision is made."
+    )
+    threshold: float | None = Field(description="Threshold of the operating point; null without a decision.")
+    fmr_at_score: float | None = Field(
+        description="Share of pairs of different people that score at least so much; null if not calibrated."
+    )
+    fmr_interval: tuple[float, float] | None = Field(description="95 % interval of fmr_at_score.")
+    extrapolated: bool | None = Field(description="Whether fmr_at_score lies beyond what the calibration pairs show.")
+    no_decision_reason: str | None = Field(description="Why there is no decision; null where there is one.")
+
+
+class CosineAnswer(Meaning):
+    """The same for plain cosine. Choose one of the two methods in advance, not the one that suits the pair."""
+
+    score: float = Field(description="The cosine similarity.")
+
+
+class VerifyAnswer(Meaning):
+    """A scored pair; decision, threshold and false-match rate are those of the asked method."""
+
+    similarity: float = Field(description="Cosine of the two embeddings, in [-1, 1].")
+    score: float = Field(description="Score of the asked method; higher is more alike. Not a probability.")
+    dao_score: float | None = Field(description="Score after discrepancy alignment; null where no density is known.")
+    density: PerSide = Field(description="The paper's F of each face: LOWER means a more crowded neighbourhood.")
+    crowding: PerSide = Field(description="log(1/(k F))/tau in cosine units: HIGHER means more crowded.")
+    method: str
+    operating_point: str | None = Field(description="The operating point that was asked.")
+    cosine: CosineAnswer
+    bundle_id: str
+    faces: FacesAnswer
+    model: ModelAnswer
+    anchor_set: AnchorSetAnswer
+    request_id: str
+    timings_ms: dict[str, float] = Field(
+        description="Milliseconds by stage: decode, detect, align, embed, and their total. How long the comparison "
+        "took is not told: it would tell whether exactly these pictures were seen before."
+    )
+
+
+class EmbedAnswer(BaseModel):
+    """An embedded face."""
+
+    embedding: list[float] = Field(description="The embedding, of unit norm.")
+    norm: float | None = Field(
+        description="Length of what the backbone gave: higher for better pictures. An embedding multiplied by it keeps "
+        "its picture's quality for a later /verify. Null where it is not known."
+    )
+    dimension: int
+    method: str = Field(description="The method that gave the density.")
+    density: float | None = Field(
+        description="The paper's F: LOWER means a more crowded neighbourhood; null where the method has none."
+    )
+    crowding: float | None = Field(
+        description="log(1/(k F))/tau in cosine units: HIGHER means more crowded; null where the method has none."
+    )
+    face: FaceAnswer | None
+    bundle_id: str
+    model: ModelAnswer
+    anchor_set: AnchorSetAnswer
+    request_id: str
+    timings_ms: dict[str, float]
+
+
+class Problem(BaseModel):
+    """An error, as RFC 9457 problem details."""
+
+    type: str = Field(description="about:blank: `code` tells what happened.")
+    title: str
+    status: int
+    detail: str = Field(description="What was wrong and what to do about it.")
+    code: str = Field(description="Stable name of the failure.")
+    image: Literal["probe", "reference", "image"] | None = Field(description="The input it concerns, if it is one.")
+    request_id: str

@@ -1,0 +1,207 @@
+"""The snapshot: everything that one generation of the service scores with, taken together and never changed."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+
+from service.arrays import Floats32
+from service.bundle.bundle_manifest import Manifest
+from service.bundle.golden_pairs import GoldenPairs
+from service.bundle.reader import Bundle, read_bundle
+from service.bundle.signature import Signer
+from service.bundle.ssr_part import SsrCard
+from service.errors import BundleInvalid, InferenceFailed, MethodNotServed, SettingsInvalid
+from service.scoring.calibration import Calibrations, InputForm, MethodCalibration
+from service.scoring.methods import METHODS, Method, find_method
+from service.scoring.parameters import Parameters
+from service.scoring.terms import FaceTerms, Need
+from service.settings import Device
+from service.snapshot.density_cache import CACHED, DensityCache
+from service.snapshot.served_methods import default_method, not_served
+from service.snapshot.term_sources import TermSources, open_sources
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    """What a request scores with from its start to its end. Safe to use from several threads.
+
+    Attributes:
+        bundle_id: the bundle it was loaded from.
+        generation: which activation it is, counted from 1.
+        manifest: what the bundle says of itself.
+        sources: give the terms of faces.
+        parameters: those in force: the bundle's, unless the settings say otherwise.
+        default_method: the method of a request that names none.
+        not_served: why each method that is not served is not, by its name.
+        golden: the bundle's golden pairs.
+        calibrations: what the bundle's scores mean; None where it was not calibrated.
+        head: the card of the bundle's SSR head; None where it has none.
+        cache: keeps the densities of the faces used last; None where each is searched for.
+        signer: who signed the bundle; None where that was not asked, or it needs no signature.
+    """
+
+    bundle_id: str
+    generation: int
+    manifest: Manifest
+    sources: TermSources
+    parameters: Parameters
+    default_method: str
+    not_served: Mapping[str, str]
+    golden: GoldenPairs
+    calibrations: Calibrations | None
+    head: SsrCard | None
+    cache: DensityCache | None = None
+    signer: Signer | None = None
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Names of the methods that are served."""
+        return tuple(name for name in METHODS if name not in self.not_served)
+
+    @property
+    def density_method(self) -> str:
+        """Name of the method that tells densities where none is asked: the default one if it has any."""
+        with_density = [name for name in self.methods if METHODS[name].need in (Need.SUPPORT, Need.PREDICTION)]
+        return self.default_method if self.default_method in with_density else with_density[0]
+
+    def method(self, name: str | None) -> Method:
+        """Return the method of a name, the default one for None.
+
+        Raises:
+            UnknownMethod: if there is no such method.
+            MethodNotServed: if there is, and it is not served here.
+        """
+        asked = find_method(self.default_method if name is None else name)
+        if asked.name in self.not_served:
+            raise MethodNotServed(
+                f"The method {asked.name} is not served here: {self.not_served[asked.name]}. Ask for one of: "
+                f"{', '.join(self.methods)}."
+            )
+        return asked
+
+    def terms(self, embeddings: Floats32, need: Need) -> FaceTerms:
+        """Return the terms of faces at the parameters in force.
+
+        Args:
+            embeddings: (n, d) float32, unit norm.
+            need: that of a method which is served.
+
+        Raises:
+            DimensionMismatch: if d is not the anchors' dimension.
+            InvalidEmbedding: if a value is not finite.
+            TooFewAnchors: if the guard leaves fewer anchors than a support set needs.
+            InferenceFailed, SearchFailed: if the head or the search fails.
+        """
+        if self.cache is None or need not in CACHED:
+            return self.sources.terms(embeddings, need, self.parameters)
+        return self.cache.terms(embeddings, need, lambda new: self.sources.terms(new, need, self.parameters))
+
+    def calibration(
+        self, method: str, forms: tuple[InputForm, InputForm], pipeline_id: str | None = None
+    ) -> MethodCalibration | str:
+        """Return the calibration of a method's scores at the parameters in force, or the reason why there is none.
+
+        Args:
+            method: name of the method.
+            forms: what the probe and the reference are.
+            pipeline_id: the pipeline that embedded them; None where it is not known.
+        """
+        if self.calibrations is None:
+            return "the bundle was not calibrated: run `ida-verify calibrate`"
+        return self.calibrations.find(method, forms, self.parameters, pipeline_id)
+
+
+def load_snapshot(
+    folder: Path,
+    *,
+    backbone_id: str,
+    device: Device,
+    generation: int,
+    k: int | None = None,
+    tau: float | None = None,
+    strength: float | None = None,
+    threads: int = 1,
+    search: bool = True,
+    cache: DensityCache | None = None,
+) -> Snapshot:
+    """Load the bundle in a folder, build its index and load its head, and prove both by a run.
+
+    Args:
+        folder: the bundle.
+        backbone_id: the backbone whose embeddings will be scored.
+        device: where the index lies.
+        generation: which activation this is.
+        k: overrides the bundle's k.
+        tau: overrides the bundle's tau.
+        strength: overrides the bundle's strength.
+        threads: CPU threads of one search.
+        search: whether the anchors are searched; without it neither they nor an index stay in memory.
+        cache: an empty one for the densities that are found; None for none.
+
+    Raises:
+        BundleInvalid: if the bundle is not what its manifest says, or its default method needs a head that it lacks.
+        BundleMismatch: if it was made for another backbone.
+        HeadMismatch: if its SSR head was trained for another bundle.
+        DeviceUnavailable: if the device is not there.
+        SettingsInvalid: if the settings ask for what the bundle cannot do.
+        SearchFailed: if the index cannot be searched.
+    """
+    bundle = read_bundle(folder, backbone_id=backbone_id)
+    own = bundle.manifest.parameters
+    parameters = replace(
+        own,
+        k=own.k if k is None else k,
+        tau=own.tau if tau is None else tau,
+        strength=own.strength if strength is None else strength,
+    )
+    if parameters.k > bundle.manifest.count:
+        raise SettingsInvalid(
+            f"IDA_K is {parameters.k}, and the bundle {folder} has {bundle.manifest.count} anchors. Ask for no more."
+        )
+    sources = open_sources(bundle, device=device, threads=threads, search=search)
+    refused = not_served(sources, parameters)
+    method = default_method(bundle.manifest.default_method, sources, refused)
+    if method != bundle.manifest.default_method:
+        logger.warning(
+            "the anchors are not searched: requests that name no method get %s, not the bundle's own %s",
+            method,
+            bundle.manifest.default_method,
+        )
+    _prove(sources, bundle, parameters)
+    return Snapshot(
+        bundle_id=bundle.bundle_id,
+        generation=generation,
+        manifest=bundle.manifest,
+        sources=sources,
+        parameters=parameters,
+        default_method=method,
+        not_served=MappingProxyType(refused),
+        golden=bundle.golden,
+        calibrations=bundle.calibrations,
+        head=None if bundle.head is None else bundle.head.card,
+        cache=cache,
+    )
+
+
+def _prove(sources: TermSources, bundle: Bundle, parameters: Parameters) -> None:
+    """Run what gives terms once: a device may take the anchors and still refuse this k, a head be of other shape."""
+    if Need.NEAREST in sources.provides:
+        sources.terms(bundle.golden.probes, Need.NEAREST, parameters)
+    if Need.VARIANCE in sources.provides:
+        try:
+            sources.terms(bundle.golden.probes, Need.VARIANCE, parameters)
+        except InferenceFailed as error:
+            raise BundleInvalid(
+                f"The bundle's PFE head does not give variances: {error.message} Train it again."
+            ) from error
+    if Need.PREDICTION in sources.provides:
+        try:
+            sources.terms(bundle.golden.probes, Need.PREDICTION, bundle.manifest.parameters)
+        except InferenceFailed as error:
+            raise BundleInvalid(
+                f"The bundle's SSR head does not give one density for each embedding: {error.message} Train it again."
+            ) from error
