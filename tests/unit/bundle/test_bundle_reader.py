@@ -89,7 +89,7 @@ def with_a_zero_row(stored):
         (np.asfortranarray, "memory layout"),
         (lambda stored: stored.astype(">f2"), "memory layout"),
         (lambda stored: np.array([["a"]], dtype=object), r"is no \.npy array|not"),
-        (lambda stored: np.ascontiguousarray(stored[::-1]), "have the id"),
+        (lambda stored: np.ascontiguousarray(stored[::-1]), "have the digest"),
     ],
     ids=["nan", "long", "zero", "fewer", "reshaped", "float64", "fortran", "big-endian", "object", "reordered"],
 )
