@@ -22,9 +22,8 @@ from service.activation.switch import Switch, describe
 from service.api import admin, status
 from service.api import batch as batches
 from service.api import verify as faces
-from service.api.admission import Door
+from service.api.admission import Door, Gate
 from service.api.attempts import Attempts
-from service.api.bodies import Bodies
 from service.api.middleware import BodyLimit, RequestScope
 from service.api.problems import install_error_handlers
 from service.api.state import Readiness, State
@@ -67,22 +66,22 @@ class LoadedService:
     copies: LocalCopies
     started: Started
 
-    def verifier(self, settings: Settings, metrics: Metrics) -> Verifier:
+    def verifier(self, settings: Settings) -> Verifier:
         """Return a verifier of what was loaded, for a program that serves nobody and swaps nothing."""
         return Verifier(
             pipeline=self.pipeline,
             registry=Registry(self.started.loaded.snapshot),
-            metrics=metrics,
             default_policy=settings.face_policy,
+            default_point=settings.operating_point or None,
         )
 
 
-def load(settings: Settings, metrics: Metrics) -> LoadedService:
+def load(settings: Settings, metrics: Metrics | None = None) -> LoadedService:
     """Load and warm the models, then load the newest anchors that can be served.
 
     Args:
         settings: the service's settings.
-        metrics: where the sizes of batches are counted.
+        metrics: where the sizes of batches and the use of the density cache are counted; None for nowhere.
 
     Raises:
         StartupError: one of its kinds, saying what to do.
@@ -94,12 +93,20 @@ def load(settings: Settings, metrics: Metrics) -> LoadedService:
     share_allocator_arenas()
     # Workers times threads is the CPUs there are: more would only take turns.
     workers = settings.workers or usable_cpus()
-    pipeline = load_pipeline(settings, threads=max(1, usable_cpus() // workers), observe=metrics.batch_size.observe)
+    pipeline = load_pipeline(
+        settings,
+        threads=max(1, usable_cpus() // workers),
+        observe=None if metrics is None else metrics.batch_size.observe,
+    )
     pipeline.warm_up()
     store = open_store(settings.store_location, is_made=not settings.store)
     copies = LocalCopies(settings.cache_folder)
-    started = start(BundleLoader(settings, pipeline, metrics), store, copies, settings.bundle)
+    started = start(_loader(settings, pipeline, metrics), store, copies, settings.bundle)
     return LoadedService(pipeline, store, copies, started)
+
+
+def _loader(settings: Settings, pipeline: FacePipeline, metrics: Metrics | None) -> BundleLoader:
+    return BundleLoader(settings, pipeline, None if metrics is None else metrics.count_lookups)
 
 
 def open_metrics() -> Metrics:
@@ -134,22 +141,22 @@ def create_app(
     shared: list[State] = []
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[State]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, State]]:
         loaded = await anyio.to_thread.run_sync(load_service, settings, metrics)
         state, closing = _assemble(settings, loaded, metrics, readiness, tokens)
         if tokens is not None:
-            await anyio.to_thread.run_sync(_sweep, loaded.store, state["uploads"])
-        state["follower"].start()
+            await anyio.to_thread.run_sync(_sweep, loaded.store, state.uploads)
+        state.follower.start()
         shared.append(state)
         readiness.set(True)
-        yield state
+        yield {"service": state}
         readiness.set(False)
         for close in closing:
             await anyio.to_thread.run_sync(close)
 
     @asynccontextmanager
-    async def of_the_same_service(_: FastAPI) -> AsyncIterator[State]:
-        yield shared[0]
+    async def of_the_same_service(_: FastAPI) -> AsyncIterator[dict[str, State]]:
+        yield {"service": shared[0]}
 
     public, inside = [faces.router, batches.router, status.router], [status.scraped]
     if tokens is not None:
@@ -182,7 +189,7 @@ def body_limits(settings: Settings) -> dict[str, int]:
 
 
 def _application(
-    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[State]],
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[dict[str, State]]],
     routers: list[APIRouter],
     settings: Settings,
     metrics: Metrics,
@@ -213,7 +220,7 @@ def _assemble(
     describe(metrics, started.loaded)
     snapshot = started.loaded.snapshot
     registry = Registry(snapshot)
-    loader = BundleLoader(settings, pipeline, metrics)
+    loader = _loader(settings, pipeline, metrics)
     switch = Switch(
         registry=registry, loader=loader, store=store, copies=loaded.copies, built_in=settings.bundle, metrics=metrics
     )
@@ -253,15 +260,15 @@ def _assemble(
         turn=turn,
     )
     uploads = UploadFolder(settings.cache_folder / "uploads")
-    agreement = AgreementMonitor(settings.agreement_share, metrics)
+    agreement = AgreementMonitor(settings.agreement_share, metrics.crowding_difference.observe, metrics.count_agreement)
     verifier = Verifier(
         pipeline=pipeline,
         registry=registry,
-        metrics=metrics,
         default_policy=settings.face_policy,
+        default_point=settings.operating_point or None,
         agreement=agreement,
     )
-    workers = Workers(settings.workers or usable_cpus(), settings.queue, metrics)
+    workers = Workers(settings.workers or usable_cpus(), metrics)
     state = State(
         settings=settings,
         metrics=metrics,
@@ -269,7 +276,7 @@ def _assemble(
         registry=registry,
         verifier=verifier,
         workers=workers,
-        bodies=Bodies(settings.max_bodies, settings.max_body_bytes, metrics),
+        gate=Gate(settings, workers, metrics),
         readiness=readiness,
         follower=follower,
         anchor_sets=anchor_sets,

@@ -377,7 +377,7 @@ class UploadTooLarge(AdminError):
 class BundleIdMismatch(AdminError):
     """What was uploaded is another bundle than the id says."""
 
-    code = "bundle_id_mismatch"
+    code = "anchor_set_id_mismatch"
 
 
 class GoldenCheckFailed(AdminError):

@@ -204,6 +204,12 @@ class Settings(BaseSettings):
         le=10,
         description="Strength a of the density term; the bundle's own by default (1: the paper).",
     )
+    operating_point: str = Field(
+        default="",
+        max_length=64,
+        description="Operating point of a request that names none, such as fmr_1e-4; without it such a request gets no "
+        "decision.",
+    )
     face_policy: FacePolicy = Field(
         default="largest", description="Which of several faces is compared: largest, most_central or reject."
     )

@@ -33,4 +33,4 @@ def entries(client):
 def history(client):
     """Return the activations, oldest first: generation, bundle_id, action and what they restore."""
     found = client.get("/admin/activations", headers=ALICE).json()["activations"]
-    return [(r["generation"], r["bundle_id"], r["action"], r["restores"]) for r in reversed(found)]
+    return [(r["generation"], r["anchor_set_id"], r["action"], r["restores"]) for r in reversed(found)]

@@ -126,7 +126,7 @@ def serving(settings, bundle, session, change=lambda snapshot: snapshot):
         pipeline = fake_pipeline(settings, session, metrics.batch_size.observe)
         store = open_store(settings.store_location, is_made=not settings.store)
         copies = LocalCopies(settings.cache_folder)
-        started = start(BundleLoader(settings, pipeline, metrics), store, copies, bundle)
+        started = start(BundleLoader(settings, pipeline, metrics.count_lookups), store, copies, bundle)
         loaded = replace(started.loaded, snapshot=change(started.loaded.snapshot))
         return LoadedService(pipeline, store, copies, replace(started, loaded=loaded))
 
@@ -135,5 +135,5 @@ def serving(settings, bundle, session, change=lambda snapshot: snapshot):
 
 def stage_runs(client, stage: str) -> float:
     """How often a stage ran, as the metrics tell."""
-    found = client.app_state["metrics"].registry.get_sample_value("ida_stage_seconds_count", {"stage": stage})
+    found = client.app_state["service"].metrics.registry.get_sample_value("ida_stage_seconds_count", {"stage": stage})
     return found or 0.0

@@ -137,7 +137,7 @@ def given_embeddings(options: SourceOptions, pipeline: FacePipeline) -> GivenEmb
         )
     facts: list[JsonValue] = [
         {
-            "bundle_id": bundle.bundle_id,
+            "anchor_set_id": bundle.bundle_id,
             "anchors_digest": bundle.manifest.anchors_digest,
             "anchors": bundle.manifest.count,
             "provenance": bundle.manifest.provenance,

@@ -168,7 +168,7 @@ def _replicas_table(replicas: list[dict[str, Any]]) -> Table:
         if not replica["alive"]:
             state = "gone"
         seen = f"{replica['seen_seconds_ago']:.0f} s ago"
-        table.add_row(replica["replica"], str(replica["generation"]), replica["bundle_id"], state, seen)
+        table.add_row(replica["replica"], str(replica["generation"]), replica["anchor_set_id"], state, seen)
     return table
 
 
@@ -186,7 +186,7 @@ def _history_table(history: list[dict[str, Any]]) -> Table:
     table = Table("generation", _bundle(), "when", "who", "how")
     for record in history:
         at = record["at"][:19].replace("T", " ")
-        table.add_row(str(record["generation"]), record["bundle_id"], at, record["who"], record["action"])
+        table.add_row(str(record["generation"]), record["anchor_set_id"], at, record["who"], record["action"])
     return table
 
 

@@ -145,7 +145,7 @@ def calibrate_bundle(
             pipeline_id=pipeline.pipeline_id if pipeline else manifest.pipeline_id,
         )
     if as_json:
-        typer.echo(json.dumps({"bundle_id": bundle_id, **report}, indent=2))
+        typer.echo(json.dumps({"anchor_set_id": bundle_id, **report}, indent=2))
     else:
         _print(found, out, bundle_id)
 

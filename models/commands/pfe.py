@@ -82,7 +82,7 @@ def train(
                 stage=stage,
             )
     if as_json:
-        typer.echo(json.dumps({"bundle_id": result.bundle_id, **result.card.model_dump(mode="json")}, indent=2))
+        typer.echo(json.dumps({"anchor_set_id": result.bundle_id, **result.card.model_dump(mode="json")}, indent=2))
         return
     checks = result.trained.checks
     typer.echo(

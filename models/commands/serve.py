@@ -77,7 +77,7 @@ def _served(settings: Settings, loaded: LoadedService) -> dict[str, object]:
         "pipeline_id": pipeline.pipeline_id,
         "provider": pipeline.provider,
         "bundle": str(settings.bundle),
-        "bundle_id": snapshot.bundle_id,
+        "anchor_set_id": snapshot.bundle_id,
         "anchors_digest": snapshot.manifest.anchors_digest,
         "anchors": snapshot.manifest.count,
         "k": snapshot.parameters.k,

@@ -224,7 +224,7 @@ def train(
 
             draw_curves(head, curves)
     if as_json:
-        typer.echo(json.dumps({"bundle_id": head.bundle_id, **head.card.model_dump(mode="json")}, indent=2))
+        typer.echo(json.dumps({"anchor_set_id": head.bundle_id, **head.card.model_dump(mode="json")}, indent=2))
     else:
         _print(head, out, carried)
 

@@ -12,9 +12,9 @@ from rich.table import Table
 
 from models.commands import reporting_errors
 from models.images.image_folder import DECODER_FAILURES, read_image
-from service.api.verify import embed_answer, verify_answer
+from service.api.verify import embed_answer, full_answer
 from service.api.wire.verify_wire import VerifyAnswer
-from service.app import LoadedService, load, open_metrics
+from service.app import LoadedService, load
 from service.errors import ImageUndecodable, InputError
 from service.settings import FacePolicy, Settings, load_settings
 from service.verifier import Photo, Verifier
@@ -40,7 +40,7 @@ def verify(
         with _naming(probe=probe, reference=reference):
             photos = [Photo(_read(path, settings)) for path in (probe, reference)]
             result = verifier.verify(*photos, method=method, policy=face_policy)
-        answer = verify_answer(result, loaded.pipeline)
+        answer = full_answer(result, loaded.pipeline)
     if as_json:
         typer.echo(answer.model_dump_json(indent=2))
     else:
@@ -64,9 +64,8 @@ def embed(
 
 def _load() -> tuple[Settings, LoadedService, Verifier]:
     settings = load_settings()
-    metrics = open_metrics()
-    loaded = load(settings, metrics)
-    return settings, loaded, loaded.verifier(settings, metrics)
+    loaded = load(settings)
+    return settings, loaded, loaded.verifier(settings)
 
 
 def _read(path: Path, settings: Settings) -> bytes:
@@ -100,7 +99,7 @@ def _print(answer: VerifyAnswer) -> None:
         crowding = getattr(answer.crowding, name)
         found = face.faces_found if face else 0
         text = f"{found} face{'' if found == 1 else 's'} found"
-        table.add_row(name, text if crowding is None else f"{text}, crowding {crowding:.4f}")
-    table.add_row("bundle", answer.bundle_id)
+        table.add_row(name, f"{text}, crowding {crowding:.4f}")
+    table.add_row("anchor set", f"{answer.anchor_set.id}, generation {answer.anchor_set.generation}")
     table.add_row("time", f"{answer.timings_ms['total']:.1f} ms")
     Console().print(table)

@@ -177,8 +177,9 @@ class Activator:
         self._follower.saw(record.generation)
         self._follower.wake()
         signer = loaded.snapshot.signer
-        told = record.model_dump(include={"bundle_id", "generation", "who", "action", "restores"})
-        logger.info("an anchor set was activated", extra={**told, "signed_by": signer and signer.name})
+        told = record.model_dump(include={"generation", "who", "action", "restores"})
+        told |= {"anchor_set_id": record.bundle_id, "signed_by": signer and signer.name}
+        logger.info("an anchor set was activated", extra=told)
         if reasons:
             logger.warning("it was allowed although requests lose decisions: %s", "; ".join(reasons), extra=told)
         return result_of(loaded, previous, record.generation, began, reasons, is_changed=True, is_dry_run=False)

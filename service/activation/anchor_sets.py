@@ -106,7 +106,7 @@ class AnchorSets:
             created = self._store.push(folder, replace_signature=self._loader.keys is not None)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        told = {"bundle_id": bundle_id, "who": who, "is_new": created, "signed_by": signer and signer.name}
+        told = {"anchor_set_id": bundle_id, "who": who, "is_new": created, "signed_by": signer and signer.name}
         logger.info("an anchor set was uploaded", extra=told)
         return created
 
@@ -124,7 +124,7 @@ class AnchorSets:
             if reason is not None:
                 raise AnchorSetInUse(f"The bundle {bundle_id} cannot be deleted: {reason}.")
             self._store.delete(bundle_id)
-        logger.info("an anchor set was deleted", extra={"bundle_id": bundle_id, "who": who})
+        logger.info("an anchor set was deleted", extra={"anchor_set_id": bundle_id, "who": who})
 
     def history(self, limit: int) -> list[Activation]:
         """Return the newest activations, newest first."""

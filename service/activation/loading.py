@@ -8,16 +8,23 @@ from pathlib import Path
 from service.bundle.bundle_manifest import PFE, SSR, Manifest
 from service.bundle.reader import manifest_content
 from service.bundle.signature import Signer, TrustedKeys, load_trusted_keys, read_signature
-from service.errors import BundleInvalid, BundleNotTrusted, CalibrationInconsistent, GoldenCheckFailed, HeadMismatch
+from service.errors import (
+    BundleInvalid,
+    BundleNotTrusted,
+    CalibrationInconsistent,
+    GoldenCheckFailed,
+    HeadMismatch,
+    SettingsInvalid,
+    UnknownOperatingPoint,
+)
 from service.pipeline import FacePipeline
 from service.scoring.consistency import contradictions
 from service.settings import DEFAULT_BUNDLE, Settings
-from service.snapshot.density_cache import DensityCache
+from service.snapshot.density_cache import CountLookups, DensityCache
 from service.snapshot.golden_check import LEAST_CROP_SIMILARITY, SCORE_TOLERANCE, GoldenReport, check_golden
 from service.snapshot.snapshot import Snapshot, load_snapshot
 from service.store.bundle_store import BundleStore
 from service.store.local_copies import LocalCopies
-from service.telemetry import Metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +45,20 @@ class LoadedSnapshot:
 class BundleLoader:
     """Loads and checks bundles for one pipeline and one set of settings. Safe to use from several threads."""
 
-    def __init__(self, settings: Settings, pipeline: FacePipeline, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, pipeline: FacePipeline, count_lookups: CountLookups | None = None) -> None:
+        """Take what bundles are loaded for.
+
+        Args:
+            settings: the service's.
+            pipeline: the models.
+            count_lookups: told how the density cache is used; None for nobody.
+
+        Raises:
+            SettingsInvalid: if the keys that bundles must be signed by cannot be read.
+        """
         self._settings = settings
         self._pipeline = pipeline
-        self._metrics = metrics
+        self._count_lookups = count_lookups
         self._keys = None if settings.bundle_keys is None else _trusted(settings.bundle_keys)
 
     @property
@@ -77,6 +94,7 @@ class BundleLoader:
             BundleNotTrusted: if it must be signed, and is not by a trusted key.
             HeadMismatch: also if it has a head that was trained for another pipeline than is served.
             CalibrationInconsistent: if its thresholds contradict its curves.
+            SettingsInvalid: also if it was not calibrated for the default operating point.
             BundleInvalid, BundleMismatch, HeadMismatch, DeviceUnavailable, SettingsInvalid, SearchFailed: as
                 ``load_snapshot`` says.
             GoldenCheckFailed: if the golden pairs or the synthetic crop score otherwise than when it was made.
@@ -95,9 +113,10 @@ class BundleLoader:
             strength=settings.strength,
             threads=self._pipeline.threads,
             search=settings.anchor_search == "on",
-            cache=DensityCache(entries, self._metrics.count_lookups) if entries else None,
+            cache=DensityCache(entries, self._count_lookups) if entries else None,
         )
         self._check_heads(snapshot.manifest)
+        self._check_operating_point(snapshot)
         snapshot = replace(snapshot, signer=signer)
         loaded = time.perf_counter() - began
         checked = self.recheck(snapshot)
@@ -126,6 +145,17 @@ class BundleLoader:
                 "bundle is not what it was. Run `ida-verify check`, and build the bundle again."
             )
         return LoadedSnapshot(snapshot, golden, {"check": time.perf_counter() - began})
+
+    def _check_operating_point(self, snapshot: Snapshot) -> None:
+        """Refuse an anchor set by which no request that names no operating point would get a decision."""
+        if not self._settings.operating_point or snapshot.calibrations is None:
+            return
+        try:
+            snapshot.calibrations.require_point(self._settings.operating_point)
+        except UnknownOperatingPoint as error:
+            raise SettingsInvalid(
+                f"IDA_OPERATING_POINT does not fit the anchor set {snapshot.bundle_id}. {error.message}"
+            ) from error
 
     def _check_heads(self, manifest: Manifest) -> None:
         """Refuse heads of another pipeline; that they are of the bundle's own was found when their cards were read."""

@@ -94,7 +94,7 @@ class Switch:
         logger.info(
             "serving another anchor set",
             extra={
-                "bundle_id": loaded.snapshot.bundle_id,
+                "anchor_set_id": loaded.snapshot.bundle_id,
                 "generation": loaded.snapshot.generation,
                 "signed_by": loaded.snapshot.signer and loaded.snapshot.signer.name,
             },

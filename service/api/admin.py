@@ -6,7 +6,7 @@ from functools import partial
 from typing import Annotated, Any, TypeVar
 
 import anyio.to_thread
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 
@@ -60,7 +60,7 @@ def administrator(
         TooManyAttempts: if too many wrong tokens came from the client's address; none is looked at then.
         Unauthorized: if the request has no token, or nobody's.
     """
-    tokens, attempts = state["tokens"], state["attempts"]
+    tokens, attempts = state.tokens, state.attempts
     authorization = request.headers.get("authorization")
     client = "unknown" if request.client is None else request.client.host
     wait = attempts.wait(client)
@@ -90,15 +90,16 @@ def writer(found: Annotated[Administrator, Depends(administrator)]) -> str:
 
 
 Writer = Annotated[str, Depends(writer)]
+AnchorSetId = Annotated[str, Path(alias="id", description="Of the anchor set.")]
 router = APIRouter(prefix="/admin", tags=["admin"], dependencies=[Depends(administrator)], responses=ADMIN_PROBLEMS)
 
 
 @router.get("/anchor-sets", summary="Which anchor sets there are")
 def get_anchor_sets(state: ServiceState) -> AnchorSetsAnswer:
-    """List the bundles of the store, and that of the settings: what each holds, and which is active."""
-    entries = state["anchor_sets"].entries()
+    """List the anchor sets of the store, and that of the settings: what each holds, and which is active."""
+    entries = state.anchor_sets.entries()
     active = next((entry for entry in entries if entry.state == "active"), None)
-    newest = state["anchor_sets"].newest()
+    newest = state.anchor_sets.newest()
     return AnchorSetsAnswer(
         generation=newest, active=active and active.id, anchor_sets=[_entry_answer(entry) for entry in entries]
     )
@@ -106,14 +107,14 @@ def get_anchor_sets(state: ServiceState) -> AnchorSetsAnswer:
 
 @router.put("/anchor-sets/active", summary="Activate an anchor set", openapi_extra=json_body(ActivateRequest))
 async def put_active(request: Request, state: ServiceState, who: Writer) -> ActivationAnswer:
-    """Load and check a bundle here, make it the active one for every replica, and serve it.
+    """Load and check an anchor set here, make it the active one for every replica, and serve it.
 
     Asking for what is active already changes nothing. Whatever is wrong, all stays as it was. Where requests would lose
     decisions, that is 422 `bundle_uncalibrated`, unless the document allows it.
     """
     asked = await _document(request, ActivateRequest)
     result = await anyio.to_thread.run_sync(
-        lambda: state["activator"].activate(
+        lambda: state.activator.activate(
             asked.id,
             expected_generation=asked.expected_generation,
             dry_run=asked.dry_run,
@@ -126,10 +127,10 @@ async def put_active(request: Request, state: ServiceState, who: Writer) -> Acti
 
 @router.post("/anchor-sets/rollback", summary="Go back", openapi_extra=json_body(RollbackRequest, required=False))
 async def post_rollback(request: Request, state: ServiceState, who: Writer) -> ActivationAnswer:
-    """Activate the bundle that was active before the one that is, each time further back; or that of a generation."""
+    """Activate the anchor set that was active before, each time one further back; or that of a generation."""
     asked = await _document(request, RollbackRequest)
     result = await anyio.to_thread.run_sync(
-        lambda: state["activator"].rollback(
+        lambda: state.activator.rollback(
             expected_generation=asked.expected_generation,
             to_generation=asked.to_generation,
             dry_run=asked.dry_run,
@@ -140,34 +141,34 @@ async def post_rollback(request: Request, state: ServiceState, who: Writer) -> A
     return _activation_answer(result)
 
 
-@router.put("/anchor-sets/{bundle_id}", summary="Upload an anchor set", status_code=201, openapi_extra=_UPLOAD)
+@router.put("/anchor-sets/{id}", summary="Upload an anchor set", status_code=201, openapi_extra=_UPLOAD)
 async def put_anchor_set(
-    bundle_id: str, request: Request, response: Response, state: ServiceState, who: Writer
+    anchor_set_id: AnchorSetId, request: Request, response: Response, state: ServiceState, who: Writer
 ) -> UploadAnswer:
-    """Put a bundle into the store: its files as .tar, .tar.gz or .zip, under its own bundle_id.
+    """Put an anchor set into the store: the files of its bundle as .tar, .tar.gz or .zip, under its own id.
 
-    201 where it is new, 200 where the same bundle is there already. It becomes active by PUT /admin/anchor-sets/active.
+    201 where it is new, 200 where the same is there already. It becomes active by PUT /admin/anchor-sets/active.
     """
-    _check_id(bundle_id)
+    _check_id(anchor_set_id)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in ("", *_ARCHIVES):
         raise UnsupportedMediaType(f"The body's type is {kind}; send one of {', '.join(_ARCHIVES)}.")
-    anchor_sets, limit = state["anchor_sets"], state["settings"].max_bundle_bytes
-    if await anyio.to_thread.run_sync(anchor_sets.has, bundle_id):
+    anchor_sets, limit = state.anchor_sets, state.settings.max_bundle_bytes
+    if await anyio.to_thread.run_sync(anchor_sets.has, anchor_set_id):
         await discard(request, max_bytes=limit)
         created = False
     else:
-        async with received(request, state["uploads"], max_bytes=limit) as archive:
-            created = await anyio.to_thread.run_sync(partial(anchor_sets.upload, archive, bundle_id, who=who))
+        async with received(request, state.uploads, max_bytes=limit) as archive:
+            created = await anyio.to_thread.run_sync(partial(anchor_sets.upload, archive, anchor_set_id, who=who))
     response.status_code = 201 if created else 200
-    return UploadAnswer(id=bundle_id, created=created)
+    return UploadAnswer(id=anchor_set_id, created=created)
 
 
-@router.delete("/anchor-sets/{bundle_id}", summary="Delete an anchor set", status_code=204)
-def delete_anchor_set(bundle_id: str, state: ServiceState, who: Writer) -> None:
-    """Remove a bundle from the store; never the active one, nor one within its retention."""
-    _check_id(bundle_id)
-    state["anchor_sets"].delete(bundle_id, who=who)
+@router.delete("/anchor-sets/{id}", summary="Delete an anchor set", status_code=204)
+def delete_anchor_set(anchor_set_id: AnchorSetId, state: ServiceState, who: Writer) -> None:
+    """Remove an anchor set from the store; never the active one, nor one within its retention."""
+    _check_id(anchor_set_id)
+    state.anchor_sets.delete(anchor_set_id, who=who)
 
 
 @router.get("/activations", summary="What was active when")
@@ -175,20 +176,20 @@ def get_activations(
     state: ServiceState, limit: Annotated[int, Query(ge=1, le=1000, description="How many.")] = 50
 ) -> HistoryAnswer:
     """List the activations, the newest first."""
-    found = state["anchor_sets"].history(limit)
+    found = state.anchor_sets.history(limit)
     return HistoryAnswer(
-        activations=[RecordAnswer.model_validate(record.model_dump(exclude={"nonce"})) for record in found]
+        activations=[RecordAnswer.model_validate(_with_id(record.model_dump(exclude={"nonce"}))) for record in found]
     )
 
 
 @router.get("/store", summary="How this replica stands to the store")
 def get_store(state: ServiceState) -> StoreAnswer:
     """Tell where the store is, whether it can be reached from here, and what could not be followed, in words."""
-    following = state["follower"].state
+    following = state.follower.state
     failure = following.failure
     return StoreAnswer(
-        replica=state["settings"].replica_name,
-        url=state["anchor_sets"].store_url,
+        replica=state.settings.replica_name,
+        url=state.anchor_sets.store_url,
         store_id=following.store_id,
         reachable=following.is_reachable,
         since=following.since,
@@ -198,7 +199,7 @@ def get_store(state: ServiceState) -> StoreAnswer:
         if failure is None
         else FailureAnswer(
             generation=failure.generation,
-            bundle_id=failure.bundle_id,
+            anchor_set_id=failure.bundle_id,
             code=failure.code,
             message=failure.message,
             attempts=failure.attempts,
@@ -209,17 +210,15 @@ def get_store(state: ServiceState) -> StoreAnswer:
 @router.get("/replicas", summary="What every replica serves")
 def get_replicas(state: ServiceState) -> ReplicasAnswer:
     """List what every replica of the store last said of itself."""
-    anchor_sets = state["anchor_sets"]
+    anchor_sets = state.anchor_sets
     return ReplicasAnswer(
         generation=anchor_sets.newest(), replicas=[_replica_answer(found) for found in anchor_sets.replicas()]
     )
 
 
-def _check_id(bundle_id: str) -> None:
-    if not BUNDLE_ID.fullmatch(bundle_id):
-        raise BundleUnknown(
-            "An anchor set's id is its bundle_id, 16 hexadecimal digits, as `ida-verify anchors push` prints it."
-        )
+def _check_id(anchor_set_id: str) -> None:
+    if not BUNDLE_ID.fullmatch(anchor_set_id):
+        raise BundleUnknown("An anchor set's id has 16 hexadecimal digits, as `ida-verify anchors push` prints it.")
 
 
 async def _document(request: Request, model: type[Model]) -> Model:
@@ -255,5 +254,10 @@ def _activation_answer(result: ActivationResult) -> ActivationAnswer:
 
 
 def _replica_answer(found: ReplicaState) -> ReplicaAnswer:
-    said: dict[str, Any] = found.report.model_dump(exclude={"at", "watch_interval"})
+    said = _with_id(found.report.model_dump(exclude={"at", "watch_interval"}))
     return ReplicaAnswer(alive=found.is_alive, seen_seconds_ago=round(found.seen_seconds_ago, 3), **said)
+
+
+def _with_id(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record of the store with its ids named as the interface names them."""
+    return {name.replace("bundle_id", "anchor_set_id"): value for name, value in record.items()}

@@ -5,13 +5,12 @@ from functools import partial
 
 from fastapi import APIRouter, Request
 
-from service.api.admission import admitted
 from service.api.body import Body, FormBody, batch_limits, parse_json, shortened, to_face
 from service.api.openapi import BATCH_PROBLEMS, json_body
 from service.api.places import Place
 from service.api.problems import STATUS, InvalidRequest, UnsupportedMediaType, problem_of
 from service.api.state import ServiceState
-from service.api.verify import embed_answer, identity, told, verify_answer
+from service.api.verify import embed_answer, identity, observe_face, observe_pair, told, verify_answer
 from service.api.wire.batch_wire import (
     EmbedBatchAnswer,
     EmbedBatchRequest,
@@ -20,6 +19,7 @@ from service.api.wire.batch_wire import (
     VerifyBatchRequest,
     VerifyItem,
 )
+from service.api.wire.verify_wire import Detail
 from service.errors import InputError
 from service.settings import FacePolicy
 from service.verifier import FaceInput, Verifier
@@ -37,6 +37,7 @@ class _Options:
     method: str | None
     policy: FacePolicy | None
     operating_point: str | None = None
+    detail: Detail = "full"
 
 
 @router.post(
@@ -48,17 +49,21 @@ async def verify_batch(request: Request, state: ServiceState) -> VerifyBatchAnsw
     Each face is detected and embedded once, however many pairs it is in. A pair that cannot be scored has a problem in
     its item, and the others are scored all the same.
     """
-    pipeline = state["pipeline"]
-    async with admitted(request, state) as (body, place):
-        asked, pairs, parts = await place.run(partial(_pairs, body, state["settings"].max_batch))
+    pipeline = state.pipeline
+    async with state.gate.admitted(request) as (body, place):
+        asked, pairs, parts = await place.run(partial(_pairs, body, state.settings.max_batch))
         del body  # its faces are held, and nothing of it is needed any more
-        batch = state["verifier"].batch(method=asked.method, operating_point=asked.operating_point, policy=asked.policy)
-        read = await _read(batch, parts, place, state["verifier"])
+        batch = state.verifier.batch(method=asked.method, operating_point=asked.operating_point, policy=asked.policy)
+        read = await _read(batch, parts, place, state.verifier)
         result = await place.run(partial(batch.verify, pairs, read))
+    state.metrics.observe_stages(result.timings_ms)
+    for item in result.items:
+        if not isinstance(item, InputError):
+            observe_pair(item, state.metrics)
     items = [
         VerifyItem(status=STATUS[type(item)], answer=None, problem=problem_of(item))
         if isinstance(item, InputError)
-        else VerifyItem(status=200, answer=verify_answer(item, pipeline), problem=None)
+        else VerifyItem(status=200, answer=verify_answer(item, pipeline, asked.detail), problem=None)
         for item in result.items
     ]
     return VerifyBatchAnswer(items=items, timings_ms=told(result.timings_ms), **identity(batch.snapshot, pipeline))
@@ -67,13 +72,17 @@ async def verify_batch(request: Request, state: ServiceState) -> VerifyBatchAnsw
 @router.post(PATHS[1], openapi_extra=json_body(EmbedBatchRequest), responses=BATCH_PROBLEMS, summary="Embed many faces")
 async def embed_batch(request: Request, state: ServiceState) -> EmbedBatchAnswer:
     """Embed many faces; see `/verify/batch`."""
-    pipeline = state["pipeline"]
-    async with admitted(request, state) as (body, place):
-        asked, faces, parts = await place.run(partial(_faces, body, state["settings"].max_batch))
+    pipeline = state.pipeline
+    async with state.gate.admitted(request) as (body, place):
+        asked, faces, parts = await place.run(partial(_faces, body, state.settings.max_batch))
         del body
-        batch = state["verifier"].batch_of_faces(method=asked.method, policy=asked.policy)
-        read = await _read(batch, parts, place, state["verifier"])
+        batch = state.verifier.batch_of_faces(method=asked.method, policy=asked.policy)
+        read = await _read(batch, parts, place, state.verifier)
         found = await place.run(partial(batch.embed, faces, read))
+    state.metrics.observe_stages(batch.clock.timings_ms)
+    for item in found:
+        if not isinstance(item, InputError):
+            observe_face(item, state.metrics)
     items = [
         EmbedItem(status=STATUS[type(item)], answer=None, problem=problem_of(item.about("image")))
         if isinstance(item, InputError)
@@ -109,7 +118,7 @@ def _pairs(body: Body, most: int) -> tuple[_Options, list[Pair], list[list[FaceI
                     f"pairs.{place}.{name} names the face {shortened(side.face)!r}, which is not among `faces`."
                 )
         pairs.append((sides[0], sides[1]))
-    options = _Options(asked.method, asked.face_policy, asked.operating_point)
+    options = _Options(asked.method, asked.face_policy, asked.operating_point, asked.detail)
     return options, pairs, in_parts([face for pair in pairs for face in pair])
 
 

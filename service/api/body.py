@@ -2,7 +2,7 @@
 
 import base64
 from dataclasses import dataclass
-from typing import NoReturn, TypeVar, get_args
+from typing import Any, NoReturn, TypeVar, get_args
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
@@ -10,7 +10,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from service.api.problems import InvalidRequest, UnknownField, UnsupportedMediaType
-from service.api.wire.verify_wire import EmbedRequest, FaceRequest, VerifyRequest
+from service.api.wire.verify_wire import Detail, EmbedRequest, FaceRequest, VerifyRequest
 from service.documents import check_structure
 from service.errors import InvalidBase64
 from service.settings import FacePolicy
@@ -54,6 +54,7 @@ class PairInput:
     method: str | None
     operating_point: str | None
     face_policy: FacePolicy | None
+    detail: Detail
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +127,14 @@ def parse_pair(body: Body) -> PairInput:
         InvalidRequest, UnknownField, InvalidBase64: as they say, naming the field.
     """
     if isinstance(body, FormBody):
-        _only_known(body, files={"probe", "reference"}, fields={"method", "operating_point", "face_policy"})
+        _only_known(body, files={"probe", "reference"}, fields={"method", "operating_point", "face_policy", "detail"})
         return PairInput(
             probe=Photo(_file(body, "probe")),
             reference=Photo(_file(body, "reference")),
             method=body.fields.get("method"),
             operating_point=body.fields.get("operating_point"),
-            face_policy=_policy(body),
+            face_policy=_choice(body, "face_policy", FacePolicy),
+            detail=_choice(body, "detail", Detail) or "full",
         )
     request = parse_json(VerifyRequest, body, batch_limits(1))
     return PairInput(
@@ -141,6 +143,7 @@ def parse_pair(body: Body) -> PairInput:
         method=request.method,
         operating_point=request.operating_point,
         face_policy=request.face_policy,
+        detail=request.detail,
     )
 
 
@@ -152,7 +155,9 @@ def parse_face(body: Body) -> SingleInput:
     """
     if isinstance(body, FormBody):
         _only_known(body, files={"image"}, fields={"method", "face_policy"})
-        return SingleInput(Photo(_file(body, "image")), body.fields.get("method"), _policy(body))
+        return SingleInput(
+            Photo(_file(body, "image")), body.fields.get("method"), _choice(body, "face_policy", FacePolicy)
+        )
     request = parse_json(EmbedRequest, body, batch_limits(1))
     return SingleInput(to_face(request, "image"), request.method, request.face_policy)
 
@@ -183,11 +188,11 @@ def _file(body: FormBody, name: str) -> bytes:
     return body.files[name]
 
 
-def _policy(body: FormBody) -> FacePolicy | None:
-    value = body.fields.get("face_policy")
-    if value is not None and value not in get_args(FacePolicy):
-        raise InvalidRequest(f"face_policy must be one of {', '.join(get_args(FacePolicy))}.")
-    return value  # type: ignore[return-value]
+def _choice(body: FormBody, name: str, words: Any) -> Any:
+    value = body.fields.get(name)
+    if value is not None and value not in get_args(words):
+        raise InvalidRequest(f"{name} must be one of {', '.join(get_args(words))}.")
+    return value
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,7 +162,7 @@ ADMIN_PROBLEMS: dict[int | str, dict[str, Any]] = {
         412: ["stale_generation"],
         413: ["upload_too_large"],
         415: ["unsupported_media_type"],
-        422: ["upload_invalid", "bundle_id_mismatch", "bundle_invalid", "bundle_mismatch", "golden_check_failed"],
+        422: ["upload_invalid", "anchor_set_id_mismatch", "bundle_invalid", "bundle_mismatch", "golden_check_failed"],
         503: ["store_unavailable", "local_copy_unusable"],
         507: ["storage_full"],
     }.items()

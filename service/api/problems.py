@@ -160,10 +160,15 @@ def problem_response(
     return JSONResponse(problem.model_dump(), status, media_type=PROBLEM_JSON, headers=headers)
 
 
-def overloaded_response(error: Overloaded) -> JSONResponse:
-    """Return the answer to who is turned away, saying when to come again."""
-    headers = {"Retry-After": str(error.retry_after)}
-    return problem_response(STATUS[Overloaded], error.code, error.message, headers=headers)
+def error_response(error: errors.IdaError) -> JSONResponse:
+    """Return the answer to a failure: its problem document, and when to come again where it says so."""
+    status = STATUS.get(type(error), 500)
+    if status == 500:
+        return problem_response(status, "internal_error", INTERNAL_DETAIL)
+    headers = dict(_HEADERS.get(status, {}))
+    if isinstance(error, Overloaded | TooManyAttempts):
+        headers["Retry-After"] = str(error.retry_after)
+    return problem_response(status, error.code, error.message, error.image, headers)
 
 
 def problem_of(error: errors.InputError) -> Problem:
@@ -188,17 +193,10 @@ def install_error_handlers(app: FastAPI, metrics: Metrics) -> None:
 
     async def foreseen(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, errors.IdaError)  # noqa: S101  (the handler is registered for it alone)
-        status = STATUS.get(type(error), 500)
         metrics.failures.labels(error.code).inc()
-        if status == 500:
+        if STATUS.get(type(error), 500) == 500:
             logger.error("request failed", exc_info=error)
-            return problem_response(status, "internal_error", INTERNAL_DETAIL)
-        if isinstance(error, Overloaded):
-            return overloaded_response(error)
-        if isinstance(error, TooManyAttempts):
-            headers = {"Retry-After": str(error.retry_after)}
-            return problem_response(status, error.code, error.message, headers=headers)
-        return problem_response(status, error.code, error.message, error.image, _HEADERS.get(status))
+        return error_response(error)
 
     async def routing(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)  # noqa: S101

@@ -1,14 +1,15 @@
-"""What the lifespan builds and the endpoints use, and the aliases by which they ask for it."""
+"""What the lifespan builds and the endpoints use, and the alias by which they ask for it."""
 
-from typing import Annotated, TypedDict
+from dataclasses import dataclass
+from typing import Annotated
 
 from fastapi import Depends, Request
 
 from service.activation.activator import Activator
 from service.activation.anchor_sets import AnchorSets
 from service.activation.follower import Follower
+from service.api.admission import Gate
 from service.api.attempts import Attempts
-from service.api.bodies import Bodies
 from service.api.tokens import Tokens
 from service.api.upload_folder import UploadFolder
 from service.api.workers import Workers
@@ -17,25 +18,6 @@ from service.settings import Settings
 from service.snapshot.registry import Registry
 from service.telemetry import Metrics
 from service.verifier import Verifier
-
-
-class State(TypedDict):
-    """Yielded by the lifespan; Starlette hands it to every request."""
-
-    settings: Settings
-    metrics: Metrics
-    pipeline: FacePipeline
-    registry: Registry
-    verifier: Verifier
-    workers: Workers
-    bodies: Bodies
-    readiness: "Readiness"
-    follower: Follower
-    anchor_sets: AnchorSets
-    activator: Activator
-    tokens: Tokens | None
-    attempts: Attempts
-    uploads: UploadFolder
 
 
 class Readiness:
@@ -60,9 +42,29 @@ class Readiness:
         self.set(False)
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """What every request is answered with; see the class of each. The lifespan yields it under the name ``service``."""
+
+    settings: Settings
+    metrics: Metrics
+    pipeline: FacePipeline
+    registry: Registry
+    verifier: Verifier
+    gate: Gate
+    workers: Workers
+    readiness: Readiness
+    follower: Follower
+    anchor_sets: AnchorSets
+    activator: Activator
+    tokens: Tokens | None
+    attempts: Attempts
+    uploads: UploadFolder
+
+
 async def _state(request: Request) -> State:
     # Awaited, because FastAPI has a thread call what is not.
-    return request.scope["state"]  # type: ignore[no-any-return]
+    return request.scope["state"]["service"]  # type: ignore[no-any-return]
 
 
 ServiceState = Annotated[State, Depends(_state)]

@@ -39,15 +39,15 @@ async def readyz(state: ServiceState) -> JSONResponse:
 
     A replica that cannot follow, or whose store is away, goes on with what it has and stays ready; the details say so.
     """
-    readiness, following = state["readiness"], state["follower"].state
+    readiness, following = state.readiness, state.follower.state
     status = "ready" if readiness.is_ready else "draining" if readiness.is_draining else "not ready"
     failure = following.failure
     details = {
         "status": status,
-        "bundle_id": state["registry"].current().bundle_id,
-        "generation": state["registry"].current().generation,
+        "anchor_set_id": state.registry.current().bundle_id,
+        "generation": state.registry.current().generation,
         "newest_generation": following.newest_generation,
-        "lagging": state["follower"].is_lagging,
+        "lagging": state.follower.is_lagging,
         # Why, and where: the log and GET /admin/store say it to those who may know.
         "store": {"reachable": following.is_reachable, "since": following.since.isoformat()},
         "last_error": failure and {"generation": failure.generation, "code": failure.code},
@@ -58,7 +58,7 @@ async def readyz(state: ServiceState) -> JSONResponse:
 @router.get("/info", summary="What is served")
 async def info(state: ServiceState) -> dict[str, Any]:
     """Tell the versions, the models, the anchor set and its parameters, the methods and the limits."""
-    settings, pipeline, snapshot = state["settings"], state["pipeline"], state["registry"].current()
+    settings, pipeline, snapshot = state.settings, state.pipeline, state.registry.current()
     parameters = snapshot.parameters
     return {
         "service": versions(),
@@ -67,7 +67,7 @@ async def info(state: ServiceState) -> dict[str, Any]:
             "anchors": settings.anchor_device,
             "provider": pipeline.provider,
             "threads": pipeline.threads,
-            "workers": state["workers"].count,
+            "workers": state.workers.count,
         },
         "model": {
             "pack": pipeline.manifest.name,
@@ -77,9 +77,9 @@ async def info(state: ServiceState) -> dict[str, Any]:
             "dimension": pipeline.dimension,
         },
         "anchor_set": {
-            "id": snapshot.manifest.anchors_digest,
-            "bundle_id": snapshot.bundle_id,
+            "id": snapshot.bundle_id,
             "generation": snapshot.generation,
+            "anchors_digest": snapshot.manifest.anchors_digest,
             "count": snapshot.manifest.count,
             "search": settings.anchor_search,
             "k": parameters.k,
@@ -93,7 +93,7 @@ async def info(state: ServiceState) -> dict[str, Any]:
         "methods": sorted(snapshot.methods),
         "not_served": dict(snapshot.not_served),
         "default_method": snapshot.default_method,
-        "bundle_default_method": snapshot.manifest.default_method,
+        "anchor_set_default_method": snapshot.manifest.default_method,
         "limits": {
             "max_image_bytes": settings.max_image_bytes,
             "max_image_pixels": settings.max_image_pixels,
@@ -108,7 +108,7 @@ async def info(state: ServiceState) -> dict[str, Any]:
 @scraped.get("/metrics", include_in_schema=False)
 def metrics(state: ServiceState) -> Response:
     """Answer Prometheus's scrape."""
-    return Response(generate_latest(state["metrics"].registry), media_type=CONTENT_TYPE_LATEST)
+    return Response(generate_latest(state.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 
 def _calibration(calibrations: Calibrations | None) -> dict[str, Any] | None:

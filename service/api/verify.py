@@ -4,17 +4,18 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from service.api.admission import admitted
 from service.api.body import parse_face, parse_pair
 from service.api.openapi import EMBED_BODY, EMBED_PROBLEMS, VERIFY_BODY, VERIFY_PROBLEMS
 from service.api.state import ServiceState
 from service.api.wire.verify_wire import (
     AnchorSetAnswer,
+    BasicVerifyAnswer,
     BoxAnswer,
-    CosineAnswer,
+    Detail,
     EmbedAnswer,
     FaceAnswer,
     FacesAnswer,
+    Meaning,
     ModelAnswer,
     PerSide,
     VerifyAnswer,
@@ -23,7 +24,7 @@ from service.faces.types import AlignedFace
 from service.pipeline import FacePipeline
 from service.scoring.decision import Judgement
 from service.snapshot.snapshot import Snapshot
-from service.telemetry import request_id
+from service.telemetry import Metrics, request_id
 from service.verifier import EmbeddedFace, Verification
 
 PATHS = ("/verify", "/embed")
@@ -34,57 +35,94 @@ router = APIRouter(tags=["faces"])
 
 
 @router.post(PATHS[0], openapi_extra=VERIFY_BODY, responses=VERIFY_PROBLEMS, summary="Compare two faces")
-async def verify(request: Request, state: ServiceState) -> VerifyAnswer:
-    """Compare two faces: the raw cosine and the asked method's score, with the evidence for it.
+async def verify(request: Request, state: ServiceState) -> VerifyAnswer | BasicVerifyAnswer:
+    """Compare two faces: the decision and the false-match rate of the score, and the evidence for both.
 
     Send the photographs as the multipart files `probe` and `reference`, or as JSON, where a side may instead be an
     aligned crop or an embedding. "No face" is an error that names the image, never a non-match.
     """
-    async with admitted(request, state) as (body, place):
+    async with state.gate.admitted(request) as (body, place):
 
-        def work(may_be_large: bool) -> Verification | None:
+        def work(may_be_large: bool) -> tuple[Verification, Detail] | None:
             pair = parse_pair(body)
-            if not may_be_large and state["verifier"].is_large((pair.probe, pair.reference)):
+            if not may_be_large and state.verifier.is_large((pair.probe, pair.reference)):
                 return None
-            return state["verifier"].verify(
+            result = state.verifier.verify(
                 pair.probe,
                 pair.reference,
                 method=pair.method,
                 operating_point=pair.operating_point,
                 policy=pair.face_policy,
             )
+            return result, pair.detail
 
-        return verify_answer(await place.run_sized(work), state["pipeline"])
+        result, detail = await place.run_sized(work)
+    state.metrics.observe_stages(result.timings_ms)
+    observe_pair(result, state.metrics)
+    return verify_answer(result, state.pipeline, detail)
 
 
 @router.post(PATHS[1], openapi_extra=EMBED_BODY, responses=EMBED_PROBLEMS, summary="Embed one face")
 async def embed(request: Request, state: ServiceState) -> EmbedAnswer:
     """Embed one face: its unit embedding and the density of its neighbourhood."""
-    async with admitted(request, state) as (body, place):
+    async with state.gate.admitted(request) as (body, place):
 
         def work(may_be_large: bool) -> EmbeddedFace | None:
             asked = parse_face(body)
-            if not may_be_large and state["verifier"].is_large((asked.face,)):
+            if not may_be_large and state.verifier.is_large((asked.face,)):
                 return None
-            return state["verifier"].embed(asked.face, method=asked.method, policy=asked.face_policy)
+            return state.verifier.embed(asked.face, method=asked.method, policy=asked.face_policy)
 
-        return embed_answer(await place.run_sized(work), state["pipeline"])
+        result = await place.run_sized(work)
+    state.metrics.observe_stages(result.timings_ms)
+    observe_face(result, state.metrics)
+    return embed_answer(result, state.pipeline)
 
 
-def verify_answer(result: Verification, pipeline: FacePipeline) -> VerifyAnswer:
+def observe_pair(result: Verification, metrics: Metrics) -> None:
+    """Take note of a scored pair in the metrics."""
+    metrics.observe_pair(result.method, result.similarity, result.score)
+    for density in result.densities:
+        metrics.crowding.labels(result.density_method).observe(density.crowding)
+
+
+def observe_face(result: EmbeddedFace, metrics: Metrics) -> None:
+    """Take note of an embedded face in the metrics."""
+    metrics.crowding.labels(result.density_method).observe(result.density.crowding)
+
+
+def verify_answer(
+    result: Verification, pipeline: FacePipeline, detail: Detail = "full"
+) -> VerifyAnswer | BasicVerifyAnswer:
     """Return a scored pair as it goes over the wire."""
-    probe, reference = result.densities or (None, None)
+    if detail == "full":
+        return full_answer(result, pipeline)
+    meaning = _meaning(result.judgement)
+    return BasicVerifyAnswer(
+        decision=meaning.decision,
+        threshold=meaning.threshold,
+        score=rounded(result.score),
+        similarity=rounded(result.similarity),
+        fmr_at_score=meaning.fmr_at_score,
+        faces=_faces(result),
+    )
+
+
+def full_answer(result: Verification, pipeline: FacePipeline) -> VerifyAnswer:
+    """Return a scored pair as it goes over the wire, with the evidence."""
+    probe, reference = result.densities
     return VerifyAnswer(
-        similarity=result.similarity,
-        score=result.score,
-        dao_score=result.dao_score,
-        density=PerSide(probe=probe and probe.density, reference=reference and reference.density),
-        crowding=PerSide(probe=probe and probe.crowding, reference=reference and reference.crowding),
-        method=result.method,
+        **dict(_meaning(result.judgement)),
         operating_point=result.operating_point,
-        **_meaning(result.judgement),
-        cosine=CosineAnswer(score=result.similarity, **_meaning(result.cosine_judgement)),
-        faces=FacesAnswer(probe=_face(result.faces[0]), reference=_face(result.faces[1])),
+        method=result.method,
+        score=rounded(result.score),
+        similarity=rounded(result.similarity),
+        dao_score=rounded(result.dao_score),
+        cosine=_meaning(result.cosine_judgement),
+        density_method=result.density_method,
+        density=PerSide(probe=rounded(probe.density), reference=rounded(reference.density)),
+        crowding=PerSide(probe=rounded(probe.crowding), reference=rounded(reference.crowding)),
+        faces=_faces(result),
         timings_ms=told(result.timings_ms),
         **identity(result.snapshot, pipeline),
     )
@@ -93,38 +131,48 @@ def verify_answer(result: Verification, pipeline: FacePipeline) -> VerifyAnswer:
 def embed_answer(result: EmbeddedFace, pipeline: FacePipeline) -> EmbedAnswer:
     """Return an embedded face as it goes over the wire."""
     return EmbedAnswer(
-        embedding=result.embedding.tolist(),
-        norm=result.norm,
+        # Nine digits tell one float32 from the next.
+        embedding=[rounded(value, 9) for value in result.embedding.tolist()],
+        norm=None if result.norm is None else rounded(result.norm),
         dimension=len(result.embedding),
-        method=result.method,
-        density=result.density and result.density.density,
-        crowding=result.density and result.density.crowding,
+        density_method=result.density_method,
+        density=rounded(result.density.density),
+        crowding=rounded(result.density.crowding),
         face=_face(result.face),
         timings_ms=told(result.timings_ms),
         **identity(result.snapshot, pipeline),
     )
 
 
-def _meaning(judgement: Judgement) -> dict[str, Any]:
+def rounded(value: float, digits: int = 7) -> float:
+    """Return a number with so many significant digits; the embeddings, of float32, give scores no more than seven."""
+    return float(f"{value:.{digits}g}")
+
+
+def _meaning(judgement: Judgement) -> Meaning:
     fmr = judgement.fmr
-    return {
-        "decision": judgement.decision,
-        "threshold": judgement.threshold,
-        "fmr_at_score": fmr and fmr.fmr,
-        "fmr_interval": fmr and (fmr.low, fmr.high),
-        "extrapolated": fmr and fmr.extrapolated,
-        "no_decision_reason": judgement.reason,
-    }
+    return Meaning(
+        decision=judgement.decision,
+        threshold=None if judgement.threshold is None else rounded(judgement.threshold),
+        # Three digits: its interval spans a tenth of it at best.
+        fmr_at_score=fmr and rounded(fmr.fmr, 3),
+        fmr_interval=fmr and (rounded(fmr.low, 3), rounded(fmr.high, 3)),
+        extrapolated=fmr and fmr.extrapolated,
+        no_decision_reason=judgement.reason,
+    )
+
+
+def _faces(result: Verification) -> FacesAnswer:
+    return FacesAnswer(probe=_face(result.faces[0]), reference=_face(result.faces[1]))
 
 
 def identity(snapshot: Snapshot, pipeline: FacePipeline) -> dict[str, Any]:
     """Return what an answer must name for its score to be replayed later."""
     return {
-        "bundle_id": snapshot.bundle_id,
         "model": ModelAnswer(
             pack=pipeline.manifest.name, backbone_id=pipeline.backbone_id, pipeline_id=pipeline.pipeline_id
         ),
-        "anchor_set": AnchorSetAnswer(id=snapshot.manifest.anchors_digest, generation=snapshot.generation),
+        "anchor_set": AnchorSetAnswer(id=snapshot.bundle_id, generation=snapshot.generation),
         "request_id": request_id.get() or "",
     }
 
@@ -134,13 +182,13 @@ def _face(aligned: AlignedFace | None) -> FaceAnswer | None:
         return None
     face, box = aligned.face, aligned.face.box
     # In float64, or the rounded values get the digits of their float32 neighbours.
-    landmarks = [] if face.landmarks is None else face.landmarks.astype(float).round(2).tolist()
+    landmarks = [] if face.landmarks is None else face.landmarks.astype(float).round(1).tolist()
     return FaceAnswer(
         box=BoxAnswer(
-            left=round(box.left, 2), top=round(box.top, 2), right=round(box.right, 2), bottom=round(box.bottom, 2)
+            left=round(box.left, 1), top=round(box.top, 1), right=round(box.right, 1), bottom=round(box.bottom, 1)
         ),
         landmarks=[(x, y) for x, y in landmarks],
-        detection_score=face.score,
+        detection_score=round(face.score, 4),
         faces_found=aligned.faces_found,
         image_width=aligned.image_size[0],
         image_height=aligned.image_size[1],
@@ -156,5 +204,5 @@ def told(timings_ms: dict[str, float]) -> dict[str, float]:
     """
     if not timings_ms:  # an item of a batch, whose times are told together
         return {}
-    stages = {stage: round(timings_ms[stage], 3) for stage in _TOLD_STAGES}
-    return {**stages, "total": round(sum(stages.values()), 3)}
+    stages = {stage: round(timings_ms[stage], 2) for stage in _TOLD_STAGES}
+    return {**stages, "total": round(sum(stages.values()), 2)}

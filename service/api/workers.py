@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from service.api.places import Place
-from service.api.problems import Overloaded
 from service.telemetry import Metrics
 
 Result = TypeVar("Result")
@@ -24,47 +23,36 @@ class Workers:
     """Runs blocking calls in threads, so many at a time and no more.
 
     A request has a place, and its calls have their turns: whenever a thread is free the requests that wait are served
-    one after the other, one call each, so that a batch of a hundred calls delays a single request by one. A bounded
-    number of requests may wait to be begun. Used in the event loop's thread alone.
+    one after the other, one call each, so that a batch of a hundred calls delays a single request by one. How many
+    may wait is the gate's to say. Used in the event loop's thread alone.
+
+    Attributes:
+        count: calls that run at the same time.
+        waiting: requests that wait to be begun.
+        mean_seconds: how long a call took of late; 0 before the first.
     """
 
-    def __init__(self, count: int, queue: int, metrics: Metrics) -> None:
+    def __init__(self, count: int, metrics: Metrics) -> None:
         """Start with nobody waiting.
 
         Args:
             count: calls that run at the same time.
-            queue: requests that may wait to be begun; who comes beyond is turned away.
             metrics: where those that wait are counted.
         """
         self.count = count
-        self._queue = queue
         self._metrics = metrics
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="worker")
         self._free = count
         self._large = 0  # calls of large pictures that run
         self._turns: deque[Place] = deque()  # of those with calls that wait, in the order of their next turns
-        self._waiting = 0
-        self._mean_seconds = 0.0
+        self.waiting = 0
+        self.mean_seconds = 0.0
         metrics.workers.set(count)
 
-    def check(self, deadline: float = math.inf) -> None:
-        """Turn a request away that would find the queue full, or its deadline past before its turn.
-
-        Args:
-            deadline: when its caller gives up, by ``time.monotonic``.
-
-        Raises:
-            Overloaded: saying when to come again.
-        """
-        wait = (len(self._turns) + 1) * self._mean_seconds / self.count if self._waiting else 0.0
-        is_late = time.monotonic() + wait + self._mean_seconds > deadline
-        if self._waiting >= self._queue or (self._waiting and is_late):
-            seconds = max(1, math.ceil(wait))
-            raise Overloaded(
-                f"{self._waiting} requests wait already, {wait:.1f} s of work. Try again in {seconds} s, or at another "
-                "replica.",
-                seconds,
-            )
+    @property
+    def expected_wait(self) -> float:
+        """Seconds after which another request's turn would come, by the calls of late; 0 while none waits."""
+        return (len(self._turns) + 1) * self.mean_seconds / self.count if self.waiting else 0.0
 
     @asynccontextmanager
     async def place(
@@ -75,11 +63,7 @@ class Workers:
         Args:
             deadline: when its caller gives up, by ``time.monotonic``.
             hung_up: returns when the caller has hung up; awaited only while the request waits. None for who never does.
-
-        Raises:
-            Overloaded: if the queue is full.
         """
-        self.check(deadline)
         place = Place(self, deadline, hung_up)
         try:
             yield place
@@ -147,7 +131,7 @@ class Workers:
 
         def ended(finished: "asyncio.Future[Result]") -> None:
             taken = time.monotonic() - began
-            self._mean_seconds += (_NEWEST if self._mean_seconds else 1.0) * (taken - self._mean_seconds)
+            self.mean_seconds += (_NEWEST if self.mean_seconds else 1.0) * (taken - self.mean_seconds)
             self.give_back(is_large=is_large)
             if not finished.cancelled():
                 finished.exception()  # looked at, also where its request has been answered already
@@ -159,5 +143,5 @@ class Workers:
 
     def count_waiting(self, change: int) -> None:
         """Count a request that waits to be begun, or that does no longer."""
-        self._waiting += change
-        self._metrics.waiting.set(self._waiting)
+        self.waiting += change
+        self._metrics.waiting.set(self.waiting)

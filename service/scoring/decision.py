@@ -40,7 +40,8 @@ def judge(score: float, calibration: MethodCalibration | str, operating_point: s
         return Judgement(reason=calibration)
     fmr = calibration.fmr_at_score(score)
     if operating_point is None:
-        return Judgement(fmr=fmr, reason="no operating point was asked")
+        names = ", ".join(point.name for point in calibration.points) or "there is none for this method"
+        return Judgement(fmr=fmr, reason=f"no operating point was asked; ask for one of: {names}")
     try:
         threshold = calibration.threshold(operating_point)
     except UnknownOperatingPoint as error:

@@ -23,10 +23,6 @@ CountLookups = Callable[[int, int], object]
 """Is told how many faces of a call were in the cache, and how many were not."""
 
 
-def _uncounted(hits: int, misses: int) -> None:
-    del hits, misses
-
-
 class DensityCache:
     """Keeps the terms of the faces used last. Safe to use from several threads.
 
@@ -34,12 +30,12 @@ class DensityCache:
     anything that another process could compare with one is kept.
     """
 
-    def __init__(self, entries: int, count: CountLookups = _uncounted) -> None:
+    def __init__(self, entries: int, count: CountLookups | None = None) -> None:
         """Start empty.
 
         Args:
             entries: faces that are kept at most, 1 or more; some 700 bytes each.
-            count: is told of hits and misses.
+            count: is told of hits and misses; None for nobody.
         """
         self._rows: LRUCache[bytes, FaceTerms] = LRUCache(entries)
         self._turn = threading.Lock()
@@ -59,7 +55,8 @@ class DensityCache:
             rows = {key: self._rows[key] for key in keys if key in self._rows}
         missing = {key: place for place, key in enumerate(keys) if key not in rows}
         hits = sum(key in rows for key in keys)
-        self._count(hits, len(keys) - hits)
+        if self._count is not None:
+            self._count(hits, len(keys) - hits)
         if missing:
             # Without the lock: others need not wait for this search, and one made twice gives the same.
             found = find(embeddings[list(missing.values())])

@@ -1,5 +1,7 @@
 """Every Prometheus collector of the service, on a registry that is passed in."""
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 # Geometric, factor 1.6, from 1 ms to about 12 s: a quantile is off by at most a third of itself.
@@ -98,7 +100,7 @@ class Metrics:
         self.anchor_set_info = Gauge(
             "ida_anchor_set_info",
             "1 for the anchor set that is served.",
-            ["bundle_id", "anchors_digest", "backbone_id"],
+            ["anchor_set_id", "anchors_digest", "backbone_id"],
             registry=registry,
         )
         self.anchor_set_generation = Gauge(
@@ -161,3 +163,18 @@ class Metrics:
         """Count faces that were in the density cache, and faces that were not."""
         self.density_lookups.labels("hit").inc(hits)
         self.density_lookups.labels("miss").inc(misses)
+
+    def observe_pair(self, method: str, similarity: float, score: float) -> None:
+        """Take note of a verified pair's scores."""
+        self.similarity.observe(similarity)
+        self.score.labels(method).observe(score)
+
+    def observe_stages(self, timings_ms: Mapping[str, float]) -> None:
+        """Take note of the milliseconds that each stage took; one that did not run is at 0, and left out."""
+        for stage, milliseconds in timings_ms.items():
+            if milliseconds > 0:
+                self.stage_seconds.labels(stage).observe(milliseconds / 1000)
+
+    def count_agreement(self, outcome: str) -> None:
+        """Count a request of which predicted and searched densities were to be compared, by what became of it."""
+        self.agreement_samples.labels(outcome).inc()

@@ -3,12 +3,12 @@
 import logging
 import queue
 import threading
+from collections.abc import Callable
 
 from service.arrays import Floats32
 from service.scoring.density import FaceDensities
 from service.scoring.terms import Need
 from service.snapshot.snapshot import Snapshot
-from service.telemetry import Metrics
 
 logger = logging.getLogger(__name__)
 
@@ -22,15 +22,17 @@ class AgreementMonitor:
     Of a share s every 1/s-th request is taken, the same ones in every run. Safe to use from several threads.
     """
 
-    def __init__(self, share: float, metrics: Metrics) -> None:
+    def __init__(self, share: float, differs: Callable[[float], object], became: Callable[[str], object]) -> None:
         """Start with nothing seen.
 
         Args:
             share: of the requests that are compared, from 0 to 1.
-            metrics: where the differences go.
+            differs: told by how much a face's crowding is higher predicted than searched.
+            became: told what became of a request that was taken: compared, dropped or failed.
         """
         self._share = share
-        self._metrics = metrics
+        self._differs = differs
+        self._became = became
         self._seen = 0
         self._turn = threading.Lock()
         self._waiting: queue.Queue[tuple[Snapshot, Floats32, FaceDensities] | None] = queue.Queue(_WAITING)
@@ -50,7 +52,7 @@ class AgreementMonitor:
         try:
             self._waiting.put_nowait((snapshot, embeddings, predicted))
         except queue.Full:
-            self._metrics.agreement_samples.labels("dropped").inc()
+            self._became("dropped")
 
     def close(self) -> None:
         """Compare what still waits, and end the thread."""
@@ -68,12 +70,12 @@ class AgreementMonitor:
                 self._compare(*item)
             except Exception:  # nobody would see this thread end, and nothing would be compared from then on
                 logger.exception("the agreement monitor could not compare densities")
-                self._metrics.agreement_samples.labels("failed").inc()
+                self._became("failed")
             else:
-                self._metrics.agreement_samples.labels("compared").inc()
+                self._became("compared")
 
     def _compare(self, snapshot: Snapshot, embeddings: Floats32, predicted: FaceDensities) -> None:
         searched = snapshot.terms(embeddings, Need.SUPPORT).densities(snapshot.parameters)
         assert searched is not None  # noqa: S101  (a support set has a density)
         for difference in predicted.crowding - searched.crowding:
-            self._metrics.crowding_difference.observe(difference)
+            self._differs(float(difference))

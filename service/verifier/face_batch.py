@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from service.errors import InputError, UnknownOperatingPoint
 from service.settings import FacePolicy
-from service.telemetry import Metrics
 from service.verifier.clock import Clock
 from service.verifier.inputs import Crop, Embedding, FaceInput, Photo, form_of
 from service.verifier.pair_scoring import EmbeddedFaces, PairScorer
@@ -61,20 +60,18 @@ class BatchResult:
 class Batch:
     """A batch of faces, scored with one snapshot whatever is swapped meanwhile. Safe to call from several threads."""
 
-    def __init__(self, scorer: PairScorer, reader: FaceReader, policy: FacePolicy | None, metrics: Metrics) -> None:
+    def __init__(self, scorer: PairScorer, reader: FaceReader, policy: FacePolicy | None) -> None:
         """Take how it is scored.
 
         Args:
             scorer: scores pairs.
             reader: reads and embeds faces.
             policy: which of several faces is chosen, the service's default where None.
-            metrics: where the stages' times go.
         """
         self.snapshot = scorer.snapshot
         self._scorer = scorer
         self._reader = reader
         self._policy = policy
-        self._metrics = metrics
         self.clock = Clock()
 
     def read(self, faces: Sequence[FaceInput], *, stop_at_failure: bool = False) -> ReadFaces:
@@ -118,13 +115,13 @@ class Batch:
         ]
         scored = iter(() if read.faces is None or not rows else self._scorer.score(read.faces, rows, self.clock))
         items = [next(scored) if failure is None else failure for failure in failures]
-        return BatchResult(items, self.clock.stop(self._metrics))
+        return BatchResult(items, self.clock.stop())
 
     def embed(self, faces: Sequence[FaceInput], read: ReadFaces) -> list[EmbeddedFace | InputError]:
         """Return each face's embedding and density, or why there is none."""
         found = read.faces
         densities = [] if found is None else self._scorer.densities(found)
-        timings_ms = self.clock.stop(self._metrics)
+        timings_ms = self.clock.stop()
 
         def embedded(face: FaceInput) -> EmbeddedFace | InputError:
             if found is None or face not in read.rows:
@@ -133,7 +130,7 @@ class Batch:
             return EmbeddedFace(
                 embedding=found.embeddings[row],
                 norm=float(found.norms[row]) or None,
-                method=self._scorer.method.name,
+                density_method=self._scorer.density_method,
                 density=densities[row],
                 face=found.aligned[row],
                 snapshot=self.snapshot,

@@ -5,18 +5,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from service.arrays import Floats32, Floats64
+from service.arrays import Floats32
 from service.faces.types import AlignedFace
 from service.scoring.calibration import InputForm, MethodCalibration
 from service.scoring.decision import judge
 from service.scoring.density import FaceDensities
-from service.scoring.methods import Method
+from service.scoring.methods import METHODS, Method
+from service.scoring.parameters import Parameters
 from service.scoring.terms import FaceTerms, Need
 from service.snapshot.snapshot import Snapshot
-from service.telemetry import Metrics
 from service.verifier.agreement_monitor import AgreementMonitor
 from service.verifier.clock import Clock
 from service.verifier.results import Density, Verification
+
+_WITH_DENSITY = frozenset({Need.SUPPORT, Need.NEAREST, Need.PREDICTION, Need.VARIANCE_AND_SUPPORT})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,8 +60,8 @@ class PairScorer:
         method: Method,
         operating_point: str | None,
         *,
+        is_point_required: bool = True,
         pipeline_id: str,
-        metrics: Metrics,
         agreement: AgreementMonitor | None,
     ) -> None:
         """Take how pairs are scored.
@@ -68,25 +70,25 @@ class PairScorer:
             snapshot: what is served.
             method: one that it serves.
             operating_point: where it is decided; None for no decision.
+            is_point_required: whether a calibration that lacks the operating point is refused, or gives no decision.
             pipeline_id: the pipeline that embeds photographs.
-            metrics: where scores are counted.
             agreement: compares predicted densities with searched ones; None for nobody.
         """
         self.snapshot = snapshot
         self.method = method
         self._point = operating_point
+        self._is_point_required = is_point_required
         self._pipeline_id = pipeline_id
-        self._metrics = metrics
         self._agreement = agreement
 
     def require_point(self, forms: tuple[InputForm, InputForm]) -> None:
-        """Refuse an operating point that the calibration of these forms has not.
+        """Refuse an operating point that was asked and that the calibration of these forms has not.
 
         Raises:
             UnknownOperatingPoint: naming those there are.
         """
         calibration = self._calibration(self.method.name, forms)
-        if self._point is not None and not isinstance(calibration, str):
+        if self._point is not None and self._is_point_required and not isinstance(calibration, str):
             calibration.point(self._point)
 
     def terms(self, embeddings: Floats32, norms: Floats32, clock: Clock) -> FaceTerms:
@@ -100,16 +102,28 @@ class PairScorer:
         Raises:
             TooFewAnchors, InferenceFailed, SearchFailed: as ``Snapshot.terms`` says.
         """
-        if self.method.need is Need.NOTHING:
-            return FaceTerms()
         parameters = self.snapshot.parameters
-        with clock("predict" if self.method.need in (Need.PREDICTION, Need.VARIANCE) else "search"):
-            terms = self.snapshot.terms(embeddings, self.method.need).with_norms(norms, parameters)
-        if self._agreement is not None and self.method.need is Need.PREDICTION:
-            densities = terms.densities(parameters)
-            if densities is not None:
-                self._agreement.offer(self.snapshot, embeddings, densities)
+        terms = FaceTerms()
+        # Whatever is asked, Eq. 4's score is told beside it, and needs a density.
+        needs = [self.method.need] if self.method.need in _WITH_DENSITY else [self.method.need, self._density_need]
+        for need in needs:
+            if need is not Need.NOTHING:
+                with clock("predict" if need in (Need.PREDICTION, Need.VARIANCE) else "search"):
+                    terms = terms.joined(self.snapshot.terms(embeddings, need))
+        terms = terms.with_norms(norms, parameters)
+        if self._agreement is not None and Need.PREDICTION in needs:
+            self._agreement.offer(self.snapshot, embeddings, _densities(terms, parameters))
         return terms
+
+    @property
+    def density_method(self) -> str:
+        """The method whose densities are told: ida-r where they are searched, ida-l where they are predicted."""
+        need = self.method.need if self.method.need in _WITH_DENSITY else self._density_need
+        return "ida-l" if need is Need.PREDICTION else "ida-r"
+
+    @property
+    def _density_need(self) -> Need:
+        return METHODS[self.snapshot.density_method].need
 
     def score(self, faces: EmbeddedFaces, pairs: Sequence[tuple[int, int]], clock: Clock) -> list[Verification]:
         """Score pairs of faces.
@@ -120,7 +134,7 @@ class PairScorer:
             clock: times the stages.
         """
         with clock("score"):
-            densities = faces.terms.densities(self.snapshot.parameters)
+            densities = _densities(faces.terms, self.snapshot.parameters)
             probes, references = (np.array(rows, dtype=np.int64) for rows in zip(*pairs, strict=True))
             both = np.concatenate([probes, references])
             scores = self.method.score(
@@ -130,25 +144,18 @@ class PairScorer:
                 self.snapshot.parameters,
             )
             dao = scores.dao_score
+            assert dao is not None  # noqa: S101  (the densities are known)
             return [
                 self._verification(
-                    faces, pair, float(scores.similarity[row]), float(scores.score[row]), _at(dao, row), densities
+                    faces, pair, float(scores.similarity[row]), float(scores.score[row]), float(dao[row]), densities
                 )
                 for row, pair in enumerate(pairs)
             ]
 
-    def densities(self, faces: EmbeddedFaces) -> list[Density | None]:
-        """Return each face's density, None where the method has none."""
-        densities = faces.terms.densities(self.snapshot.parameters)
-        if densities is None:
-            return [None] * len(faces.embeddings)
-        found = [density_of(densities, row) for row in range(len(faces.embeddings))]
-        self._count(found)
-        return list(found)
-
-    def _count(self, densities: Sequence[Density]) -> None:
-        for density in densities:
-            self._metrics.crowding.labels(self.method.name).observe(density.crowding)
+    def densities(self, faces: EmbeddedFaces) -> list[Density]:
+        """Return each face's density."""
+        densities = _densities(faces.terms, self.snapshot.parameters)
+        return [density_of(densities, row) for row in range(len(faces.embeddings))]
 
     def _verification(
         self,
@@ -156,14 +163,10 @@ class PairScorer:
         pair: tuple[int, int],
         similarity: float,
         score: float,
-        dao_score: float | None,
-        densities: FaceDensities | None,
+        dao_score: float,
+        densities: FaceDensities,
     ) -> Verification:
         forms = faces.forms[pair[0]], faces.forms[pair[1]]
-        own = None if densities is None else (density_of(densities, pair[0]), density_of(densities, pair[1]))
-        self._metrics.similarity.observe(similarity)
-        self._metrics.score.labels(self.method.name).observe(score)
-        self._count(own or ())
         return Verification(
             similarity=similarity,
             score=score,
@@ -172,7 +175,8 @@ class PairScorer:
             operating_point=self._point,
             judgement=judge(score, self._calibration(self.method.name, forms), self._point),
             cosine_judgement=judge(similarity, self._calibration("cosine", forms), self._point),
-            densities=own,
+            density_method=self.density_method,
+            densities=(density_of(densities, pair[0]), density_of(densities, pair[1])),
             faces=(faces.aligned[pair[0]], faces.aligned[pair[1]]),
             snapshot=self.snapshot,
             timings_ms={},
@@ -187,5 +191,7 @@ def density_of(densities: FaceDensities, row: int) -> Density:
     return Density(float(densities.density[row]), float(densities.crowding[row]))
 
 
-def _at(values: Floats64 | None, row: int) -> float | None:
-    return None if values is None else float(values[row])
+def _densities(terms: FaceTerms, parameters: Parameters) -> FaceDensities:
+    found = terms.densities(parameters)
+    assert found is not None  # noqa: S101  (``PairScorer.terms`` found them)
+    return found

@@ -28,12 +28,13 @@ class Verification:
     Attributes:
         similarity: cosine of the two embeddings, in [-1, 1].
         score: the asked method's score.
-        dao_score: Eq. 4's score at the bundle's strength, None where the density is not known.
+        dao_score: Eq. 4's score at the bundle's strength, whatever method was asked.
         method: the method that gave ``score``.
-        operating_point: name of the asked operating point, None where none was asked.
+        operating_point: name of the operating point, asked or the default; None where there is neither.
         judgement: what ``score`` means.
         cosine_judgement: what ``similarity`` means, by the calibration of plain cosine.
-        densities: of probe and reference, None where the method needs none.
+        density_method: "ida-r" where the densities were searched, "ida-l" where they were predicted.
+        densities: of probe and reference.
         faces: of probe and reference, None for a side that was no photograph.
         snapshot: what was served when the pair was scored.
         timings_ms: milliseconds by stage, both sides together.
@@ -41,12 +42,13 @@ class Verification:
 
     similarity: float
     score: float
-    dao_score: float | None
+    dao_score: float
     method: str
     operating_point: str | None
     judgement: Judgement
     cosine_judgement: Judgement
-    densities: tuple[Density, Density] | None
+    density_method: str
+    densities: tuple[Density, Density]
     faces: tuple[AlignedFace | None, AlignedFace | None]
     snapshot: Snapshot
     timings_ms: dict[str, float]
@@ -59,8 +61,8 @@ class EmbeddedFace:
     Attributes:
         embedding: (d,) float32, unit norm.
         norm: length of what the backbone gave; None where it is not known.
-        method: the method that gave the density.
-        density: its density among the anchors; None where the method needs none.
+        density_method: "ida-r" where the density was searched, "ida-l" where it was predicted.
+        density: its density among the anchors.
         face: the chosen face, None where the input was no photograph.
         snapshot: what was served when the density was computed.
         timings_ms: milliseconds by stage.
@@ -68,8 +70,8 @@ class EmbeddedFace:
 
     embedding: Floats32
     norm: float | None
-    method: str
-    density: Density | None
+    density_method: str
+    density: Density
     face: AlignedFace | None
     snapshot: Snapshot
     timings_ms: dict[str, float]

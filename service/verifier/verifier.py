@@ -9,7 +9,6 @@ from service.scoring.methods import Method
 from service.settings import FacePolicy
 from service.snapshot.registry import Registry
 from service.snapshot.snapshot import Snapshot
-from service.telemetry import Metrics
 from service.verifier.agreement_monitor import AgreementMonitor
 from service.verifier.face_batch import Batch
 from service.verifier.inputs import FaceInput, form_of
@@ -26,14 +25,23 @@ class Verifier:
         *,
         pipeline: FacePipeline,
         registry: Registry,
-        metrics: Metrics,
         default_policy: FacePolicy,
+        default_point: str | None = None,
         agreement: AgreementMonitor | None = None,
     ) -> None:
+        """Take what faces are read and scored with.
+
+        Args:
+            pipeline: the models.
+            registry: says what is served.
+            default_policy: which of several faces is chosen where nothing else is asked.
+            default_point: the operating point where none is asked; None for no decision.
+            agreement: compares predicted densities with searched ones; None for nobody.
+        """
         self._pipeline_id = pipeline.pipeline_id
         self._reader = FaceReader(pipeline, default_policy)
         self._registry = registry
-        self._metrics = metrics
+        self._default_point = default_point
         self._agreement = agreement
 
     def is_large(self, faces: Iterable[FaceInput]) -> bool:
@@ -55,7 +63,7 @@ class Verifier:
             probe: the face presented now.
             reference: the face of the claimed identity.
             method: name of the scoring method, the bundle's default where None.
-            operating_point: name of the operating point to decide at, no decision where None.
+            operating_point: name of the operating point to decide at, the service's default where None.
             policy: which of several faces is chosen, the service's default where None.
 
         Raises:
@@ -65,7 +73,7 @@ class Verifier:
         """
         scorer = self._scorer(method, operating_point)
         scorer.require_point((form_of(probe), form_of(reference)))
-        batch = Batch(scorer, self._reader, policy, self._metrics)
+        batch = Batch(scorer, self._reader, policy)
         result = batch.verify([(probe, reference)], batch.read([probe, reference], stop_at_failure=True))
         (verification,) = result.items
         if isinstance(verification, InputError):
@@ -104,7 +112,7 @@ class Verifier:
         Raises:
             UnknownMethod, MethodNotServed, UnknownOperatingPoint: at once.
         """
-        return Batch(self._scorer(method, operating_point), self._reader, policy, self._metrics)
+        return Batch(self._scorer(method, operating_point), self._reader, policy)
 
     def batch_of_faces(self, *, method: str | None = None, policy: FacePolicy | None = None) -> Batch:
         """Return a batch of faces to embed; see ``embed``.
@@ -114,7 +122,7 @@ class Verifier:
         """
         snapshot = self._registry.current()
         chosen = snapshot.method(snapshot.density_method if method is None else method)
-        return Batch(self._scorer_of(snapshot, chosen, None), self._reader, policy, self._metrics)
+        return Batch(self._scorer_of(snapshot, chosen, None), self._reader, policy)
 
     def _scorer(self, method: str | None, operating_point: str | None) -> PairScorer:
         snapshot = self._registry.current()
@@ -127,8 +135,8 @@ class Verifier:
         return PairScorer(
             snapshot,
             method,
-            operating_point,
+            self._default_point if operating_point is None else operating_point,
+            is_point_required=operating_point is not None,
             pipeline_id=self._pipeline_id,
-            metrics=self._metrics,
             agreement=self._agreement,
         )

@@ -26,12 +26,12 @@ def measured(methods: list[str], rounds: int) -> dict[str, dict[str, float]]:
     """Return the milliseconds of each stage for a pair, by method."""
     from photographs import pairs
 
-    from service.app import load, open_metrics
+    from service.app import load
     from service.settings import load_settings
     from service.verifier.inputs import Photo
 
-    settings, metrics = load_settings(threads=1, density_cache=0, agreement_share=0.0), open_metrics()
-    verifier = load(settings, metrics).verifier(settings, metrics)
+    settings = load_settings(threads=1, density_cache=0, agreement_share=0.0)
+    verifier = load(settings).verifier(settings)
     found = {}
     given = pairs(Path(os.environ["IDA_FACES_DIR"]))
     for method in methods:

@@ -11,7 +11,7 @@ from fakes import picture
 from prometheus_client import CollectorRegistry
 from starlette.requests import Request
 
-from service.api.admission import admitted
+from service.api import admission
 from service.api.problems import SlowRequest
 from service.api.workers import Workers
 from service.telemetry import Metrics
@@ -70,6 +70,16 @@ class Asking:
             assert not thread.is_alive()
 
 
+def gate_of(client):
+    """The gate of a client's service."""
+    return client.app_state["service"].gate
+
+
+def settings_of(client):
+    """The settings of a client's service."""
+    return client.app_state["service"].settings
+
+
 def full_queue(client, gate):
     """One request that computes and one that waits: the queue takes no more."""
     asking = Asking(client)
@@ -81,7 +91,7 @@ def full_queue(client, gate):
 
 
 def waiting(client):
-    return client.app_state["workers"]._waiting
+    return client.app_state["service"].workers.waiting
 
 
 def until(condition):
@@ -151,9 +161,9 @@ def test_request_whose_turn_does_not_come_before_its_deadline_is_answered_then(c
 
 
 def test_request_that_would_come_too_late_is_turned_away_before_it_waits(client, gate):
-    client.app_state["workers"]._mean_seconds = 5.0
+    client.app_state["service"].workers.mean_seconds = 5.0
     asking = full_queue(client, gate)
-    client.app_state["workers"]._queue = 10
+    gate_of(client)._settings = settings_of(client).model_copy(update={"queue": 10})
     refused = client.post("/verify", files=FILES, headers={"X-Deadline-Seconds": "1"})
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "10")
     gate.opened.set()
@@ -166,16 +176,20 @@ def test_deadline_that_is_no_number_is_refused(client, value):
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
 
 
-def test_body_that_does_not_arrive_in_time_is_given_up(client, settings):
-    state = {**client.app_state, "settings": settings.model_copy(update={"deadline_seconds": 0.2})}
+def test_body_that_does_not_arrive_in_time_is_given_up(client):
+    service = client.app_state["service"]
+    gate = admission.Gate(
+        service.settings.model_copy(update={"deadline_seconds": 0.2}), service.workers, service.metrics
+    )
 
     async def nothing_comes():
         await anyio.sleep_forever()
 
     async def ask():
-        scope = {"type": "http", "method": "POST", "headers": [(b"content-type", b"application/json")], "state": state}
-        async with admitted(Request(scope, nothing_comes), state):
-            pass
+        with gate.arrival({}) as arrival:
+            scope = {"type": "http", "headers": [(b"content-type", b"application/json")], "arrival": arrival}
+            async with gate.admitted(Request(scope, nothing_comes)):
+                pass
 
     with pytest.raises(SlowRequest, match=r"within 0\.2 s"):
         anyio.run(ask)
@@ -217,7 +231,7 @@ def test_batch_counts_as_one_request(client, gate):
 
 def test_single_request_has_its_turn_between_the_parts_of_batches(client, gate, backbone_session):
     asking = Asking(client)
-    client.app_state["workers"]._queue = 10
+    gate_of(client)._settings = settings_of(client).model_copy(update={"queue": 10})
     asking.ask("/verify/batch", json=batch(12))
     assert gate.begun.acquire(timeout=20)
     asking.ask("/verify/batch", json=batch(12, start=100))
@@ -303,7 +317,7 @@ def test_request_whose_client_hung_up_while_it_waited_is_never_begun(client, gat
 
 def test_request_without_a_turn_yet_overtakes_a_batch_once_for_each_of_its_turns():
     async def run():
-        workers = Workers(1, 10, Metrics(CollectorRegistry()))
+        workers = Workers(1, Metrics(CollectorRegistry()))
         order = []
 
         async def ask(name, calls):
@@ -338,7 +352,7 @@ def test_request_without_a_turn_yet_overtakes_a_batch_once_for_each_of_its_turns
 
 def test_large_pictures_leave_a_thread_to_others():
     async def run():
-        workers = Workers(2, 10, Metrics(CollectorRegistry()))
+        workers = Workers(2, Metrics(CollectorRegistry()))
         opened = threading.Event()
         begun = []
 
@@ -367,7 +381,7 @@ def test_large_pictures_leave_a_thread_to_others():
 
 def test_single_thread_decodes_large_pictures_too():
     async def run():
-        workers = Workers(1, 10, Metrics(CollectorRegistry()))
+        workers = Workers(1, Metrics(CollectorRegistry()))
         async with workers.place() as place:
             found = await place.run_sized(lambda may_be_large: "done" if may_be_large else None)
         workers.close()

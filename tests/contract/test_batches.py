@@ -51,8 +51,9 @@ def test_batch_answers_what_single_requests_answer(client):
         for name in ("score", "dao_score", "similarity"):
             assert item["answer"][name] == pytest.approx(single[name], abs=1e-6)
         assert item["answer"]["crowding"] == pytest.approx(single["crowding"], abs=1e-6)
+        assert item["answer"]["cosine"].keys() == single["cosine"].keys()
     assert answer.json()["timings_ms"]["detect"] > 0
-    assert answer.json()["bundle_id"] == items[0]["answer"]["bundle_id"]
+    assert answer.json()["anchor_set"] == items[0]["answer"]["anchor_set"]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_face_that_recurs_is_detected_and_embedded_once(client, backbone_session
     run = backbone_session.run
     backbone_session.run = lambda inputs: (rows.append(len(inputs)), run(inputs))[1]
     detected = []
-    detector = client.app_state["pipeline"]._extractor._detector
+    detector = client.app_state["service"].pipeline._extractor._detector
     detect = detector.detect
     detector.detect = lambda image: (detected.append(1), detect(image))[1]
     pairs = [pair({"face": "one"}, photo(seed)) for seed in range(5)] + [pair(photo(0), {"face": "one"})]
@@ -159,7 +160,9 @@ def test_form_is_told_to_be_json(client):
 
 
 def test_batch_that_spans_a_swap_is_scored_wholly_by_the_anchor_set_it_began_with(client, tmp_path):
-    verifier, registry, pipeline = (client.app_state[name] for name in ("verifier", "registry", "pipeline"))
+    verifier, registry, pipeline = (
+        getattr(client.app_state["service"], name) for name in ("verifier", "registry", "pipeline")
+    )
     small_bundle(tmp_path / "next", seed=5, backbone_id=pipeline.backbone_id, embed=pipeline.embed)
     photographs = [Photo(picture(seed=seed)) for seed in range(4)]
     pairs = [(photographs[0], photographs[1]), (photographs[2], photographs[3])]

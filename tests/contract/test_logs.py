@@ -58,7 +58,7 @@ def test_log_at_debug_tells_nothing_of_a_photograph(client, log):
 
 
 def test_log_of_a_worker_thread_has_the_request_id(client, log, monkeypatch):
-    pipeline = client.app_state["pipeline"]
+    pipeline = client.app_state["service"].pipeline
     represent = pipeline.represent
 
     def telling(crops):

@@ -18,7 +18,7 @@ FACELESS = {"image": base64.b64encode(picture(faces=0, seed=2)).decode()}
 def decoded(client, monkeypatch):
     """Weak references to all pictures that the detector sees."""
     seen = []
-    detector = client.app_state["pipeline"]._extractor._detector
+    detector = client.app_state["service"].pipeline._extractor._detector
     detect = detector.detect
 
     def watching(image):
@@ -72,7 +72,7 @@ def test_photograph_of_a_request_that_failed_is_free_once_it_is_answered(client,
 
 def test_pictures_without_a_face_are_not_held_until_their_batch_is_answered(client, monkeypatch):
     alive = []
-    detector = client.app_state["pipeline"]._extractor._detector
+    detector = client.app_state["service"].pipeline._extractor._detector
     held = []
 
     def watching(image):
@@ -88,4 +88,4 @@ def test_pictures_without_a_face_are_not_held_until_their_batch_is_answered(clie
     finally:
         gc.enable()
     assert [item["problem"]["code"] for item in items] == ["no_face"] * 20
-    assert max(alive) <= client.app_state["workers"].count + 1
+    assert max(alive) <= client.app_state["service"].workers.count + 1

@@ -72,14 +72,14 @@ def test_embed_tells_the_density_of_the_asked_method(client):
 
     assert told["ida-l"]["density"] == pytest.approx(math.exp(log_density(np.array([unit(1)]))[0]), rel=1e-5)
     assert told["ida-r"]["density"] == by_default["density"] != told["ida-l"]["density"]
-    assert (told["cosine"]["density"], told["cosine"]["crowding"]) == (None, None)
-    assert (told["ida-l"]["method"], by_default["method"]) == ("ida-l", "ida-r")
+    assert told["cosine"]["density"] == by_default["density"], "where the method has none, that of the default one"
+    assert [told[method]["density_method"] for method in told] == ["ida-l", "ida-r", "ida-r"]
 
 
 def test_embed_takes_the_method_as_a_form_field(client):
     answer = client.post("/embed", files={"image": picture()}, data={"method": "ida-l"}).json()
 
-    assert answer["method"] == "ida-l"
+    assert answer["density_method"] == "ida-l"
     assert answer["density"] > 0
 
 
@@ -133,7 +133,7 @@ def test_without_the_search_ida_l_is_the_default_and_scores_the_same(client, sea
     assert answer["method"] == "ida-l"
     assert answer["score"] == client.post("/verify", files=FILES, data={"method": "ida-l"}).json()["score"]
     assert answer["anchor_set"] == client.post("/verify", files=FILES).json()["anchor_set"]
-    assert searchless.post("/embed", files={"image": picture()}).json()["method"] == "ida-l"
+    assert searchless.post("/embed", files={"image": picture()}).json()["density_method"] == "ida-l"
 
 
 @pytest.mark.parametrize("method", ["ida-r", "csls", "s-norm", "as-norm"])
@@ -153,7 +153,7 @@ def test_without_the_search_info_and_the_log_say_so(tmp_path, bundle_with_head, 
         info = client.get("/info").json()
 
     assert info["methods"] == ["cosine", "ida-l"]
-    assert (info["default_method"], info["bundle_default_method"]) == ("ida-l", "ida-r")
+    assert (info["default_method"], info["anchor_set_default_method"]) == ("ida-l", "ida-r")
     assert info["anchor_set"]["search"] == "off"
     assert info["anchor_set"]["count"] == 64
     assert "get ida-l, not the bundle's own ida-r" in caplog.text
@@ -163,7 +163,7 @@ def test_without_the_search_a_default_of_cosine_stays(tmp_path, bundle, backbone
     folder = with_head(tmp_path / "by cosine", bundle, default_method="cosine")
     with serving(Settings(home=tmp_path, anchor_search="off"), folder, backbone_session) as client:
         assert client.get("/info").json()["default_method"] == "cosine"
-        assert client.post("/embed", files={"image": picture()}).json()["method"] == "ida-l"
+        assert client.post("/embed", files={"image": picture()}).json()["density_method"] == "ida-l"
 
 
 def start(settings, bundle, session):
@@ -198,7 +198,7 @@ def test_agreement_monitor_is_fed_by_verify_and_embed_through_ida_l_alone(tmp_pa
         by(client, "cosine")
         by(client, "ida-l")
         client.post("/embed", json={"embedding": unit(1), "method": "ida-l"})
-        metrics = client.app_state["metrics"]
+        metrics = client.app_state["service"].metrics
 
     # The service ended, and with it the monitor, which first compared what still waited.
     assert metrics.registry.get_sample_value("ida_agreement_samples_total", {"outcome": "compared"}) == 2

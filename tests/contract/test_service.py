@@ -84,10 +84,10 @@ def test_without_a_density_cache_nothing_is_looked_up(settings, bundle, backbone
 
 def test_metrics_stages_that_did_not_run_are_not_observed(client):
     files = {"probe": picture(seed=1), "reference": picture(seed=2)}
-    client.post("/verify", files=files, data={"method": "cosine"})
+    client.post("/verify", files=files)
     seen = samples(client)
     assert seen['ida_stage_seconds_count{stage="score"}'] == 1
-    assert 'ida_stage_seconds_count{stage="search"}' not in seen
+    assert 'ida_stage_seconds_count{stage="predict"}' not in seen
 
 
 def test_metrics_refused_body_is_counted_under_its_route(client):
@@ -182,7 +182,7 @@ def test_failure_of_a_network_or_a_search_is_an_opaque_500(client, monkeypatch, 
     def fail(*_):
         raise failure
 
-    monkeypatch.setattr(client.app_state["pipeline"], "represent", fail)
+    monkeypatch.setattr(client.app_state["service"].pipeline, "represent", fail)
     face = {"image": base64.b64encode(picture()).decode()}
     pair = {"probe": face, "reference": face}
     with caplog.at_level(logging.ERROR):

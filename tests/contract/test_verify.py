@@ -10,7 +10,7 @@ import zlib
 
 import numpy as np
 import pytest
-from fakes import DIMENSION, picture, stage_runs
+from fakes import DIMENSION, picture
 from PIL import Image
 
 from service.scoring.parameters import Parameters
@@ -33,12 +33,13 @@ def unit(seed: int) -> list[float]:
     return (vector / np.linalg.norm(vector)).tolist()
 
 
-def test_verify_multipart_answers_every_promised_field(client):
+def test_verify_answers_what_to_use_first_and_the_evidence_after(client):
     answer = client.post("/verify", files=files(picture(seed=1), picture(seed=2))).json()
-    assert set(answer) >= {
-        "similarity", "score", "dao_score", "density", "crowding", "method", "bundle_id", "faces", "model",
-        "anchor_set", "request_id", "timings_ms",
-    }  # fmt: skip
+    assert list(answer) == [
+        "decision", "threshold", "fmr_at_score", "fmr_interval", "extrapolated", "no_decision_reason",
+        "operating_point", "method", "score", "similarity", "dao_score", "cosine", "density_method", "density", "crowding", "faces",
+        "anchor_set", "model", "request_id", "timings_ms",
+    ]  # fmt: skip
     assert answer["method"] == "ida-r"
     assert answer["score"] == answer["dao_score"]
     assert set(answer["timings_ms"]) == {"decode", "detect", "align", "embed", "total"}
@@ -82,13 +83,59 @@ def test_verify_accepts_data_urls(client):
     assert client.post("/verify", json={"probe": {"image": url}, "reference": {"image": url}}).status_code == 200
 
 
-def test_verify_cosine_searches_nothing_and_gives_no_density(client):
-    form = {"method": "cosine"}
-    answer = client.post("/verify", files=files(picture(seed=1), picture(seed=2)), data=form).json()
-    assert answer["score"] == answer["similarity"]
-    assert answer["dao_score"] is None
-    assert answer["density"] == {"probe": None, "reference": None}
-    assert stage_runs(client, "search") == 0
+METHODS = ("cosine", "ida-r", "csls", "s-norm", "as-norm")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_cosine_and_dao_score_stand_in_every_answer(client, method):
+    given = files(picture(seed=1), picture(seed=2))
+    answer, by_dao = (client.post("/verify", files=given, data={"method": name}).json() for name in (method, "ida-r"))
+    assert (answer["similarity"], answer["dao_score"]) == (by_dao["similarity"], by_dao["score"])
+    assert (answer["density_method"], answer["density"]) == ("ida-r", by_dao["density"])
+    assert (answer["score"] == answer["similarity"]) == (method == "cosine")
+    assert (answer["score"] == answer["dao_score"]) == (method == "ida-r")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_no_other_number_stands_twice_under_two_names(client, method):
+    answer = client.post("/verify", files=files(picture(seed=1), picture(seed=2)), data={"method": method}).json()
+    numbers = [answer["score"], *answer["density"].values(), *answer["crowding"].values()]
+    assert len({*numbers, answer["similarity"], answer["dao_score"]}) == len(numbers) + 2 - (
+        method in ("cosine", "ida-r")
+    )
+    assert "score" not in answer["cosine"]
+
+
+def test_numbers_have_the_digits_that_they_deserve(client):
+    answer = client.post("/verify", files=files(picture(seed=1), picture(seed=2))).json()
+
+    def digits(number):
+        return len(f"{number:.15g}".lstrip("-").replace(".", "").lstrip("0"))
+
+    for name in ("score", "similarity", "dao_score"):
+        assert digits(answer[name]) <= 7
+    face = answer["faces"]["probe"]
+    pixels = [*face["box"].values(), *(value for point in face["landmarks"] for value in point)]
+    assert all(round(value, 1) == value for value in pixels)
+    assert round(face["detection_score"], 4) == face["detection_score"]
+    assert all(round(value, 2) == value for value in answer["timings_ms"].values())
+
+
+def test_basic_detail_is_the_decision_and_its_numbers_alone(client):
+    pair = files(picture(seed=1), picture(seed=2))
+    full = client.post("/verify", files=pair).json()
+    as_form = client.post("/verify", files=pair, data={"detail": "basic"}).json()
+    sides = {"probe": {"image": b64(picture(seed=1))}, "reference": {"image": b64(picture(seed=2))}}
+    as_json = client.post("/verify", json={**sides, "detail": "basic"}).json()
+    batch = client.post("/verify/batch", json={"pairs": [sides], "detail": "basic"}).json()["items"][0]["answer"]
+    names = ["decision", "threshold", "score", "similarity", "fmr_at_score", "faces"]
+    for answer in (as_form, as_json, batch):
+        assert list(answer) == names
+        assert answer["faces"] == full["faces"]
+        assert (answer["score"], answer["similarity"]) == pytest.approx((full["score"], full["similarity"]), abs=1e-6)
+    refused = client.post("/verify", files=pair, data={"detail": "some"})
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalid_request")
+    assert "full, basic" in refused.json()["detail"]
 
 
 def test_answer_does_not_tell_whether_its_faces_were_compared_before(client):

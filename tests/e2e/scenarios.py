@@ -54,7 +54,7 @@ def race(fleet: Fleet, bundles: list[str], rounds: int = 10) -> dict[str, Any]:
     for _ in range(rounds):
         _, found = ask(f"{fleet.replicas[0].url}/admin/activations?limit=1")
         newest = found["activations"][0]["generation"]
-        active = found["activations"][0]["bundle_id"]
+        active = found["activations"][0]["anchor_set_id"]
         others = [bundle for bundle in bundles if bundle != active]
         with ThreadPoolExecutor(2) as pool:
             asked = [
@@ -169,7 +169,7 @@ def _back(fleet: Fleet, bundles: list[str]) -> dict[str, Any]:
         until(lambda replica=replica: (replica.readiness() or {}).get("store", {}).get("reachable"), replica.name, 40)
     back = time.monotonic() - began
     _, found = ask(f"{fleet.replicas[0].url}/admin/activations?limit=1")
-    active = found["activations"][0]["bundle_id"]
+    active = found["activations"][0]["anchor_set_id"]
     status, answer = fleet.activate(next(bundle for bundle in bundles if bundle != active), at=0)
     assert status == 200, answer
     fleet.follow(answer["generation"])

@@ -129,14 +129,14 @@ class SteadyLoad:
         return answer.status, answer.read()
 
     def _check(self, began: float, pair: int, answer: dict) -> None:
-        expected = self._pairs.scores.get(answer["bundle_id"])
+        expected = self._pairs.scores.get(answer["anchor_set"]["id"])
         is_right = not self._pairs.scores or (
             expected is not None and abs(answer["score"] - expected[pair]) <= TOLERANCE
         )
         mixed = (
             None
             if is_right or not self._pairs.scores
-            else f"pair {pair}: {answer['score']} under {answer['bundle_id']}"
+            else f"pair {pair}: {answer['score']} under {answer['anchor_set']['id']}"
         )
         self._note(began, generation=answer["anchor_set"]["generation"], mixed=mixed)
 

@@ -289,7 +289,7 @@ def test_bundle_of_a_bundle_shares_its_embeddings_to_the_bit(build, pipeline, tm
     assert (tmp_path / "made" / "embeddings.npy").read_bytes() == (tmp_path / "given" / "embeddings.npy").read_bytes()
     assert given.parameters == K5
     provenance = read(tmp_path / "made")[1]
-    assert provenance["bundles"][0]["bundle_id"] == built.bundle_id
+    assert provenance["bundles"][0]["anchor_set_id"] == built.bundle_id
     assert provenance["bundles"][0]["provenance"]["images"] == "images"
     snapshot = load_snapshot(tmp_path / "made", backbone_id=pipeline.backbone_id, device="cpu", generation=1)
     assert snapshot.parameters.tau == 8.0

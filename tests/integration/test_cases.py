@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.app import load, open_metrics
+from service.app import load
 from service.errors import ImageUndecodable
 from service.settings import load_settings
 from service.verifier import Photo
@@ -12,8 +12,8 @@ pytestmark = pytest.mark.cases
 
 @pytest.fixture(scope="module")
 def verifier(pack):
-    settings, metrics = load_settings(), open_metrics()
-    return load(settings, metrics).verifier(settings, metrics)
+    settings = load_settings()
+    return load(settings).verifier(settings)
 
 
 @pytest.fixture

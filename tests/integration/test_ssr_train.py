@@ -101,7 +101,7 @@ def test_head_that_was_trained_serves_ida_l_and_says_what_it_is(carrying, people
     assert result.exit_code == 0, result.output
     card = json.loads(result.stdout)
     bundle = read_bundle(tmp_path / "out", backbone_id=BACKBONE_ID)
-    assert card["bundle_id"] == bundle.bundle_id
+    assert card["anchor_set_id"] == bundle.bundle_id
     assert (card["k"], card["tau"], card["guard"], card["target"]) == (5, 2.0, None, "log-f")
     assert bundle.head.card.report == card["report"]
     assert Image.open(curves).width > 500
@@ -125,7 +125,8 @@ def test_command_run_again_gives_the_same_bundle_and_the_old_one_stays(carrying,
     before = {path.name: path.read_bytes() for path in carrying.iterdir()}
 
     ids = [
-        json.loads(train(carrying, tmp_path / name, "--json", "--seed", "3").stdout)["bundle_id"] for name in ("a", "b")
+        json.loads(train(carrying, tmp_path / name, "--json", "--seed", "3").stdout)["anchor_set_id"]
+        for name in ("a", "b")
     ]
 
     assert ids[0] == ids[1]

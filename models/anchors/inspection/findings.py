@@ -100,7 +100,7 @@ class Findings:
     def as_json(self) -> dict[str, JsonValue]:
         """Return everything but the single anchors, for JSON."""
         found: dict[str, JsonValue] = {
-            "bundle_id": self.bundle_id,
+            "anchor_set_id": self.bundle_id,
             "anchors": self.count,
             "k": self.parameters.k,
             "tau": self.parameters.tau,

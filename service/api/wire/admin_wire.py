@@ -15,7 +15,7 @@ class ActivateRequest(BaseModel):
         json_schema_extra={"example": {"id": "7b855b09cc60c18b", "expected_generation": 7, "dry_run": False}},
     )
 
-    id: str = Field(pattern=r"^[0-9a-f]{16}$", description="The bundle_id.")
+    id: str = Field(pattern=r"^[0-9a-f]{16}$", description="Of the anchor set, as GET /admin/anchor-sets lists it.")
     expected_generation: int | None = Field(
         default=None,
         ge=0,
@@ -37,7 +37,7 @@ class RollbackRequest(BaseModel):
     to_generation: int | None = Field(
         default=None,
         ge=0,
-        description="The generation to go back to; 0: the bundle of the settings. Absent: that before the active one.",
+        description="The generation to go back to; 0: the settings' anchor set. Absent: that before the active one.",
     )
     dry_run: bool = Field(default=False, description="As for the activation.")
     allow_uncalibrated: bool = Field(default=False, description="As for the activation.")
@@ -46,7 +46,7 @@ class RollbackRequest(BaseModel):
 class AnchorSetDetails(BaseModel):
     """One anchor set that can be activated."""
 
-    id: str = Field(description="bundle_id: digest of the manifest, which holds the digest of every part.")
+    id: str = Field(description="Digest of all that the anchor set holds, by its manifest.")
     state: Literal["active", "available", "built_in"] = Field(
         description="active in the store, available there, or built_in: that of the settings, not in the store."
     )
@@ -54,7 +54,7 @@ class AnchorSetDetails(BaseModel):
     retained: bool = Field(description="Whether DELETE refuses it now.")
     pushed_at: datetime | None
     last_generation: int | None = Field(description="The newest generation that it was active as.")
-    anchors_digest: str | None
+    anchors_digest: str | None = Field(description="Digest of the embeddings and the backbone.")
     backbone_id: str | None
     count: int | None = Field(description="Number of anchors.")
     dimension: int | None
@@ -62,7 +62,7 @@ class AnchorSetDetails(BaseModel):
     parameters: dict[str, Any] | None
     parts: dict[str, int] | None = Field(description="Bytes of each part.")
     operating_points: dict[str, dict[str, float]] | None = Field(
-        description="Thresholds by method and operating point; null where the bundle was not calibrated."
+        description="Thresholds by method and operating point; null where it was not calibrated."
     )
     provenance: dict[str, Any] | None
     signed_by: str | None = Field(description="Who signed it, by a key of IDA_BUNDLE_KEYS; null where nobody did.")
@@ -74,7 +74,7 @@ class AnchorSetsAnswer(BaseModel):
     """All anchor sets that can be activated."""
 
     generation: int = Field(description="The newest generation.")
-    active: str | None = Field(description="bundle_id of the active one; null while none was ever activated.")
+    active: str | None = Field(description="The id of the active one; null while none was ever activated.")
     anchor_sets: list[AnchorSetDetails]
 
 
@@ -96,7 +96,7 @@ class ActivationAnswer(BaseModel):
     """What an activation changed, or would change."""
 
     previous: str | None
-    current: str = Field(description="The active bundle_id; of a dry run, the one that was checked.")
+    current: str = Field(description="The id of the active one; of a dry run, the one that was checked.")
     generation: int = Field(description="The newest generation now.")
     changed: bool = Field(description="false where it was active already, and of a dry run.")
     dry_run: bool
@@ -112,12 +112,12 @@ class RecordAnswer(BaseModel):
     """One activation."""
 
     generation: int
-    bundle_id: str
+    anchor_set_id: str
     who: str
     at: datetime
     previous: str | None
     action: Literal["activate", "rollback"]
-    restores: int | None = Field(description="Of a rollback, the generation gone back to; 0: the settings' bundle.")
+    restores: int | None = Field(description="Of a rollback, the generation gone back to; 0: that of the settings.")
     allow_uncalibrated: bool = Field(description="Whether it may be served although requests get no decisions by it.")
 
 
@@ -136,12 +136,12 @@ class ReplicaAnswer(BaseModel):
     started: datetime
     version: str
     backbone_id: str
-    bundle_id: str
+    anchor_set_id: str
     generation: int
     lagging: bool
     store_id: str | None
     failed_generation: int | None = Field(description="The activation that it could not follow.")
-    failed_bundle_id: str | None
+    failed_anchor_set_id: str | None
     error_code: str | None
     error: str | None
 
@@ -157,7 +157,7 @@ class FailureAnswer(BaseModel):
     """An activation that a replica could not follow."""
 
     generation: int
-    bundle_id: str | None = Field(description="null where the record cannot be read.")
+    anchor_set_id: str | None = Field(description="null where the record cannot be read.")
     code: str
     message: str
     attempts: int

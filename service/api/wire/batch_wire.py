@@ -6,6 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from service.api.wire.verify_wire import (
     AnchorSetAnswer,
+    BasicVerifyAnswer,
+    Detail,
     EmbedAnswer,
     FaceRequest,
     FirstError,
@@ -55,6 +57,7 @@ class VerifyBatchRequest(_Request):
     method: Name | None = Field(default=None, description="As for /verify.")
     operating_point: Name | None = Field(default=None, description="As for /verify.")
     face_policy: FacePolicy | None = Field(default=None, description="As for /verify.")
+    detail: Detail = Field(default="full", description="As for /verify.")
 
 
 class EmbedBatchRequest(_Request):
@@ -71,7 +74,9 @@ class VerifyItem(BaseModel):
     """What became of one pair."""
 
     status: int = Field(description="What /verify would have answered: 200, or that of the problem.")
-    answer: VerifyAnswer | None = Field(description="As /verify answers, without timings; null with a problem.")
+    answer: VerifyAnswer | BasicVerifyAnswer | None = Field(
+        description="As /verify answers, without timings; null with a problem."
+    )
     problem: Problem | None
 
 
@@ -86,7 +91,6 @@ class EmbedItem(BaseModel):
 class BatchAnswer(BaseModel):
     """What all items share."""
 
-    bundle_id: str
     anchor_set: AnchorSetAnswer
     model: ModelAnswer
     request_id: str

@@ -21,6 +21,9 @@ Name = Annotated[str, StringConstraints(max_length=64)]
 """Of a method, an operating point or a face: what an answer may repeat."""
 
 
+Detail = Literal["full", "basic"]
+
+
 class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -51,9 +54,14 @@ class VerifyRequest(_Request):
     reference: FaceRequest = Field(description="The face of the claimed identity.")
     method: Name | None = Field(default=None, description="Scoring method; the bundle's default_method if absent.")
     operating_point: Name | None = Field(
-        default=None, description="Name of the operating point to decide at, such as fmr_1e-4; no decision if absent."
+        default=None,
+        description="Name of the operating point to decide at, such as fmr_1e-4. If absent the service's default "
+        "(IDA_OPERATING_POINT), or no decision.",
     )
     face_policy: FacePolicy | None = Field(default=None, description="Which of several faces is compared.")
+    detail: Detail = Field(
+        default="full", description="full, or basic: decision, threshold, score, similarity, fmr_at_score, faces."
+    )
 
 
 class EmbedRequest(FaceRequest):
@@ -96,10 +104,10 @@ class FacesAnswer(BaseModel):
 
 
 class PerSide(BaseModel):
-    """One number for each side of the pair; null where it is not known."""
+    """One number for each side of the pair."""
 
-    probe: float | None
-    reference: float | None
+    probe: float
+    reference: float
 
 
 class ModelAnswer(BaseModel):
@@ -113,7 +121,7 @@ class ModelAnswer(BaseModel):
 class AnchorSetAnswer(BaseModel):
     """The anchor set that the scores depend on, searched or by what the SSR head learned of it."""
 
-    id: str = Field(description="anchors_digest: digest of the anchor embeddings and the backbone.")
+    id: str = Field(description="The {id} of /admin/anchor-sets/{id}, and of the command and the metrics.")
     generation: int = Field(description="Counts the activations; grows with every swap.")
 
 
@@ -132,27 +140,42 @@ class Meaning(BaseModel):
     no_decision_reason: str | None = Field(description="Why there is no decision; null where there is one.")
 
 
-class CosineAnswer(Meaning):
-    """The same for plain cosine. Choose one of the two methods in advance, not the one that suits the pair."""
+class BasicVerifyAnswer(BaseModel):
+    """A scored pair in short, as ``detail=basic`` gives it; see VerifyAnswer for each field."""
 
-    score: float = Field(description="The cosine similarity.")
+    decision: Literal["match", "non_match"] | None
+    threshold: float | None
+    score: float
+    similarity: float
+    fmr_at_score: float | None
+    faces: FacesAnswer
 
 
 class VerifyAnswer(Meaning):
-    """A scored pair; decision, threshold and false-match rate are those of the asked method."""
+    """A scored pair: first what to use, then the evidence. The meaning at the top is that of ``score``."""
 
-    similarity: float = Field(description="Cosine of the two embeddings, in [-1, 1].")
-    score: float = Field(description="Score of the asked method; higher is more alike. Not a probability.")
-    dao_score: float | None = Field(description="Score after discrepancy alignment; null where no density is known.")
+    operating_point: str | None = Field(description="Where it was decided: the one asked, or the service's default.")
+    method: str = Field(description="The method that gave score.")
+    score: float = Field(
+        description="What the threshold is compared with; higher is more alike. It is dao_score by the methods ida-r "
+        "and ida-l, similarity by cosine, and a number of its own by each other method. Not a probability."
+    )
+    similarity: float = Field(description="The raw cosine of the two embeddings, in [-1, 1].")
+    dao_score: float = Field(
+        description="The score calibrated by discrepancy alignment: lower where the faces' neighbourhoods are crowded."
+    )
+    cosine: Meaning = Field(
+        description="What similarity means. Choose score or similarity in advance, not the one that suits the pair."
+    )
+    density_method: str = Field(
+        description="What dao_score and density rest on: ida-r where the anchors were searched, ida-l where the SSR "
+        "head predicted."
+    )
     density: PerSide = Field(description="The paper's F of each face: LOWER means a more crowded neighbourhood.")
     crowding: PerSide = Field(description="log(1/(k F))/tau in cosine units: HIGHER means more crowded.")
-    method: str
-    operating_point: str | None = Field(description="The operating point that was asked.")
-    cosine: CosineAnswer
-    bundle_id: str
     faces: FacesAnswer
-    model: ModelAnswer
     anchor_set: AnchorSetAnswer
+    model: ModelAnswer
     request_id: str
     timings_ms: dict[str, float] = Field(
         description="Milliseconds by stage: decode, detect, align, embed, and their total. How long the comparison "
@@ -169,17 +192,12 @@ class EmbedAnswer(BaseModel):
         "its picture's quality for a later /verify. Null where it is not known."
     )
     dimension: int
-    method: str = Field(description="The method that gave the density.")
-    density: float | None = Field(
-        description="The paper's F: LOWER means a more crowded neighbourhood; null where the method has none."
-    )
-    crowding: float | None = Field(
-        description="log(1/(k F))/tau in cosine units: HIGHER means more crowded; null where the method has none."
-    )
+    density_method: str = Field(description="ida-r where the density was searched, ida-l where it was predicted.")
+    density: float = Field(description="The paper's F: LOWER means a more crowded neighbourhood.")
+    crowding: float = Field(description="log(1/(k F))/tau in cosine units: HIGHER means more crowded.")
     face: FaceAnswer | None
-    bundle_id: str
-    model: ModelAnswer
     anchor_set: AnchorSetAnswer
+    model: ModelAnswer
     request_id: str
     timings_ms: dict[str, float]
 

@@ -115,17 +115,17 @@ def test_uploaded_bundle_can_be_activated_and_scores_by_it(client, made, tmp_pat
     assert set(found["golden_drift"]) >= {"cosine", "ida-r"}
     assert found["seconds"]["total"] >= found["seconds"]["load"] > 0
     verified = client.post("/verify", files=faces).json()
-    assert (verified["bundle_id"], verified["anchor_set"]["generation"]) == (bundle_id, 1)
+    assert verified["anchor_set"] == {"id": bundle_id, "generation": 1}
     # The same faces, but nothing that was found among the old anchors.
     assert verified["similarity"] == before["similarity"]
     assert verified["density"] != before["density"]
-    assert client.get("/info").json()["anchor_set"]["bundle_id"] == bundle_id
+    assert client.get("/info").json()["anchor_set"]["id"] == bundle_id
 
 
 def test_bundle_under_another_id_is_refused(client, made, tmp_path):
     bundle_id, content = made(1)
     answer = upload(client, UNKNOWN, content)
-    assert (answer.status_code, answer.json()["code"]) == (422, "bundle_id_mismatch")
+    assert (answer.status_code, answer.json()["code"]) == (422, "anchor_set_id_mismatch")
     assert bundle_id in answer.json()["detail"]
     assert leftovers(tmp_path) == []
     assert [entry["state"] for entry in entries(client)] == ["built_in"]
@@ -250,7 +250,7 @@ def test_history_names_who_did_what(client, made):
 
     found = client.get("/admin/activations", headers=ALICE).json()["activations"]
 
-    assert [(r["generation"], r["bundle_id"], r["who"], r["action"]) for r in found] == [
+    assert [(r["generation"], r["anchor_set_id"], r["who"], r["action"]) for r in found] == [
         (3, one[0], "bob", "rollback"),
         (2, other[0], "alice", "activate"),
         (1, one[0], "alice", "activate"),
@@ -347,12 +347,12 @@ def test_replicas_say_what_they_serve(client, made):
     bundle_id, content = made(1)
     upload(client, bundle_id, content)
     activate(client, bundle_id)
-    client.app_state["follower"].look()
+    client.app_state["service"].follower.look()
     found = client.get("/admin/replicas", headers=ALICE).json()
     (replica,) = found["replicas"]
     assert found["generation"] == 1
     assert (replica["replica"], replica["alive"], replica["generation"]) == ("replica-a", True, 1)
-    assert (replica["bundle_id"], replica["error"]) == (bundle_id, None)
+    assert (replica["anchor_set_id"], replica["error"]) == (bundle_id, None)
 
 
 def test_store_that_is_away_is_said_to_be(client, made, tmp_path):
@@ -361,7 +361,7 @@ def test_store_that_is_away_is_said_to_be(client, made, tmp_path):
     (tmp_path / "store").rename(tmp_path / "away")
     answer = activate(client, bundle_id)
     assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
-    client.app_state["follower"].look()
+    client.app_state["service"].follower.look()
     state = client.get("/readyz")
     assert state.status_code == 200
     assert state.json()["store"]["reachable"] is False

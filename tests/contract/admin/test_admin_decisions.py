@@ -140,7 +140,7 @@ def test_rollback_goes_to_what_was_allowed_and_asks_where_it_was_not(client, sen
         .model_dump_json()
         .encode()
     )
-    client.app_state["follower"].look()
+    client.app_state["service"].follower.look()
     answer = roll_back(client, to_generation=2)
     assert (answer.status_code, answer.json()["code"]) == (422, "bundle_uncalibrated")
     assert roll_back(client, to_generation=2, allow_uncalibrated=True).status_code == 200

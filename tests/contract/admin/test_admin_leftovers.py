@@ -32,7 +32,7 @@ def test_readiness_tells_strangers_no_place_and_administrators_the_reason(client
     upload(client, bundle_id, content)
     activate(client, bundle_id)
     (tmp_path / "store").rename(tmp_path / "away")
-    client.app_state["follower"].look()
+    client.app_state["service"].follower.look()
     ready = client.get("/readyz")
     assert ready.json()["store"].keys() == {"reachable", "since"}
     assert ready.json()["store"]["reachable"] is False
@@ -52,12 +52,12 @@ def test_readiness_tells_strangers_the_code_of_what_failed_and_no_more(client, m
     (tmp_path / "store" / "activations" / "1.json").write_text(
         f'{{"generation": 1, "bundle_id": "{bundle_id}", "who": "a", "at": "2030-01-01T00:00:00Z", "previous": null}}'
     )
-    client.app_state["follower"].look()
+    client.app_state["service"].follower.look()
     ready = client.get("/readyz")
     assert ready.json()["last_error"] == {"generation": 1, "code": "bundle_invalid"}
     assert str(tmp_path) not in ready.text
     failure = client.get("/admin/store", headers=ALICE).json()["last_error"]
-    assert (failure["code"], failure["bundle_id"]) == ("bundle_invalid", bundle_id)
+    assert (failure["code"], failure["anchor_set_id"]) == ("bundle_invalid", bundle_id)
     assert "embeddings.npy" in failure["message"]
 
 

@@ -43,7 +43,7 @@ def test_rollbacks_go_back_one_after_the_other_to_the_bundle_of_the_settings(cli
         (5, three[0], "rollback", 1),
         (6, built_in, "rollback", 0),
     ]
-    assert client.get("/info").json()["anchor_set"]["bundle_id"] == built_in
+    assert client.get("/info").json()["anchor_set"]["id"] == built_in
 
 
 def test_first_activation_can_be_undone(client, built_in, made):
@@ -121,7 +121,7 @@ def test_bundle_of_the_settings_that_is_gone_cannot_be_gone_back_to(
         upload(client, bundle_id, content)
         activate(client, bundle_id)
     with serving(settings, tmp_path / "nowhere", backbone_session) as client:
-        assert client.get("/readyz").json()["bundle_id"] == bundle_id
+        assert client.get("/readyz").json()["anchor_set_id"] == bundle_id
         assert "there is no bundle in" in caplog.text
         assert [entry["state"] for entry in entries(client)] == ["active"]
         answer = roll_back(client)

@@ -9,7 +9,6 @@ from fakes import fake_pipeline, serving
 from signers import make_signer
 
 from service.activation.loading import BundleLoader
-from service.app import open_metrics
 from service.bundle.reader import read_bundle_id
 from service.errors import BundleNotTrusted
 from service.settings import DEFAULT_BUNDLE
@@ -107,10 +106,10 @@ def test_start_follows_signed_bundles_from_the_store_and_from_copies(
         upload(client, bundle_id, archive(tmp_path, 1))
         activate(client, bundle_id)
     with serving(signed_only, bundle, backbone_session) as client:
-        assert client.get("/readyz").json()["bundle_id"] == bundle_id
+        assert client.get("/readyz").json()["anchor_set_id"] == bundle_id
     (tmp_path / "store").rename(tmp_path / "away")
     with serving(signed_only, bundle, backbone_session) as client:
-        assert client.get("/readyz").json()["bundle_id"] == bundle_id
+        assert client.get("/readyz").json()["anchor_set_id"] == bundle_id
     (tmp_path / "cache" / bundle_id / "signature.json").unlink()
     with pytest.raises(BundleNotTrusted), serving(signed_only, bundle, backbone_session):
         pass
@@ -125,7 +124,7 @@ def test_start_passes_over_an_activation_that_is_not_signed(
         activate(client, bundle_id)
     with serving(signed_only, bundle, backbone_session) as client:
         ready = client.get("/readyz").json()
-        assert (ready["bundle_id"], ready["lagging"]) == (read_bundle_id(bundle), True)
+        assert (ready["anchor_set_id"], ready["lagging"]) == (read_bundle_id(bundle), True)
     assert "is not signed" in caplog.text
 
 
@@ -134,7 +133,7 @@ def test_follower_refuses_what_is_not_signed(client, made, tmp_path):
     store = open_store(str(tmp_path / "store"))
     store.push(tmp_path / "made-1")
     store.append(Activation(generation=1, bundle_id=bundle_id, who="mallory", previous=None))
-    client.app_state["follower"].look()
+    client.app_state["service"].follower.look()
     ready = client.get("/readyz").json()
     assert (ready["generation"], ready["lagging"], ready["last_error"]["code"]) == (0, True, "bundle_not_trusted")
 
@@ -146,7 +145,7 @@ def test_start_with_an_unsigned_bundle_of_the_settings_is_refused(signed_only, b
 
 
 def test_default_bundle_needs_no_signature_wherever_it_lies(signed_only, tmp_path):
-    loader = BundleLoader(signed_only, fake_pipeline(signed_only), open_metrics())
+    loader = BundleLoader(signed_only, fake_pipeline(signed_only))
     shutil.copytree(DEFAULT_BUNDLE, tmp_path / "copy")
     assert loader.verify(DEFAULT_BUNDLE) is loader.verify(tmp_path / "copy") is None
     manifest = tmp_path / "copy" / "manifest.json"

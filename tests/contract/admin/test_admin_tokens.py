@@ -166,7 +166,9 @@ def test_uploads_activations_and_deletions_are_logged_with_the_name(
         client.delete(f"/admin/anchor-sets/{bundle_id}", headers=BOB)
         upload(client, bundle_id, content)
         activate(client, bundle_id)
-    told = [(record.getMessage(), record.who, record.bundle_id) for record in caplog.records if hasattr(record, "who")]
+    told = [
+        (record.getMessage(), record.who, record.anchor_set_id) for record in caplog.records if hasattr(record, "who")
+    ]
     assert told[:4] == [
         ("an anchor set was uploaded", "alice", bundle_id),
         ("an anchor set was deleted", "bob", bundle_id),

@@ -61,7 +61,7 @@ class World:
         found = Settings(home=self.folder, bundle=self.built_in, **settings)
         metrics, clock = Metrics(CollectorRegistry()), SimpleNamespace(now=0.0)
         store, copies = open_store(str(self.folder / "store")), LocalCopies(self.folder / f"cache-{name}")
-        loader = BundleLoader(found, self.pipeline, metrics)
+        loader = BundleLoader(found, self.pipeline)
         started = start(loader, store, copies, self.built_in)
         registry = Registry(started.loaded.snapshot)
         describe(metrics, started.loaded)

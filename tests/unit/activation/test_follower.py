@@ -40,7 +40,7 @@ def test_replica_follows_the_newest_activation(world):
     assert sample(replica, "ida_swaps_total", result="swapped") == 1
     assert sample(replica, "ida_lagging") == 0
     (info,) = replica.metrics.anchor_set_info.collect()[0].samples  # that of what was served before is gone
-    assert (info.labels["bundle_id"], info.value) == (bundle_id, 1)
+    assert (info.labels["anchor_set_id"], info.value) == (bundle_id, 1)
 
 
 def test_replica_that_missed_some_goes_to_the_newest_at_once(world):

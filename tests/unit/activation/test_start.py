@@ -7,7 +7,6 @@ import pytest
 
 from service.activation.loading import BundleLoader
 from service.activation.start import start
-from service.app import open_metrics
 from service.errors import BundleInvalid, StoreUnavailable
 from service.settings import Settings
 from service.store import local_copies
@@ -65,7 +64,7 @@ def test_start_with_the_store_away_and_nothing_to_fall_back_on_is_refused(world)
         def store_id(self):
             raise StoreUnavailable("The store s3://nowhere cannot be reached.")
 
-    loader = BundleLoader(Settings(home=world.folder), world.pipeline, open_metrics())
+    loader = BundleLoader(Settings(home=world.folder), world.pipeline)
     with pytest.raises(StoreUnavailable, match=r"cannot be reached\. No bundle was served here before"):
         start(loader, Away(), LocalCopies(world.folder / "cache"), world.built_in)
 
@@ -98,7 +97,7 @@ def test_store_in_another_place_is_followed_although_another_was_before(world):
     world.replica("a")
     copies = LocalCopies(world.folder / "cache-a")
     other = open_store(str(world.folder / "other"))
-    loader = BundleLoader(Settings(home=world.folder), world.pipeline, open_metrics())
+    loader = BundleLoader(Settings(home=world.folder), world.pipeline)
     started = start(loader, other, copies, world.built_in)
     assert started.loaded.snapshot.bundle_id == world.built_in_id
 

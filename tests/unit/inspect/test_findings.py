@@ -103,7 +103,7 @@ def test_depth_beyond_the_set_ends_with_it(look, unit_rows):
 def test_json_holds_the_figures_and_can_be_written(look, unit_rows):
     said = json.loads(json.dumps(look(unit_rows(50), unit_rows(8, seed=2)).as_json()))
 
-    assert (said["bundle_id"], said["anchors"], said["k"], said["tau"]) == ("abc", 50, 3, 4.0)
+    assert (said["anchor_set_id"], said["anchors"], said["k"], said["tau"]) == ("abc", 50, 3, 4.0)
     assert set(said["near_duplicates"]) == {"0.9", "0.95", "0.99"}
     assert len(said["similarity_by_rank"]["mean"]) == 10
     assert said["similarity_by_rank"]["mean"] == sorted(said["similarity_by_rank"]["mean"], reverse=True)

@@ -69,7 +69,7 @@ def offer(monitor, snapshot, times=1, log_f=-2.1):
 
 
 def test_difference_is_predicted_minus_searched_crowding_of_each_face(metrics, snapshot):
-    monitor = AgreementMonitor(1.0, metrics)
+    monitor = AgreementMonitor(1.0, metrics.crowding_difference.observe, metrics.count_agreement)
 
     offer(monitor, snapshot, log_f=-2.06)
     monitor.close()
@@ -84,7 +84,7 @@ def test_difference_is_predicted_minus_searched_crowding_of_each_face(metrics, s
 
 @pytest.mark.parametrize(("share", "taken"), [(0.0, 0), (0.01, 1), (0.25, 25), (0.3, 30), (1.0, 100)])
 def test_share_of_a_hundred_requests_is_that_many(metrics, snapshot, share, taken):
-    monitor = AgreementMonitor(share, metrics)
+    monitor = AgreementMonitor(share, metrics.crowding_difference.observe, metrics.count_agreement)
 
     offer(monitor, snapshot, times=100)
     monitor.close()
@@ -94,7 +94,7 @@ def test_share_of_a_hundred_requests_is_that_many(metrics, snapshot, share, take
 
 def test_offer_returns_before_the_search_and_drops_what_finds_no_room(metrics):
     snapshot = FakeSnapshot()
-    monitor = AgreementMonitor(1.0, metrics)
+    monitor = AgreementMonitor(1.0, metrics.crowding_difference.observe, metrics.count_agreement)
 
     offer(monitor, snapshot)
     snapshot.searching.wait()
@@ -110,7 +110,7 @@ def test_offer_returns_before_the_search_and_drops_what_finds_no_room(metrics):
 @pytest.mark.parametrize("error", [SearchFailed("no"), RuntimeError("unforeseen")])
 def test_search_that_fails_is_counted_and_logged_and_the_next_is_compared(metrics, snapshot, caplog, error):
     failing = FakeSnapshot(error=error, may_search=snapshot.may_search)
-    monitor = AgreementMonitor(1.0, metrics)
+    monitor = AgreementMonitor(1.0, metrics.crowding_difference.observe, metrics.count_agreement)
 
     offer(monitor, failing)
     offer(monitor, snapshot)
@@ -122,7 +122,7 @@ def test_search_that_fails_is_counted_and_logged_and_the_next_is_compared(metric
 
 def test_nothing_is_compared_where_the_anchors_are_not_searched(metrics, snapshot):
     snapshot.sources = FakeSources(frozenset({Need.NOTHING, Need.PREDICTION}))
-    monitor = AgreementMonitor(1.0, metrics)
+    monitor = AgreementMonitor(1.0, metrics.crowding_difference.observe, metrics.count_agreement)
 
     offer(monitor, snapshot, times=5)
     monitor.close()
