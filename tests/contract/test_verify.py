@@ -37,8 +37,8 @@ def test_verify_answers_what_to_use_first_and_the_evidence_after(client):
     answer = client.post("/verify", files=files(picture(seed=1), picture(seed=2))).json()
     assert list(answer) == [
         "decision", "threshold", "fmr_at_score", "fmr_interval", "extrapolated", "no_decision_reason",
-        "operating_point", "method", "score", "similarity", "dao_score", "cosine", "density_method", "density", "crowding", "faces",
-        "anchor_set", "model", "request_id", "timings_ms",
+        "operating_point", "method", "score", "similarity", "dao_score", "cosine", "density_method", "density",
+        "crowding", "faces", "anchor_set", "model", "request_id", "timings_ms",
     ]  # fmt: skip
     assert answer["method"] == "ida-r"
     assert answer["score"] == answer["dao_score"]
