@@ -31,7 +31,7 @@ from service.api.wire.admin_wire import (
     StoreAnswer,
     UploadAnswer,
 )
-from service.bundle.parsing import Limits, Unreadable, parse_document
+from service.documents import Limits, Unreadable, parse_document
 from service.errors import BundleUnknown
 from service.store.records import BUNDLE_ID
 

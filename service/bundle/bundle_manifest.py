@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
-from service.bundle.parsing import Limits, Unreadable, parse_document
+from service.documents import Limits, Unreadable, parse_document
 from service.errors import BundleInvalid
 from service.pack.pack_manifest import Sha256
 from service.scoring.parameters import Parameters

@@ -7,8 +7,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, FailFast, Field, model_validator
 
 from service.bundle.bundle_manifest import CALIBRATION, PFE, SSR, AnchorsDigest, Id, Manifest
-from service.bundle.parsing import Limits, Unreadable, parse_document
 from service.bundle.writer import PartContent, json_content
+from service.documents import Limits, Unreadable, parse_document
 from service.errors import BundleInvalid
 from service.pack.pack_manifest import Sha256
 from service.scoring.calibration import (

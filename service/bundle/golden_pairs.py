@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, FailFast, Field, model_validator
 
 from service.arrays import Floats32, Floats64
 from service.bundle.bundle_manifest import GOLDEN_CROP, GOLDEN_PAIRS, GOLDEN_SCORES, AnchorsDigest, Manifest
-from service.bundle.parsing import Limits, Unreadable, parse_document
 from service.bundle.writer import PartContent, array_content, json_content
+from service.documents import Limits, Unreadable, parse_document
 from service.errors import BundleInvalid
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters

@@ -8,8 +8,8 @@ from typing import ClassVar, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from service.bundle.bundle_manifest import Id, Manifest
-from service.bundle.parsing import Limits, Unreadable, parse_document
 from service.bundle.writer import PartContent, json_content
+from service.documents import Limits, Unreadable, parse_document
 from service.errors import BundleInvalid, HeadMismatch
 from service.pack.pack_manifest import Sha256
 

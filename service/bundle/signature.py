@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from service.bundle.bundle_manifest import SIGNATURE_NAME, Id
-from service.bundle.parsing import Limits, Unreadable, parse_document
+from service.documents import Limits, Unreadable, parse_document
 from service.errors import BundleNotTrusted, SettingsInvalid
 from service.pack.pack_manifest import Sha256
 

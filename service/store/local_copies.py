@@ -12,7 +12,7 @@ from pathlib import Path
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict
 
-from service.bundle.parsing import Limits, Unreadable, parse_document
+from service.documents import Limits, Unreadable, parse_document
 from service.errors import LocalCopyUnusable
 from service.store.bundle_store import BundleStore
 from service.store.records import BUNDLE_ID, BundleId

@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,22 +20,12 @@ from obstore.exceptions import (
     PreconditionError,
     UnauthenticatedError,
 )
-from obstore.store import LocalStore, from_url
+from obstore.store import LocalStore
 
-from service.errors import StorageFull, StoreInvalid, StoreUnavailable
+from service.errors import StorageFull, StoreUnavailable
 from service.redaction import redacted
 
-# A store that is away must be found out before a caller gives up; its own retries would go on for minutes.
-_CLIENT: Any = {"timeout": "4s", "connect_timeout": "2s", "allow_http": True}
-# A part of a bundle may have a gigabyte.
-_BULK_CLIENT: Any = {**_CLIENT, "timeout": "900s"}
-_RETRY: Any = {
-    "max_retries": 2,
-    "retry_timeout": timedelta(seconds=4),
-    "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=1), "base": 2},
-}
 _CHUNK = 1 << 20
-_SCHEMES = ("s3", "s3a", "gs", "az", "adl", "azure", "abfs", "abfss", "https", "http")
 # A bucket that is not there, unlike an object, is no empty store.
 _NO_BUCKET = ("NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist", "container does not exist")
 # Files that obstore has begun and not yet put in their place are called NAME#NUMBER.
@@ -239,41 +229,9 @@ class Objects:
             if _is_full(error):
                 raise StorageFull(f"There is no room to {what} in {self.url}. Make room, and try again.") from error
             raise StoreUnavailable(
-                f"The store {self.url} cannot be reached to {what} ({_first_line(error)}). Check IDA_STORE, the "
+                f"The store {self.url} cannot be reached to {what} ({first_line(error)}). Check IDA_STORE, the "
                 "network and the store itself."
             ) from error
-
-
-def open_objects(location: str, *, is_made: bool = True) -> Objects:
-    """Return the objects at a folder or a URL; nothing is read or made yet.
-
-    Args:
-        location: the folder or the URL.
-        is_made: whether a folder that is not there is an empty store, and made by the first write.
-
-    Raises:
-        StoreInvalid: if it is neither, or its settings cannot be used.
-    """
-    scheme = location.partition("://")[0].lower() if "://" in location else ""
-    if not scheme and location.partition(":")[0].lower() in _SCHEMES:
-        scheme = location.partition(":")[0]
-        raise StoreInvalid(f"IDA_STORE begins with {scheme}: and not with {scheme}://, as a URL does.")
-    if scheme in ("", "file"):
-        folder = Path(location.removeprefix("file://")).expanduser().absolute()
-        if folder.exists() and not folder.is_dir():
-            raise StoreInvalid(f"IDA_STORE is {location}, which is no folder.")
-        return Objects(str(folder), folder=folder, is_made=is_made)
-    if scheme not in _SCHEMES:
-        raise StoreInvalid(
-            f"IDA_STORE is {redacted(location)}: give a folder, or a URL that starts with s3://, gs:// or az://."
-        )
-    try:
-        store, bulk = (
-            from_url(location, client_options=client, retry_config=_RETRY) for client in (_CLIENT, _BULK_CLIENT)
-        )
-    except (BaseError, ValueError, TypeError) as error:
-        raise StoreInvalid(f"IDA_STORE: {redacted(location)} cannot be opened ({_first_line(error)}).") from error
-    return Objects(redacted(location).partition("?")[0], store, bulk)
 
 
 def _is_full(error: Exception) -> bool:
@@ -283,5 +241,6 @@ def _is_full(error: Exception) -> bool:
     return any(words in str(error) for words in ("No space left on device", "Disk quota exceeded", "os error 28"))
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return what an error of obstore says in its first line, without secrets."""
     return redacted((str(error).strip().splitlines() or [type(error).__name__])[0])[:300]

@@ -75,7 +75,7 @@ def serve_requests(metrics: Metrics) -> None:
     metrics.in_flight.set(2)
     metrics.anchor_set_generation.set(3)
     metrics.anchor_set_size.set(50_000)
-    metrics.anchor_set_info.labels(bundle_id="b", anchors_digest="a", backbone_id="m").set(1)
+    metrics.anchor_set_info.labels(anchor_set_id="b", anchors_digest="a", backbone_id="m").set(1)
     metrics.build_info.labels(version="1", python="3", onnxruntime="1", faiss="1", provider="cpu").set(1)
     for status in ("200", "422", "500"):
         metrics.requests.labels(route="/verify", method="POST", status=status).inc()

@@ -7,7 +7,7 @@ import pytest
 
 from service.errors import StoreInvalid, StoreUnavailable
 from service.redaction import redacted
-from service.store.objects import open_objects
+from service.store.locations import open_objects
 from service.telemetry import configure_logging
 
 SECRETS = ("AKIAKEY", "s3cr/et+Value", "SIGNED%2Fvalue", "wJalr?XUtn#FEMI")
