@@ -4,20 +4,16 @@ import logging
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import version
 
 import anyio.to_thread
 from fastapi import APIRouter, FastAPI
-from prometheus_client import CollectorRegistry, ProcessCollector
 
 from service.activation.activator import Activator
 from service.activation.anchor_sets import AnchorSets
 from service.activation.follower import Follower
 from service.activation.inventory import Inventory
-from service.activation.loading import BundleLoader
-from service.activation.start import Started, start
 from service.activation.switch import Switch, describe
 from service.api import admin, status
 from service.api import batch as batches
@@ -30,15 +26,15 @@ from service.api.state import Readiness, State
 from service.api.tokens import Tokens, load_tokens
 from service.api.upload_folder import UploadFolder
 from service.api.workers import Workers
-from service.cpus import keep_libraries_to_one_thread, share_allocator_arenas, usable_cpus
+from service.cpus import usable_cpus
 from service.errors import IdaError
-from service.pipeline import FacePipeline, load_pipeline
-from service.settings import Settings, unknown_variables
+from service.loaded import LoadedService, bundle_loader, load
+from service.settings import Settings
 from service.snapshot.registry import Registry
-from service.store.bundle_store import BundleStore, open_store
-from service.store.local_copies import LocalCopies
+from service.store.bundle_store import BundleStore
 from service.store.records import ReplicaReport, now
 from service.telemetry import Metrics
+from service.telemetry.metrics import open_metrics
 from service.verifier import AgreementMonitor, Verifier
 
 logger = logging.getLogger(__name__)
@@ -48,72 +44,6 @@ _BASE64_GROWTH = 4 / 3
 _BODY_MARGIN = 64 * 1024
 # Of the largest size; photographs as they are sent are a fraction of it.
 _PAIRS_OF_A_BATCH = 4
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedService:
-    """What takes time to load: the models, warmed, and what is served first.
-
-    Attributes:
-        pipeline: the models.
-        store: of bundles and activations.
-        copies: of bundles, on this machine.
-        started: what is served first.
-    """
-
-    pipeline: FacePipeline
-    store: BundleStore
-    copies: LocalCopies
-    started: Started
-
-    def verifier(self, settings: Settings) -> Verifier:
-        """Return a verifier of what was loaded, for a program that serves nobody and swaps nothing."""
-        return Verifier(
-            pipeline=self.pipeline,
-            registry=Registry(self.started.loaded.snapshot),
-            default_policy=settings.face_policy,
-            default_point=settings.operating_point or None,
-        )
-
-
-def load(settings: Settings, metrics: Metrics | None = None) -> LoadedService:
-    """Load and warm the models, then load the newest anchors that can be served.
-
-    Args:
-        settings: the service's settings.
-        metrics: where the sizes of batches and the use of the density cache are counted; None for nowhere.
-
-    Raises:
-        StartupError: one of its kinds, saying what to do.
-        IdaError: if the anchors do not pass their checks.
-    """
-    for problem in unknown_variables():
-        logger.warning("%s", problem)
-    keep_libraries_to_one_thread()
-    share_allocator_arenas()
-    # Workers times threads is the CPUs there are: more would only take turns.
-    workers = settings.workers or usable_cpus()
-    pipeline = load_pipeline(
-        settings,
-        threads=max(1, usable_cpus() // workers),
-        observe=None if metrics is None else metrics.batch_size.observe,
-    )
-    pipeline.warm_up()
-    store = open_store(settings.store_location, is_made=not settings.store)
-    copies = LocalCopies(settings.cache_folder)
-    started = start(_loader(settings, pipeline, metrics), store, copies, settings.bundle)
-    return LoadedService(pipeline, store, copies, started)
-
-
-def _loader(settings: Settings, pipeline: FacePipeline, metrics: Metrics | None) -> BundleLoader:
-    return BundleLoader(settings, pipeline, None if metrics is None else metrics.count_lookups)
-
-
-def open_metrics() -> Metrics:
-    """Return the metrics of this process, on a registry of their own."""
-    collectors = CollectorRegistry()
-    ProcessCollector(registry=collectors)
-    return Metrics(collectors)
 
 
 def create_app(
@@ -220,7 +150,7 @@ def _assemble(
     describe(metrics, started.loaded)
     snapshot = started.loaded.snapshot
     registry = Registry(snapshot)
-    loader = _loader(settings, pipeline, metrics)
+    loader = bundle_loader(settings, pipeline, metrics)
     switch = Switch(
         registry=registry, loader=loader, store=store, copies=loaded.copies, built_in=settings.bundle, metrics=metrics
     )

@@ -1,14 +1,10 @@
 """Every setting of the service, each an environment variable with the prefix ``IDA_``.
 
-This is the only module that reads the environment.
+This module and ``settings_in_force`` alone read the environment.
 """
 
-import difflib
-import os
 import re
 import socket
-from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
@@ -17,7 +13,6 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.errors import SettingsInvalid
-from service.redaction import redacted
 
 Device = Literal["cpu", "cuda"]
 DamagedImages = Literal["refuse", "accept"]
@@ -27,26 +22,24 @@ GpuEngine = Literal["cuda", "cuda-graphs", "tensorrt"]
 Joining = Literal["auto", "on", "off"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
-SettingSource = Literal["default", "environment", "option"]
-
 DEFAULT_BUNDLE = Path(__file__).parent / "bundle" / "default"
 DEFAULT_MAX_IMAGE_SIDE = 16_384
 DEFAULT_MAX_FULL_IMAGE_PIXELS = 25_000_000
 DEFAULT_PACK = "faceplugin-mobilefacenet"
 
 
-_PREFIX = "IDA_"
+PREFIX = "IDA_"
+"""Of every setting's environment variable."""
+
 # One slash is enough, since people mistype.
 _URL_BUT_FILE = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]*:/")
-# What Kubernetes sets in every pod for a Service whose name begins with "ida-".
-_OF_A_SERVICE = re.compile(r"(.+)_(SERVICE_(HOST|PORT(_.+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?)?)")
 
 
 class Settings(BaseSettings):
     """Frozen settings; an unknown value or one out of range is an error at start-up."""
 
     model_config = SettingsConfigDict(
-        env_prefix=_PREFIX,
+        env_prefix=PREFIX,
         env_ignore_empty=True,
         frozen=True,
         extra="ignore",
@@ -303,57 +296,3 @@ def load_settings(**overrides: object) -> Settings:
             for item in error.errors()
         )
         raise SettingsInvalid(f"{reasons}. Correct or unset these environment variables.") from error
-
-
-@dataclass(frozen=True, slots=True)
-class SettingInForce:
-    """One setting as it is in force.
-
-    Attributes:
-        variable: its environment variable.
-        value: what is in force, in words; what may be a secret is not shown.
-        source: where that comes from.
-    """
-
-    variable: str
-    value: str
-    source: SettingSource
-
-
-def settings_in_force(settings: Settings, options: Collection[str] = ()) -> list[SettingInForce]:
-    """Return every setting and where it comes from.
-
-    Args:
-        settings: as ``load_settings`` gave them.
-        options: names of those that options of the command line set.
-    """
-    derived = {
-        "store": settings.store_location,
-        "cache": settings.cache_folder,
-        "replica": settings.replica_name,
-    }
-    found = []
-    for name in Settings.model_fields:
-        source: SettingSource = "default"
-        if name in settings.model_fields_set:
-            source = "option" if name in options else "environment"
-        value = derived.get(name, getattr(settings, name))
-        shown = "" if value is None else str(value) if isinstance(value, SecretStr) else redacted(str(value))
-        found.append(SettingInForce(f"{_PREFIX}{name.upper()}", shown, source))
-    return found
-
-
-def unknown_variables() -> list[str]:
-    """Return what is wrong with environment variables that look like settings and are none, in words."""
-    known = {f"{_PREFIX}{name.upper()}" for name in Settings.model_fields}
-    services = {name.removesuffix("_SERVICE_HOST") for name in os.environ if name.endswith("_SERVICE_HOST")}
-    found = []
-    for name in sorted(os.environ):
-        of_a_service = _OF_A_SERVICE.fullmatch(name)
-        if not name.upper().startswith(_PREFIX) or name.upper() in known:
-            continue
-        if of_a_service is not None and of_a_service[1] in services:
-            continue
-        near = difflib.get_close_matches(name.upper(), sorted(known), n=1)
-        found.append(f"{name} is no setting" + (f"; the nearest is {near[0]}" if near else ""))
-    return found

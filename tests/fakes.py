@@ -13,11 +13,12 @@ from PIL import Image
 
 from service.activation.loading import BundleLoader
 from service.activation.start import start
-from service.app import LoadedService, create_app
+from service.app import create_app
 from service.faces.extract import FaceExtractor
 from service.faces.types import Box, DetectedFace
 from service.inference.backbone import Backbone
 from service.inference.runs import observed
+from service.loaded import LoadedService
 from service.pack import PackManifest
 from service.pipeline import FacePipeline
 from service.settings import Settings

@@ -11,10 +11,12 @@ from rich.table import Table
 
 from models.commands import EXIT_FAILURE, reporting_errors
 from service.activation.decisions import why_undecided
-from service.app import LoadedService, create_app, load, open_metrics
+from service.app import create_app
+from service.loaded import LoadedService, load
 from service.server.servers import NotListening, run_servers
 from service.settings import Settings, load_settings
 from service.telemetry import configure_logging
+from service.telemetry.metrics import open_metrics
 
 
 def serve(

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from models.commands import reporting_errors
-from service.settings import load_settings, settings_in_force, unknown_variables
+from service.settings import load_settings
+from service.settings_in_force import settings_in_force, unknown_variables
 
 
 def settings_command(

@@ -14,8 +14,8 @@ from models.commands import reporting_errors
 from models.images.image_folder import DECODER_FAILURES, read_image
 from service.api.verify import embed_answer, full_answer
 from service.api.wire.verify_wire import VerifyAnswer
-from service.app import LoadedService, load
 from service.errors import ImageUndecodable, InputError
+from service.loaded import LoadedService, load
 from service.settings import FacePolicy, Settings, load_settings
 from service.verifier import Photo, Verifier
 

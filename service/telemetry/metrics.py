@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 # Geometric, factor 1.6, from 1 ms to about 12 s: a quantile is off by at most a third of itself.
 _LATENCY_BUCKETS = tuple(round(0.001 * 1.6**step, 6) for step in range(21))
@@ -178,3 +178,10 @@ class Metrics:
     def count_agreement(self, outcome: str) -> None:
         """Count a request of which predicted and searched densities were to be compared, by what became of it."""
         self.agreement_samples.labels(outcome).inc()
+
+
+def open_metrics() -> Metrics:
+    """Return the metrics of this process, on a registry of their own."""
+    collectors = CollectorRegistry()
+    ProcessCollector(registry=collectors)
+    return Metrics(collectors)

@@ -26,7 +26,7 @@ def measured(methods: list[str], rounds: int) -> dict[str, dict[str, float]]:
     """Return the milliseconds of each stage for a pair, by method."""
     from photographs import pairs
 
-    from service.app import load
+    from service.loaded import load
     from service.settings import load_settings
     from service.verifier.inputs import Photo
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from service.app import load
 from service.errors import ImageUndecodable
+from service.loaded import load
 from service.settings import load_settings
 from service.verifier import Photo
 

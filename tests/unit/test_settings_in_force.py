@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 from models.cli import app
 from service.errors import SettingsInvalid
-from service.settings import Settings, load_settings, settings_in_force, unknown_variables
+from service.settings import Settings, load_settings
+from service.settings_in_force import settings_in_force, unknown_variables
 
 TOKEN = "a-token-0123456789"
 
