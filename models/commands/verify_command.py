@@ -27,7 +27,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as the HT
 def verify(
     probe: Image,
     reference: Image,
-    method: Annotated[str | None, typer.Option(help="Scoring method; the bundle's default if absent.")] = None,
+    method: Annotated[str | None, typer.Option(help="Scoring method; the anchor set's default if absent.")] = None,
+    operating_point: Annotated[
+        str | None, typer.Option(help="Where to decide, such as fmr_1e-4; IDA_OPERATING_POINT if absent.")
+    ] = None,
     face_policy: Policy = None,
     as_json: AsJson = False,
 ) -> None:
@@ -39,7 +42,7 @@ def verify(
         settings, loaded, verifier = _load()
         with _naming(probe=probe, reference=reference):
             photos = [Photo(_read(path, settings)) for path in (probe, reference)]
-            result = verifier.verify(*photos, method=method, policy=face_policy)
+            result = verifier.verify(*photos, method=method, operating_point=operating_point, policy=face_policy)
         answer = full_answer(result, loaded.pipeline)
     if as_json:
         typer.echo(answer.model_dump_json(indent=2))
@@ -93,8 +96,13 @@ def _naming(**paths: Path) -> Iterator[None]:
 
 def _print(answer: VerifyAnswer) -> None:
     table = Table(show_header=False, box=None)
-    table.add_row("similarity (cosine)", f"{answer.similarity:.4f}")
+    decision = answer.decision or f"none: {answer.no_decision_reason}"
+    table.add_row("decision", decision if answer.threshold is None else f"{decision}, threshold {answer.threshold:.4f}")
+    if answer.fmr_at_score is not None:
+        table.add_row("false-match rate", f"{answer.fmr_at_score:g} at this score")
     table.add_row(f"score ({answer.method})", f"{answer.score:.4f}")
+    table.add_row("similarity (cosine)", f"{answer.similarity:.4f}")
+    table.add_row("DAO score", f"{answer.dao_score:.4f}")
     for name, face in (("probe", answer.faces.probe), ("reference", answer.faces.reference)):
         crowding = getattr(answer.crowding, name)
         found = face.faces_found if face else 0
