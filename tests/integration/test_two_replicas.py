@@ -84,9 +84,9 @@ def test_prometheus_sees_two_replicas_follow_an_activation_and_one_die(watched: 
     assert (status, answer["generation"]) == (200, 1)
     until(lambda: watched.values("ida_anchor_set_generation") == [1, 1], "both replicas serve generation 1")
     until(lambda: watched.values("ida_active_generation") == [1, 1], "both replicas know of generation 1")
-    served = f'ida_anchor_set_info{{bundle_id="{watched.bundle_id}"}}'
+    served = f'ida_anchor_set_info{{anchor_set_id="{watched.bundle_id}"}}'
     until(lambda: watched.values(served) == [1, 1], "both replicas name the new anchor set")
-    assert watched.values("count(count by (bundle_id) (ida_anchor_set_info == 1))") == [1]
+    assert watched.values("count(count by (anchor_set_id) (ida_anchor_set_info == 1))") == [1]
     assert watched.values("count(count by (store_id) (ida_store_info))") == [1]
     assert watched.values('sum(ida_swaps_total{result="swapped"})') == [2]
     assert watched.values("sum(ida_swap_seconds_count)") == [2]
