@@ -14,7 +14,7 @@ from service.bundle.head_part import head_contents
 from service.bundle.reader import read_bundle, read_manifest
 from service.bundle.ssr_part import SsrCard
 from service.inference.ssr_head import SsrHead
-from service.snapshot.term_sources import TermSources
+from service.snapshot.term_sources import SsrSource, TermSources
 
 
 def direction(dimension: int) -> np.ndarray:
@@ -80,7 +80,7 @@ def with_head(folder: Path, source: Path, graph: bytes | None = None, **changes:
         folder.parent.mkdir(parents=True, exist_ok=True)
         file = folder.with_suffix(".onnx")
         file.write_bytes(content)
-        sources = TermSources(finder, (SsrHead.load(file), card))
+        sources = TermSources(finder, [SsrSource(SsrHead.load(file), card)])
     change = Change(manifest.parameters, str(default), head_contents(content, card), "a test")
     derive_bundle(folder, source, bundle, sources, change)
     return folder

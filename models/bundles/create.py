@@ -59,7 +59,7 @@ def create_bundle(folder: Path, embeddings: StoredArray, facts: NewBundle, embed
         InferenceFailed, SearchFailed: if the golden pairs cannot be made.
     """
     refuse_existing(folder)
-    if find_method(facts.default_method).need not in TermFinder.provides:
+    if not set(find_method(facts.default_method).needs) <= TermFinder.provides:
         raise MethodNotServed(
             f"A new bundle has no head, which {facts.default_method} needs: choose another default method, and "
             "train a head for the bundle afterwards."

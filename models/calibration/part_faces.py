@@ -49,7 +49,7 @@ class PartFaces:
 
     def compare(self, method: Method, parameters: Parameters, source: TermSource, tick: Tick = silent) -> Comparisons:
         """Return the scored pairs by a method."""
-        terms = source.terms(self.embeddings, method.need, parameters).with_norms(self.norms, parameters)
+        terms = source.terms(self.embeddings, method.needs, parameters).with_norms(self.norms, parameters)
         scorer = BlockScorer(self.embeddings, method, terms, parameters)
         faces = len(self.embeddings)
         keep = int(_KEEP_SHARE * faces * (faces - 1) / 2) + _LEAST_KEEP

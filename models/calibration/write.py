@@ -15,8 +15,8 @@ from service.bundle.calibration_part import calibration_content
 from service.bundle.reader import Bundle
 from service.bundle.writer import json_content
 from service.scoring.calibration import Calibrations, MethodCalibration, relevant
-from service.scoring.methods import METHODS
-from service.scoring.terms import Need, TermSource
+from service.scoring.methods import methods_of
+from service.scoring.terms import PREDICTION, TermSource
 
 
 def calibrated_bundle(
@@ -62,7 +62,7 @@ def calibrated_bundle(
             CALIBRATION_REPORT: json_content(f"{CALIBRATION_REPORT}.json", report),
         },
         created_by=created_by(),
-        left_out=frozenset() if Need.PREDICTION in sources.provides else frozenset({SSR, SSR_CARD}),
+        left_out=frozenset() if PREDICTION in sources.provides else frozenset({SSR, SSR_CARD}),
     )
     return report, derive_bundle(out, folder, bundle, sources, change)
 
@@ -79,6 +79,6 @@ def _still_valid(
         found
         for found in former.methods
         if (found.method, found.input_form) not in replaced
-        and METHODS[found.method].need in sources.provides
+        and found.method in methods_of(sources.provides)
         and relevant(found.method, found.parameters) == relevant(found.method, parameters)
     )

@@ -14,7 +14,7 @@ from service.bundle.reader import Bundle, read_bundle
 from service.cpus import usable_cpus
 from service.scoring.methods import METHODS, Method, methods_of
 from service.scoring.parameters import Parameters
-from service.scoring.terms import FaceTerms, Need
+from service.scoring.terms import FaceTerms, Statistic
 from service.settings import Device
 from service.snapshot.term_sources import TermSources, open_sources
 
@@ -86,7 +86,7 @@ def variants(system: System, methods: Sequence[str] | None) -> tuple[Variant, ..
     found = []
     for name in methods_of(system.sources.provides) if methods is None else methods:
         method = METHODS[name]
-        if method.need is Need.NOTHING:
+        if not method.needs:
             continue
         if "pfe_strength" in method.parameters:
             found.append(Variant(f"{name}, a = {parameters.pfe_strength:g}", method, parameters))
@@ -111,15 +111,15 @@ def scorers(embeddings: Floats32, norms: Floats32, system: System, wanted: Seque
         system: gives the terms.
         wanted: variants that differ at most in what a pair's scores depend on, not in what a face's terms do.
     """
-    terms: dict[Need, FaceTerms] = {}
+    terms: dict[tuple[Statistic, ...], FaceTerms] = {}
     found = []
     for variant in wanted:
-        need = variant.method.need
-        if need not in terms:
-            terms[need] = system.sources.terms(embeddings, need, variant.parameters).with_norms(
+        needs = variant.method.needs
+        if needs not in terms:
+            terms[needs] = system.sources.terms(embeddings, needs, variant.parameters).with_norms(
                 norms, variant.parameters
             )
-        found.append(BlockScorer(embeddings, variant.method, terms[need], variant.parameters))
+        found.append(BlockScorer(embeddings, variant.method, terms[needs], variant.parameters))
     return found
 
 

@@ -21,7 +21,6 @@ from service.scoring.calibration import (
 )
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
-from service.scoring.terms import Need
 
 FmrValue = Annotated[float, Field(gt=0, le=1)]
 ShareValue = Annotated[float, Field(ge=0, le=1)]
@@ -146,14 +145,12 @@ def parse_calibrations(content: bytes, manifest: Manifest) -> Calibrations:
             f"The bundle is calibrated for methods that this version does not know: {', '.join(unknown)}. Serve it "
             "with the version that its manifest names, or calibrate it again."
         )
+    heads = {SSR: document.head_sha256, PFE: document.pfe_sha256}
+    changed = {part for part, sha256 in heads.items() if sha256 is None or sha256 != _sha256(manifest, part)}
     outdated = frozenset(
         found.method
         for found in document.methods
-        for needs, sha256, part in (
-            ({Need.PREDICTION}, document.head_sha256, SSR),
-            ({Need.VARIANCE, Need.VARIANCE_AND_SUPPORT}, document.pfe_sha256, PFE),
-        )
-        if METHODS[found.method].need in needs and (sha256 is None or sha256 != _sha256(manifest, part))
+        if any(statistic.source in changed for statistic in METHODS[found.method].needs)
     )
     return Calibrations(
         population=document.population,

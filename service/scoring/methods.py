@@ -14,7 +14,7 @@ from service.scoring.dao import log_dao, to_score
 from service.scoring.mls import mutual_likelihood, pfe_similarity
 from service.scoring.parameters import Parameters
 from service.scoring.similarity import cosine
-from service.scoring.terms import FaceTerms, Need
+from service.scoring.terms import COHORT, NEAREST, PREDICTION, SUPPORT, VARIANCE, FaceTerms, Statistic
 
 Scale = Literal["linear", "log"]
 
@@ -40,7 +40,7 @@ class Method:
 
     Attributes:
         name: what a request calls it.
-        need: which terms of both faces it cannot do without.
+        needs: which statistics of both faces it cannot do without.
         scale: "log" where ``combine`` gives the log of the score, "linear" where it gives the score.
         combine: similarities, terms of the probes and of the references, and parameters to a number that orders
             pairs, higher being more alike. Similarities and terms need only broadcast against each other, and the
@@ -49,7 +49,7 @@ class Method:
     """
 
     name: str
-    need: Need
+    needs: tuple[Statistic, ...]
     scale: Scale
     combine: Callable[[Floats, FaceTerms, FaceTerms, Parameters], Floats]
     parameters: tuple[str, ...] = ()
@@ -71,7 +71,7 @@ class Method:
         similarity = cosine(probes, references)
         probe, reference = _sides(terms or FaceTerms(), len(similarity))
         combined = np.asarray(self.combine(similarity, probe, reference, parameters), dtype=np.float64)
-        known = probe.log_density is not None and reference.log_density is not None
+        known = "log_density" in probe
         return PairScores(
             similarity=similarity,
             score=to_score(combined) if self.scale == "log" else combined,
@@ -91,9 +91,9 @@ def find_method(name: str) -> Method:
     return method
 
 
-def methods_of(provided: Collection[Need]) -> tuple[str, ...]:
-    """Return the names of the methods whose needs are among those provided."""
-    return tuple(method.name for method in METHODS.values() if method.need in provided)
+def methods_of(provided: Collection[Statistic]) -> tuple[str, ...]:
+    """Return the names of the methods whose needs are among the statistics that are provided."""
+    return tuple(method.name for method in METHODS.values() if set(method.needs) <= set(provided))
 
 
 def _sides(terms: FaceTerms, pairs: int) -> tuple[FaceTerms, FaceTerms]:
@@ -106,12 +106,6 @@ def _sides(terms: FaceTerms, pairs: int) -> tuple[FaceTerms, FaceTerms]:
         return take
 
     return terms.map(half(0)), terms.map(half(pairs))
-
-
-def _known(term: Floats | None, name: str) -> Floats:
-    if term is None:
-        raise ValueError(f"The method needs the {name} of both sides.")
-    return term
 
 
 def _cosine(similarity: Floats, probe: FaceTerms, reference: FaceTerms, parameters: Parameters) -> Floats:  # noqa: ARG001 - every method has this signature
@@ -129,10 +123,9 @@ def _ida(similarity: Floats, probe: FaceTerms, reference: FaceTerms, parameters:
 
 
 def _pfe(similarity: Floats, probe: FaceTerms, reference: FaceTerms, parameters: Parameters) -> Floats:  # noqa: ARG001 - every method has this signature
-    means = _known(probe.mean, "mean"), _known(reference.mean, "mean")
-    variances = _known(probe.log_variance, "variances"), _known(reference.log_variance, "variances")
-    sigma0_squared = _known(probe.sigma0_squared, "sigma0^2")
-    return pfe_similarity(mutual_likelihood(*means, *variances), means[0].shape[-1], sigma0_squared)
+    means = probe["mean"], reference["mean"]
+    variances = probe["log_variance"], reference["log_variance"]
+    return pfe_similarity(mutual_likelihood(*means, *variances), means[0].shape[-1], probe["sigma0_squared"])
 
 
 def _pfe_ida(similarity: Floats, probe: FaceTerms, reference: FaceTerms, parameters: Parameters) -> Floats:
@@ -143,35 +136,29 @@ def _pfe_ida(similarity: Floats, probe: FaceTerms, reference: FaceTerms, paramet
 
 def _weighted(face: FaceTerms, parameters: Parameters) -> Floats:
     """Return log(F / ||f||^p): better pictures get longer outputs of a backbone, and score higher in every pair."""
-    log_density = _known(face.log_density, "density")
-    if face.log_norm is None or parameters.norm_power == 0:
-        return log_density
-    weighted: Floats = log_density - parameters.norm_power * face.log_norm
+    if "log_norm" not in face or parameters.norm_power == 0:
+        return face["log_density"]
+    weighted: Floats = face["log_density"] - parameters.norm_power * face["log_norm"]
     return weighted
 
 
 def _csls(similarity: Floats, probe: FaceTerms, reference: FaceTerms, parameters: Parameters) -> Floats:  # noqa: ARG001 - every method has this signature
     # Conneau et al. 2018, "Word translation without parallel data": 2 cos(x, y) - r_k(x) - r_k(y).
-    crowding = _known(probe.support_mean, "support mean") + _known(reference.support_mean, "support mean")
-    return 2 * similarity - crowding
+    return 2 * similarity - (probe["support_mean"] + reference["support_mean"])
 
 
 def _s_norm(similarity: Floats, probe: FaceTerms, reference: FaceTerms, parameters: Parameters) -> Floats:  # noqa: ARG001 - every method has this signature
     # Kenny 2010: the mean of the two z-scores, each side's against its similarities to all anchors.
-    return 0.5 * (_z(similarity, probe.cohort_mean, probe.cohort_spread)) + 0.5 * (
-        _z(similarity, reference.cohort_mean, reference.cohort_spread)
-    )
+    return 0.5 * _z(similarity, probe, "cohort") + 0.5 * _z(similarity, reference, "cohort")
 
 
 def _as_norm(similarity: Floats, probe: FaceTerms, reference: FaceTerms, parameters: Parameters) -> Floats:  # noqa: ARG001 - every method has this signature
     # Matejka et al. 2017: as s-norm, each side's statistics taken over the anchors nearest to it alone.
-    return 0.5 * (_z(similarity, probe.nearest_mean, probe.nearest_spread)) + 0.5 * (
-        _z(similarity, reference.nearest_mean, reference.nearest_spread)
-    )
+    return 0.5 * _z(similarity, probe, "nearest") + 0.5 * _z(similarity, reference, "nearest")
 
 
-def _z(similarity: Floats, mean: Floats | None, spread: Floats | None) -> Floats:
-    z: Floats = (similarity - _known(mean, "cohort mean")) / _known(spread, "cohort spread")
+def _z(similarity: Floats, face: FaceTerms, of: str) -> Floats:
+    z: Floats = (similarity - face[f"{of}_mean"]) / face[f"{of}_spread"]
     return z
 
 
@@ -183,15 +170,15 @@ METHODS: Mapping[str, Method] = MappingProxyType(
     {
         method.name: method
         for method in (
-            Method("cosine", Need.NOTHING, "linear", _cosine),
-            Method("ida-r", Need.SUPPORT, "log", _ida, _DAO_PARAMETERS),
+            Method("cosine", (), "linear", _cosine),
+            Method("ida-r", (SUPPORT,), "log", _ida, _DAO_PARAMETERS),
             # Eq. 4 as well, its densities predicted from the embeddings alone.
-            Method("ida-l", Need.PREDICTION, "log", _ida, _DAO_PARAMETERS),
-            Method("pfe", Need.VARIANCE, "linear", _pfe),
-            Method("pfe+ida-r", Need.VARIANCE_AND_SUPPORT, "log", _pfe_ida, _PFE_PARAMETERS),
-            Method("csls", Need.SUPPORT, "linear", _csls, ("k", "guard")),
-            Method("s-norm", Need.COHORT, "linear", _s_norm, ("guard",)),
-            Method("as-norm", Need.NEAREST, "linear", _as_norm, ("cohort", "guard")),
+            Method("ida-l", (PREDICTION,), "log", _ida, _DAO_PARAMETERS),
+            Method("pfe", (VARIANCE,), "linear", _pfe),
+            Method("pfe+ida-r", (VARIANCE, SUPPORT), "log", _pfe_ida, _PFE_PARAMETERS),
+            Method("csls", (SUPPORT,), "linear", _csls, ("k", "guard")),
+            Method("s-norm", (COHORT,), "linear", _s_norm, ("guard",)),
+            Method("as-norm", (NEAREST,), "linear", _as_norm, ("cohort", "guard")),
         )
     }
 )

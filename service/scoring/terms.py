@@ -1,8 +1,11 @@
-"""What a method may know of a face besides its embedding: how it lies among the anchors."""
+"""What a method may know of a face besides its embedding: kinds of face statistics, and the terms that each gives.
+
+A new kind touches three files: it is declared here, found by a source in a file of its own, and that source is opened
+in ``service.snapshot.term_sources``. A method that needs it names it in ``service.scoring.methods``.
+"""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
-from enum import Enum
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -17,62 +20,90 @@ LEAST_NORM = 0.8
 What is shorter is hardly a face: it should gain no more by its poverty, and what the anchors say of it should stand.
 """
 
-
-class Need(Enum):
-    """Which terms of each face a method combines, and so what must be there to find them."""
-
-    NOTHING = "nothing"
-    SUPPORT = "support"
-    COHORT = "cohort"
-    NEAREST = "nearest"
-    PREDICTION = "prediction"
-    VARIANCE = "variance"
-    VARIANCE_AND_SUPPORT = "variance and support"
+ANCHORS, SSR_HEAD, PFE_HEAD = "anchors", "ssr", "pfe"
+_NO_SEARCH = "the anchors are not searched (IDA_ANCHOR_SEARCH=off)"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FaceTerms:
-    """Terms of n faces; None for a term that nobody asked for.
+@dataclass(frozen=True, slots=True)
+class Statistic:
+    """A kind of face statistics.
 
     Attributes:
-        log_density: (n,), log F of the support sets, searched or predicted.
-        support_mean: (n,), mean similarity to the k anchors of the support set.
-        cohort_mean: (n,), mean similarity to all anchors.
-        cohort_spread: (n,), standard deviation of the similarities to all anchors, above 0.
-        nearest_mean: (n,), mean similarity to the nearest anchors, as many as the parameter ``cohort``.
-        nearest_spread: (n,), standard deviation of those, above 0.
-        log_norm: (n,), log of the length of what the backbone gave, over the typical length; log LEAST_NORM or more.
-        mean: (n, d), the embeddings themselves, where their variances are known.
-        log_variance: (n, d), log sigma^2 of the embeddings' values.
-        sigma0_squared: (n,), the variance at which scores of likelihood have the scale of the cosine.
+        name: what it is called.
+        source: what gives it: the anchors, or the head of this part of a bundle.
+        terms: names of the terms that it gives of each face.
+        lacking: why it is not there where its source is missing, and what to do.
+        is_kept: whether finding it again costs more than keeping it.
     """
 
-    log_density: Floats | None = None
-    support_mean: Floats | None = None
-    cohort_mean: Floats | None = None
-    cohort_spread: Floats | None = None
-    nearest_mean: Floats | None = None
-    nearest_spread: Floats | None = None
-    log_norm: Floats | None = None
-    mean: Floats | None = None
-    log_variance: Floats | None = None
-    sigma0_squared: Floats | None = None
+    name: str
+    source: str
+    terms: tuple[str, ...]
+    lacking: str
+    is_kept: bool = False
+
+
+SUPPORT = Statistic("support", ANCHORS, ("log_density", "support_mean"), _NO_SEARCH, is_kept=True)
+"""log F of the support set of the k nearest anchors, and the mean similarity to them."""
+
+NEAREST = Statistic("nearest", ANCHORS, (*SUPPORT.terms, "nearest_mean", "nearest_spread"), _NO_SEARCH, is_kept=True)
+"""Mean and standard deviation (above 0) of the similarities to the nearest anchors, as many as ``cohort`` says."""
+
+COHORT = Statistic("cohort", ANCHORS, ("cohort_mean", "cohort_spread"), _NO_SEARCH)
+"""Mean and standard deviation (above 0) of the similarities to all anchors."""
+
+PREDICTION = Statistic(
+    "prediction", SSR_HEAD, ("log_density",), "the anchor set has no SSR head (`ida-verify ssr train` makes one)"
+)
+"""log F as the SSR head predicts it."""
+
+VARIANCE = Statistic(
+    "variance",
+    PFE_HEAD,
+    ("mean", "log_variance", "sigma0_squared"),
+    "the anchor set has no PFE head (`ida-verify pfe train` makes one)",
+)
+"""The embeddings themselves (n, d), log sigma^2 of their values (n, d), and the variance at the cosine's scale."""
+
+
+class FaceTerms:
+    """Terms of n faces by name, each (n,) or (n, d); only those that somebody asked for. Never changes.
+
+    Besides those of the statistics there is ``log_norm``: the log of the length of what the backbone gave, over the
+    typical length; log ``LEAST_NORM`` or more.
+    """
+
+    __slots__ = ("_terms",)
+
+    def __init__(self, **terms: Floats) -> None:
+        self._terms = terms
+
+    def __getitem__(self, name: str) -> Floats:
+        """Return a term.
+
+        Raises:
+            ValueError: if nobody asked for it.
+        """
+        try:
+            return self._terms[name]
+        except KeyError:
+            raise ValueError(f"The method needs the {name} of both sides.") from None
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._terms
 
     def map(self, change: Callable[[Floats], Floats]) -> "FaceTerms":
         """Return these terms with each array changed: rows taken, an axis added, another float type."""
-        present = {field.name: getattr(self, field.name) for field in fields(self)}
-        return FaceTerms(**{name: change(term) for name, term in present.items() if term is not None})
+        return FaceTerms(**{name: change(term) for name, term in self._terms.items()})
 
     @classmethod
     def concatenated(cls, parts: Sequence["FaceTerms"]) -> "FaceTerms":
         """Return the terms of several calls, 1 or more, that were asked for the same."""
-        names = [field.name for field in fields(cls) if getattr(parts[0], field.name) is not None]
-        return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+        return cls(**{name: np.concatenate([part[name] for part in parts]) for name in parts[0]._terms})
 
     def joined(self, others: "FaceTerms") -> "FaceTerms":
         """Return these terms, and those of others that are not among them."""
-        own = {field.name: getattr(self, field.name) for field in fields(self)}
-        return replace(others, **{name: term for name, term in own.items() if term is not None})
+        return FaceTerms(**others._terms | self._terms)
 
     def with_norms(self, norms: Floats, parameters: Parameters) -> "FaceTerms":
         """Return these terms and those of the faces' norms.
@@ -82,17 +113,18 @@ class FaceTerms:
             parameters: say what is typical.
         """
         shares = np.where(norms > 0, norms / parameters.typical_norm, 1.0)
-        return replace(self, log_norm=np.log(np.maximum(shares, LEAST_NORM)))
+        return FaceTerms(**self._terms | {"log_norm": np.log(np.maximum(shares, LEAST_NORM))})
 
-    def densities(self, parameters: Parameters) -> FaceDensities | None:
-        """Return the densities, None where they are not known.
+    def densities(self, parameters: Parameters) -> FaceDensities:
+        """Return the densities.
 
         Args:
             parameters: those that gave the terms.
+
+        Raises:
+            ValueError: if they are not known.
         """
-        if self.log_density is None:
-            return None
-        log_f = np.asarray(self.log_density, dtype=np.float64)
+        log_f = np.asarray(self["log_density"], dtype=np.float64)
         return FaceDensities(
             log_density=log_f,
             density=np.exp(log_f),
@@ -104,16 +136,16 @@ class TermSource(Protocol):
     """Gives terms of faces. Safe to call from several threads."""
 
     @property
-    def provides(self) -> frozenset[Need]:
-        """The needs that it can meet."""
+    def provides(self) -> frozenset[Statistic]:
+        """The statistics that it can give."""
         ...
 
-    def terms(self, embeddings: Floats32, need: Need, parameters: Parameters) -> FaceTerms:
-        """Return the terms that a need names, and perhaps others found with them.
+    def terms(self, embeddings: Floats32, needs: Sequence[Statistic], parameters: Parameters) -> FaceTerms:
+        """Return the terms of some statistics, and perhaps others found with them.
 
         Args:
             embeddings: (n, d) float32, unit norm.
-            need: one of those it provides.
+            needs: some of those it provides.
             parameters: those that the terms depend on.
         """
         ...

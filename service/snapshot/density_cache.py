@@ -12,10 +12,7 @@ import numpy as np
 from cachetools import LRUCache
 
 from service.arrays import Floats32
-from service.scoring.terms import FaceTerms, Need
-
-CACHED = frozenset({Need.SUPPORT, Need.NEAREST})
-"""What takes a search to find; the rest costs less than it would save."""
+from service.scoring.terms import FaceTerms, Statistic
 
 _KEY_BYTES = 16
 
@@ -42,15 +39,15 @@ class DensityCache:
         self._secret = os.urandom(_KEY_BYTES)
         self._count = count
 
-    def terms(self, embeddings: Floats32, need: Need, find: Callable[[Floats32], FaceTerms]) -> FaceTerms:
+    def terms(self, embeddings: Floats32, statistic: Statistic, find: Callable[[Floats32], FaceTerms]) -> FaceTerms:
         """Return the terms of faces, those that are not kept from ``find``.
 
         Args:
             embeddings: (n, d) float32.
-            need: which terms.
+            statistic: which terms.
             find: gives the terms of embeddings (m, d), each face's whatever the others are; raises what it likes.
         """
-        keys = [self._key(embedding, need) for embedding in np.ascontiguousarray(embeddings)]
+        keys = [self._key(embedding, statistic) for embedding in np.ascontiguousarray(embeddings)]
         with self._turn:
             rows = {key: self._rows[key] for key in keys if key in self._rows}
         missing = {key: place for place, key in enumerate(keys) if key not in rows}
@@ -66,9 +63,9 @@ class DensityCache:
                 self._rows.update(new)
         return FaceTerms.concatenated([rows[key] for key in keys])
 
-    def _key(self, embedding: Floats32, need: Need) -> bytes:
+    def _key(self, embedding: Floats32, statistic: Statistic) -> bytes:
         digest = hashlib.blake2b(embedding.data, digest_size=_KEY_BYTES, key=self._secret)
-        digest.update(need.value.encode())
+        digest.update(statistic.name.encode())
         return digest.digest()
 
 

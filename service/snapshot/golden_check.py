@@ -117,7 +117,7 @@ def check_golden(snapshot: Snapshot, embed: Embed) -> GoldenReport:
 def _scores(source: TermSource, probes: Floats32, references: Floats32, parameters: Parameters) -> dict[str, Floats64]:
     faces = np.concatenate([probes, references])
     return {
-        method.name: method.score(probes, references, source.terms(faces, method.need, parameters), parameters).score
+        method.name: method.score(probes, references, source.terms(faces, method.needs, parameters), parameters).score
         for method in (METHODS[name] for name in methods_of(source.provides))
     }
 

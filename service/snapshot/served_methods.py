@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from service.errors import BundleInvalid, SettingsInvalid
-from service.scoring.methods import METHODS, Method
+from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
-from service.scoring.terms import Need
+from service.scoring.terms import PREDICTION, SUPPORT
 from service.snapshot.term_sources import TermSources
 
 WITHOUT_SEARCH = "ida-l"
@@ -19,20 +19,7 @@ def not_served(sources: TermSources, parameters: Parameters) -> dict[str, str]:
         sources: what gives terms.
         parameters: those in force.
     """
-    misfit = sources.misfit(parameters)
-
-    def reason(method: Method) -> str | None:
-        if method.need is Need.PREDICTION and misfit is not None:
-            return f"{misfit} (IDA_K, IDA_TAU)"
-        if method.need in sources.provides:
-            return None
-        if method.need is Need.PREDICTION:
-            return "the bundle has no SSR head (`ida-verify ssr train` makes one)"
-        if Need.VARIANCE not in sources.provides and method.need in (Need.VARIANCE, Need.VARIANCE_AND_SUPPORT):
-            return "the bundle has no PFE head (`ida-verify pfe train` makes one)"
-        return "the anchors are not searched (IDA_ANCHOR_SEARCH=off)"
-
-    found = {name: reason(method) for name, method in METHODS.items()}
+    found = {name: sources.lacking(method.needs, parameters) for name, method in METHODS.items()}
     return {name: why for name, why in found.items() if why is not None}
 
 
@@ -48,7 +35,7 @@ def default_method(own: str, sources: TermSources, refused: Mapping[str, str]) -
         SettingsInvalid: if the settings leave neither the bundle's own nor ida-l.
         BundleInvalid: if the bundle's own needs a head that it lacks.
     """
-    searched, has_head = Need.SUPPORT in sources.provides, Need.PREDICTION in sources.provides
+    searched, has_head = SUPPORT in sources.provides, PREDICTION in sources.provides
     if not searched and WITHOUT_SEARCH in refused:
         raise SettingsInvalid(
             f"IDA_ANCHOR_SEARCH=off leaves {WITHOUT_SEARCH} to be served, and {refused[WITHOUT_SEARCH]}. Set "

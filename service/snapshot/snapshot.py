@@ -1,7 +1,7 @@
 """The snapshot: everything that one generation of the service scores with, taken together and never changed."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -9,16 +9,16 @@ from types import MappingProxyType
 from service.arrays import Floats32
 from service.bundle.bundle_manifest import Manifest
 from service.bundle.golden_pairs import GoldenPairs
-from service.bundle.reader import Bundle, read_bundle
+from service.bundle.reader import read_bundle
 from service.bundle.signature import Signer
 from service.bundle.ssr_part import SsrCard
-from service.errors import BundleInvalid, InferenceFailed, MethodNotServed, SettingsInvalid
+from service.errors import MethodNotServed, SettingsInvalid
 from service.scoring.calibration import Calibrations, InputForm, MethodCalibration
 from service.scoring.methods import METHODS, Method, find_method
 from service.scoring.parameters import Parameters
-from service.scoring.terms import FaceTerms, Need
+from service.scoring.terms import PREDICTION, SUPPORT, FaceTerms, Statistic
 from service.settings import Device
-from service.snapshot.density_cache import CACHED, DensityCache
+from service.snapshot.density_cache import DensityCache
 from service.snapshot.served_methods import default_method, not_served
 from service.snapshot.term_sources import TermSources, open_sources
 
@@ -63,10 +63,10 @@ class Snapshot:
         return tuple(name for name in METHODS if name not in self.not_served)
 
     @property
-    def density_method(self) -> str:
-        """Name of the method that tells densities where none is asked: the default one if it has any."""
-        with_density = [name for name in self.methods if METHODS[name].need in (Need.SUPPORT, Need.PREDICTION)]
-        return self.default_method if self.default_method in with_density else with_density[0]
+    def density(self) -> Statistic:
+        """What tells the density of a face where a method does not: what the default method needs, else a search."""
+        own = [found for found in METHODS[self.default_method].needs if "log_density" in found.terms]
+        return own[0] if own else SUPPORT if SUPPORT in self.sources.provides else PREDICTION
 
     def method(self, name: str | None) -> Method:
         """Return the method of a name, the default one for None.
@@ -83,22 +83,31 @@ class Snapshot:
             )
         return asked
 
-    def terms(self, embeddings: Floats32, need: Need) -> FaceTerms:
+    def terms(self, embeddings: Floats32, needs: Sequence[Statistic]) -> FaceTerms:
         """Return the terms of faces at the parameters in force.
 
         Args:
             embeddings: (n, d) float32, unit norm.
-            need: that of a method which is served.
+            needs: those of methods that are served.
 
         Raises:
             DimensionMismatch: if d is not the anchors' dimension.
             InvalidEmbedding: if a value is not finite.
             TooFewAnchors: if the guard leaves fewer anchors than a support set needs.
-            InferenceFailed, SearchFailed: if the head or the search fails.
+            InferenceFailed, SearchFailed: if a head or the search fails.
         """
-        if self.cache is None or need not in CACHED:
-            return self.sources.terms(embeddings, need, self.parameters)
-        return self.cache.terms(embeddings, need, lambda new: self.sources.terms(new, need, self.parameters))
+        found = FaceTerms()
+        for statistic in needs:
+            found = found.joined(self._terms(embeddings, statistic))
+        return found
+
+    def _terms(self, embeddings: Floats32, statistic: Statistic) -> FaceTerms:
+        def find(faces: Floats32) -> FaceTerms:
+            return self.sources.terms(faces, (statistic,), self.parameters)
+
+        if self.cache is None or not statistic.is_kept:
+            return find(embeddings)
+        return self.cache.terms(embeddings, statistic, find)
 
     def calibration(
         self, method: str, forms: tuple[InputForm, InputForm], pipeline_id: str | None = None
@@ -171,7 +180,7 @@ def load_snapshot(
             method,
             bundle.manifest.default_method,
         )
-    _prove(sources, bundle, parameters)
+    sources.prove(bundle.golden.probes, bundle.manifest.parameters, parameters)
     return Snapshot(
         bundle_id=bundle.bundle_id,
         generation=generation,
@@ -185,23 +194,3 @@ def load_snapshot(
         head=None if bundle.head is None else bundle.head.card,
         cache=cache,
     )
-
-
-def _prove(sources: TermSources, bundle: Bundle, parameters: Parameters) -> None:
-    """Run what gives terms once: a device may take the anchors and still refuse this k, a head be of other shape."""
-    if Need.NEAREST in sources.provides:
-        sources.terms(bundle.golden.probes, Need.NEAREST, parameters)
-    if Need.VARIANCE in sources.provides:
-        try:
-            sources.terms(bundle.golden.probes, Need.VARIANCE, parameters)
-        except InferenceFailed as error:
-            raise BundleInvalid(
-                f"The bundle's PFE head does not give variances: {error.message} Train it again."
-            ) from error
-    if Need.PREDICTION in sources.provides:
-        try:
-            sources.terms(bundle.golden.probes, Need.PREDICTION, bundle.manifest.parameters)
-        except InferenceFailed as error:
-            raise BundleInvalid(
-                f"The bundle's SSR head does not give one density for each embedding: {error.message} Train it again."
-            ) from error

@@ -1,7 +1,7 @@
-"""The terms of faces from whatever part of a bundle gives them: a search in its anchors, or one of its heads."""
+"""The terms of faces from whatever gives them: a search among the anchors, or a head of the bundle."""
 
-from collections.abc import Collection
-from typing import TypeVar
+from collections.abc import Collection, Sequence
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -12,78 +12,126 @@ from service.bundle.head_part import CardT, StoredHead
 from service.bundle.pfe_part import PfeCard
 from service.bundle.reader import Bundle
 from service.bundle.ssr_part import SsrCard
-from service.errors import BundleInvalid, HeadMismatch, MethodNotServed, PackInvalid
+from service.errors import BundleInvalid, HeadMismatch, InferenceFailed, MethodNotServed, PackInvalid
 from service.inference.head import Head
 from service.inference.pfe_head import PfeHead
 from service.inference.ssr_head import SsrHead
 from service.scoring.methods import find_method
 from service.scoring.parameters import Parameters
 from service.scoring.support import SupportSimilarities
-from service.scoring.terms import FaceTerms, Need
+from service.scoring.terms import PREDICTION, SUPPORT, VARIANCE, FaceTerms, Statistic, TermSource
 from service.settings import Device
 
 HeadT = TypeVar("HeadT", bound=Head)
 
-_NO_HEAD = "the bundle has no SSR head. Train one with `ida-verify ssr train`, or use a bundle that has one."
-_NO_VARIANCE = "the bundle has no PFE head. Train one with `ida-verify pfe train`, or use a bundle that has one."
-_NO_SEARCH = "the anchors are not searched. Set IDA_ANCHOR_SEARCH=on."
-_OF_VARIANCE = frozenset({Need.VARIANCE, Need.VARIANCE_AND_SUPPORT})
-_OF_HEAD = frozenset({Need.NOTHING, Need.PREDICTION})
+
+class HeadSource(TermSource, Protocol):
+    """A head of a bundle, which gives one statistic."""
+
+    called: str
+
+    def misfit(self, parameters: Parameters) -> str | None:
+        """Return why what it gives does not hold at these parameters; None where it does."""
+        ...
+
+
+class SsrSource:
+    """Densities that the SSR head predicts. Safe to use from several threads."""
+
+    provides = frozenset({PREDICTION})
+    called = SsrCard.called
+
+    def __init__(self, head: SsrHead, card: SsrCard) -> None:
+        self._head = head
+        self._card = card
+
+    def terms(self, embeddings: Floats32, needs: Sequence[Statistic], parameters: Parameters) -> FaceTerms:
+        """Return log F as the head predicts it.
+
+        Raises:
+            HeadMismatch: if it was trained for other parameters.
+            InferenceFailed: if it fails.
+        """
+        del needs
+        misfit = self.misfit(parameters)
+        if misfit is not None:
+            raise HeadMismatch(f"No density can be predicted: {misfit}.")
+        return FaceTerms(log_density=self._head.log_density(embeddings))
+
+    def misfit(self, parameters: Parameters) -> str | None:
+        """Return why the head's densities are not those of these parameters; None where they are."""
+        return self._card.misfit(parameters)
+
+
+class PfeSource:
+    """Variances that the PFE head gives. Safe to use from several threads."""
+
+    provides = frozenset({VARIANCE})
+    called = PfeCard.called
+
+    def __init__(self, head: PfeHead, card: PfeCard) -> None:
+        self._head = head
+        self._card = card
+
+    def terms(self, embeddings: Floats32, needs: Sequence[Statistic], parameters: Parameters) -> FaceTerms:
+        """Return the embeddings and their variances.
+
+        Raises:
+            InferenceFailed: if the head fails.
+        """
+        del needs, parameters
+        return FaceTerms(
+            mean=embeddings,
+            log_variance=self._head.log_variance(embeddings),
+            sigma0_squared=np.full(len(embeddings), self._card.sigma0_squared, np.float32),
+        )
+
+    def misfit(self, parameters: Parameters) -> None:  # noqa: ARG002 - a variance depends on no parameter
+        """Return None: they hold at any parameters."""
+        return
 
 
 class TermSources:
     """Finds the terms of faces in the anchors, in the heads, or in all. Never changes; safe for several threads."""
 
-    def __init__(
-        self,
-        finder: TermFinder | None = None,
-        head: tuple[SsrHead, SsrCard] | None = None,
-        pfe: tuple[PfeHead, PfeCard] | None = None,
-    ) -> None:
+    def __init__(self, finder: TermFinder | None = None, heads: Sequence[HeadSource] = ()) -> None:
         """Take what there is.
 
         Args:
             finder: finds terms among the anchors; None where they are not searched.
-            head: predicts densities, and its card; None where there is none.
-            pfe: predicts variances, and its card; None where there is none.
+            heads: of different kinds.
         """
-        self._finder = finder
-        self._head = head
-        self._pfe = pfe
-        nothing = frozenset({Need.NOTHING})
-        of_variance = nothing if pfe is None else _OF_VARIANCE if finder else frozenset({Need.VARIANCE})
-        self.provides = (
-            nothing | (finder.provides if finder else nothing) | (_OF_HEAD if head else nothing) | of_variance
-        )
+        self.finder = finder
+        self.heads = tuple(heads)
+        sources: list[TermSource] = [*heads] if finder is None else [finder, *heads]
+        self._sources = {statistic: source for source in sources for statistic in source.provides}
+        self.provides = frozenset(self._sources)
 
-    def with_pfe(self, head: PfeHead, card: PfeCard) -> "TermSources":
-        """Return the same sources with another uncertainty head, or one at all."""
-        return TermSources(self._finder, self._head, (head, card))
+    def with_head(self, head: HeadSource) -> "TermSources":
+        """Return the same sources with another head of its kind, or one at all."""
+        return TermSources(self.finder, [*(own for own in self.heads if own.provides != head.provides), head])
 
-    def terms(self, embeddings: Floats32, need: Need, parameters: Parameters) -> FaceTerms:
-        """Return the terms that a need names, and those that come with them.
+    def terms(self, embeddings: Floats32, needs: Sequence[Statistic], parameters: Parameters) -> FaceTerms:
+        """Return the terms of some statistics, and those that come with them.
 
         Args:
             embeddings: (n, d) float32, unit norm.
-            need: one of those it provides.
+            needs: some of those it provides.
             parameters: those that the terms depend on.
 
         Raises:
-            MethodNotServed: if nothing there meets the need.
+            MethodNotServed: if nothing there gives one of them.
             HeadMismatch: if the head predicts the densities of other parameters.
             InferenceFailed: if the head fails.
             DimensionMismatch, InvalidEmbedding, TooFewAnchors, SearchFailed: as ``TermFinder.terms`` says.
         """
-        if need is Need.NOTHING:
-            return FaceTerms()
-        if need is Need.PREDICTION:
-            return self._predicted(embeddings, parameters)
-        if need in _OF_VARIANCE:
-            variances = self._variances(embeddings)
-            if need is Need.VARIANCE:
-                return variances
-            return variances.joined(self._searching().terms(embeddings, Need.SUPPORT, parameters))
-        return self._searching().terms(embeddings, need, parameters)
+        found = FaceTerms()
+        by_source: dict[TermSource, list[Statistic]] = {}
+        for statistic in needs:
+            by_source.setdefault(self._source(statistic), []).append(statistic)
+        for source, wanted in by_source.items():
+            found = found.joined(source.terms(embeddings, wanted, parameters))
+        return found
 
     def support(self, embeddings: Floats32, k: int, guard: float | None) -> SupportSimilarities:
         """Return the similarities of faces to their nearest anchors; see ``TermFinder.support``.
@@ -92,7 +140,20 @@ class TermSources:
             MethodNotServed: if the anchors are not searched.
             DimensionMismatch, InvalidEmbedding, TooFewAnchors, SearchFailed: as ``TermFinder.support`` says.
         """
-        return self._searching().support(embeddings, k, guard)
+        if self.finder is None:
+            raise MethodNotServed(f"No anchor can be found: {SUPPORT.lacking}.")
+        return self.finder.support(embeddings, k, guard)
+
+    def lacking(self, needs: Sequence[Statistic], parameters: Parameters) -> str | None:
+        """Return why one of some statistics cannot be given at these parameters; None where all can."""
+        for statistic in needs:
+            if statistic not in self._sources:
+                return statistic.lacking
+            for head in self.heads:
+                misfit = head.misfit(parameters) if statistic in head.provides else None
+                if misfit is not None:
+                    return f"{misfit} (IDA_K, IDA_TAU)"
+        return None
 
     def require(self, methods: Collection[str]) -> None:
         """Refuse methods whose terms it cannot give.
@@ -102,43 +163,41 @@ class TermSources:
             MethodNotServed: if one needs what is not there.
         """
         for method in map(find_method, methods):
-            if method.need not in self.provides:
-                lacking = _NO_HEAD if method.need is Need.PREDICTION else _NO_SEARCH
-                if method.need in _OF_VARIANCE and self._pfe is None:
-                    lacking = _NO_VARIANCE
-                raise MethodNotServed(f"The method {method.name} cannot be computed: {lacking}")
+            for statistic in method.needs:
+                if statistic not in self._sources:
+                    raise MethodNotServed(f"The method {method.name} cannot be computed: {statistic.lacking}.")
 
-    def misfit(self, parameters: Parameters) -> str | None:
-        """Return why the head's densities are not those of these parameters; None where they are, or without a head."""
-        return None if self._head is None else self._head[1].misfit(parameters)
+    def prove(self, embeddings: Floats32, own: Parameters, in_force: Parameters) -> None:
+        """Run each source once: a device may take the anchors and still refuse this k, a head be of other shape.
 
-    def _predicted(self, embeddings: Floats32, parameters: Parameters) -> FaceTerms:
-        if self._head is None:
-            raise MethodNotServed(f"No density can be predicted: {_NO_HEAD}")
-        head, card = self._head
-        misfit = card.misfit(parameters)
-        if misfit is not None:
-            raise HeadMismatch(f"No density can be predicted: {misfit}.")
-        return FaceTerms(log_density=head.log_density(embeddings))
+        Args:
+            embeddings: (n, d) float32, unit norm.
+            own: the bundle's parameters, which its heads were made for.
+            in_force: those that the anchors are searched by.
 
-    def _variances(self, embeddings: Floats32) -> FaceTerms:
-        if self._pfe is None:
-            raise MethodNotServed(f"No variance can be predicted: {_NO_VARIANCE}")
-        head, card = self._pfe
-        return FaceTerms(
-            mean=embeddings,
-            log_variance=head.log_variance(embeddings),
-            sigma0_squared=np.full(len(embeddings), card.sigma0_squared, np.float32),
-        )
+        Raises:
+            BundleInvalid: if a head does not give what it should.
+            TooFewAnchors, SearchFailed: as ``TermFinder.terms`` says.
+        """
+        if self.finder is not None:
+            self.finder.terms(embeddings, tuple(self.finder.provides), in_force)
+        for head in self.heads:
+            try:
+                head.terms(embeddings, tuple(head.provides), own)
+            except InferenceFailed as error:
+                raise BundleInvalid(
+                    f"The bundle's {head.called} does not give what it should: {error.message} Train it again."
+                ) from error
 
-    def _searching(self) -> TermFinder:
-        if self._finder is None:
-            raise MethodNotServed(f"No anchor can be found: {_NO_SEARCH}")
-        return self._finder
+    def _source(self, statistic: Statistic) -> TermSource:
+        source = self._sources.get(statistic)
+        if source is None:
+            raise MethodNotServed(f"The faces' {statistic.name} cannot be found: {statistic.lacking}.")
+        return source
 
 
 def open_sources(bundle: Bundle, *, device: Device, threads: int, search: bool = True) -> TermSources:
-    """Index a bundle's anchors and load its head.
+    """Index a bundle's anchors and load its heads.
 
     Args:
         bundle: the bundle.
@@ -148,20 +207,21 @@ def open_sources(bundle: Bundle, *, device: Device, threads: int, search: bool =
 
     Raises:
         DeviceUnavailable: if the device is not there.
-        BundleInvalid: if ONNX Runtime cannot load the head.
+        BundleInvalid: if ONNX Runtime cannot load a head.
     """
     finder = None
     if search:
         finder = TermFinder(bundle.anchors, open_search(bundle.anchors, device=device, threads=threads))
-    return TermSources(
-        finder,
-        None if bundle.head is None else _loaded(SsrHead, bundle.head),
-        None if bundle.pfe is None else _loaded(PfeHead, bundle.pfe),
-    )
+    heads: list[HeadSource] = []
+    if bundle.head is not None:
+        heads.append(SsrSource(_loaded(SsrHead, bundle.head), bundle.head.card))
+    if bundle.pfe is not None:
+        heads.append(PfeSource(_loaded(PfeHead, bundle.pfe), bundle.pfe.card))
+    return TermSources(finder, heads)
 
 
-def _loaded(kind: type[HeadT], stored: StoredHead[CardT]) -> tuple[HeadT, CardT]:
+def _loaded(kind: type[HeadT], stored: StoredHead[CardT]) -> HeadT:
     try:
-        return kind.load(stored.path), stored.card
+        return kind.load(stored.path)
     except PackInvalid as error:
         raise BundleInvalid(f"The bundle's {stored.card.called} cannot be loaded: {error.message}") from error

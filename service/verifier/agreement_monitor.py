@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from service.arrays import Floats32
 from service.scoring.density import FaceDensities
-from service.scoring.terms import Need
+from service.scoring.terms import SUPPORT
 from service.snapshot.snapshot import Snapshot
 
 logger = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class AgreementMonitor:
             embeddings: (n, d) float32, unit norm.
             predicted: their densities.
         """
-        if Need.SUPPORT not in snapshot.sources.provides or not self._is_drawn():
+        if SUPPORT not in snapshot.sources.provides or not self._is_drawn():
             return
         try:
             self._waiting.put_nowait((snapshot, embeddings, predicted))
@@ -75,7 +75,6 @@ class AgreementMonitor:
                 self._became("compared")
 
     def _compare(self, snapshot: Snapshot, embeddings: Floats32, predicted: FaceDensities) -> None:
-        searched = snapshot.terms(embeddings, Need.SUPPORT).densities(snapshot.parameters)
-        assert searched is not None  # noqa: S101  (a support set has a density)
+        searched = snapshot.terms(embeddings, (SUPPORT,)).densities(snapshot.parameters)
         for difference in predicted.crowding - searched.crowding:
             self._differs(float(difference))

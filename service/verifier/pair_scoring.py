@@ -10,15 +10,12 @@ from service.faces.types import AlignedFace
 from service.scoring.calibration import InputForm, MethodCalibration
 from service.scoring.decision import judge
 from service.scoring.density import FaceDensities
-from service.scoring.methods import METHODS, Method
-from service.scoring.parameters import Parameters
-from service.scoring.terms import FaceTerms, Need
+from service.scoring.methods import Method
+from service.scoring.terms import ANCHORS, PREDICTION, FaceTerms
 from service.snapshot.snapshot import Snapshot
 from service.verifier.agreement_monitor import AgreementMonitor
 from service.verifier.clock import Clock
 from service.verifier.results import Density, Verification
-
-_WITH_DENSITY = frozenset({Need.SUPPORT, Need.NEAREST, Need.PREDICTION, Need.VARIANCE_AND_SUPPORT})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,6 +77,10 @@ class PairScorer:
         self._is_point_required = is_point_required
         self._pipeline_id = pipeline_id
         self._agreement = agreement
+        with_density = [statistic for statistic in method.needs if "log_density" in statistic.terms]
+        # Whatever is asked, Eq. 4's score is told beside it, and needs a density.
+        self._density = with_density[0] if with_density else snapshot.density
+        self._needs = dict.fromkeys([*method.needs, self._density])
 
     def require_point(self, forms: tuple[InputForm, InputForm]) -> None:
         """Refuse an operating point that was asked and that the calibration of these forms has not.
@@ -104,26 +105,18 @@ class PairScorer:
         """
         parameters = self.snapshot.parameters
         terms = FaceTerms()
-        # Whatever is asked, Eq. 4's score is told beside it, and needs a density.
-        needs = [self.method.need] if self.method.need in _WITH_DENSITY else [self.method.need, self._density_need]
-        for need in needs:
-            if need is not Need.NOTHING:
-                with clock("predict" if need in (Need.PREDICTION, Need.VARIANCE) else "search"):
-                    terms = terms.joined(self.snapshot.terms(embeddings, need))
+        for statistic in self._needs:
+            with clock("search" if statistic.source == ANCHORS else "predict"):
+                terms = terms.joined(self.snapshot.terms(embeddings, (statistic,)))
         terms = terms.with_norms(norms, parameters)
-        if self._agreement is not None and Need.PREDICTION in needs:
-            self._agreement.offer(self.snapshot, embeddings, _densities(terms, parameters))
+        if self._agreement is not None and self._density is PREDICTION:
+            self._agreement.offer(self.snapshot, embeddings, terms.densities(parameters))
         return terms
 
     @property
     def density_method(self) -> str:
         """The method whose densities are told: ida-r where they are searched, ida-l where they are predicted."""
-        need = self.method.need if self.method.need in _WITH_DENSITY else self._density_need
-        return "ida-l" if need is Need.PREDICTION else "ida-r"
-
-    @property
-    def _density_need(self) -> Need:
-        return METHODS[self.snapshot.density_method].need
+        return "ida-l" if self._density is PREDICTION else "ida-r"
 
     def score(self, faces: EmbeddedFaces, pairs: Sequence[tuple[int, int]], clock: Clock) -> list[Verification]:
         """Score pairs of faces.
@@ -134,7 +127,7 @@ class PairScorer:
             clock: times the stages.
         """
         with clock("score"):
-            densities = _densities(faces.terms, self.snapshot.parameters)
+            densities = faces.terms.densities(self.snapshot.parameters)
             probes, references = (np.array(rows, dtype=np.int64) for rows in zip(*pairs, strict=True))
             both = np.concatenate([probes, references])
             scores = self.method.score(
@@ -154,7 +147,7 @@ class PairScorer:
 
     def densities(self, faces: EmbeddedFaces) -> list[Density]:
         """Return each face's density."""
-        densities = _densities(faces.terms, self.snapshot.parameters)
+        densities = faces.terms.densities(self.snapshot.parameters)
         return [density_of(densities, row) for row in range(len(faces.embeddings))]
 
     def _verification(
@@ -189,9 +182,3 @@ class PairScorer:
 def density_of(densities: FaceDensities, row: int) -> Density:
     """Return one face's density."""
     return Density(float(densities.density[row]), float(densities.crowding[row]))
-
-
-def _densities(terms: FaceTerms, parameters: Parameters) -> FaceDensities:
-    found = terms.densities(parameters)
-    assert found is not None  # noqa: S101  (``PairScorer.terms`` found them)
-    return found

@@ -121,7 +121,7 @@ class Verifier:
             UnknownMethod, MethodNotServed: at once.
         """
         snapshot = self._registry.current()
-        chosen = snapshot.method(snapshot.density_method if method is None else method)
+        chosen = snapshot.method(method)
         return Batch(self._scorer_of(snapshot, chosen, None), self._reader, policy)
 
     def _scorer(self, method: str | None, operating_point: str | None) -> PairScorer:

@@ -27,7 +27,7 @@ from service.inference.session import OnnxSession
 from service.inference.ssr_head import SsrHead
 from service.pack import load_pack
 from service.scoring.similarity import normalise
-from service.scoring.terms import Need
+from service.scoring.terms import SUPPORT
 from service.settings import DEFAULT_BUNDLE, load_settings
 
 
@@ -117,7 +117,7 @@ def main() -> None:
         "backbone, then head": lambda: head.log_density(np.asarray(normalise(backbone.run(crops)[0]), np.float32)),
         "fused": lambda: one.run(crops),
         "head alone": lambda: head.log_density(embeddings),
-        "search alone": lambda: finder.terms(embeddings, Need.SUPPORT, bundle.manifest.parameters),
+        "search alone": lambda: finder.terms(embeddings, (SUPPORT,), bundle.manifest.parameters),
     }
     taken: dict[str, list[float]] = {name: [] for name in cases}
     for _ in range(arguments.rounds):

@@ -13,7 +13,7 @@ from service.bundle.pfe_part import PfeCard
 from service.bundle.reader import read_bundle, read_manifest
 from service.errors import HeadMismatch
 from service.inference.pfe_head import PfeHead
-from service.snapshot.term_sources import open_sources
+from service.snapshot.term_sources import PfeSource, open_sources
 
 VARIANCE = 0.004
 
@@ -35,7 +35,7 @@ def with_pfe(folder, source, spread, **changes):
     card = PfeCard.of(graph, manifest, sigma0_squared=VARIANCE, report={}).model_copy(update=changes)
     file = folder.with_suffix(".onnx")
     file.write_bytes(graph)
-    sources = open_sources(bundle, device="cpu", threads=1).with_pfe(PfeHead.load(file), card)
+    sources = open_sources(bundle, device="cpu", threads=1).with_head(PfeSource(PfeHead.load(file), card))
     change = Change(manifest.parameters, manifest.default_method, head_contents(graph, card), "a test")
     derive_bundle(folder, source, bundle, sources, change)
     return folder

@@ -52,7 +52,7 @@ def scored(folder: Path, faces: np.ndarray, backbone_id: str) -> tuple[str, np.n
     """Return a bundle's id, and the scores of pairs (2, n, d) under it."""
     snapshot = load_snapshot(folder, backbone_id=backbone_id, device="cpu", generation=0)
     method = find_method(METHOD)
-    terms = snapshot.terms(np.concatenate(faces), method.need)
+    terms = snapshot.terms(np.concatenate(faces), method.needs)
     return snapshot.bundle_id, method.score(faces[0], faces[1], terms, snapshot.parameters).score
 
 

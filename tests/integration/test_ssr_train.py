@@ -15,7 +15,7 @@ from models.heads.ssr.carried import packed, training_content
 from models.heads.ssr.pool import Pool
 from service.bundle.reader import read_bundle
 from service.scoring.parameters import Parameters
-from service.scoring.terms import Need
+from service.scoring.terms import PREDICTION, SUPPORT
 from service.snapshot.golden_check import check_golden
 from service.snapshot.snapshot import load_snapshot
 from service.snapshot.term_sources import open_sources
@@ -113,8 +113,8 @@ def test_head_that_was_trained_serves_ida_l_and_says_what_it_is(carrying, people
     assert check_golden(snapshot, embed).score_drift["ida-l"] < 1e-6
     faces = unit_rows(200, 8)
     predicted, true = (
-        snapshot.sources.terms(faces, need, snapshot.manifest.parameters).log_density
-        for need in (Need.PREDICTION, Need.SUPPORT)
+        snapshot.sources.terms(faces, need, snapshot.manifest.parameters)["log_density"]
+        for need in (PREDICTION, SUPPORT)
     )
     assert np.corrcoef(predicted, true)[0, 1] > 0.5
 

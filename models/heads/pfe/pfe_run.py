@@ -21,7 +21,7 @@ from service.bundle.pfe_part import PfeCard
 from service.bundle.reader import Bundle
 from service.inference.pfe_head import PfeHead
 from service.settings import Device
-from service.snapshot.term_sources import open_sources
+from service.snapshot.term_sources import PfeSource, open_sources
 
 if TYPE_CHECKING:
     from models.heads.pfe.pfe_training import TrainedPfe
@@ -90,7 +90,7 @@ def train_uncertainty(
     with TemporaryDirectory() as scratch:
         path = Path(scratch) / "head.onnx"
         path.write_bytes(graph)
-        sources = open_sources(bundle, device=device, threads=threads).with_pfe(PfeHead.load(path), card)
+        sources = open_sources(bundle, device=device, threads=threads).with_head(PfeSource(PfeHead.load(path), card))
         change = Change(
             bundle.manifest.parameters, bundle.manifest.default_method, head_contents(graph, card), created_by()
         )

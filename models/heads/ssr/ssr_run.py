@@ -32,7 +32,7 @@ from service.bundle.ssr_part import SsrCard
 from service.inference.ssr_head import SsrHead
 from service.scoring.parameters import Parameters
 from service.settings import Device
-from service.snapshot.term_sources import TermSources
+from service.snapshot.term_sources import SsrSource, TermSources
 
 if TYPE_CHECKING:
     from models.heads.ssr.ssr_training import Trained
@@ -123,7 +123,7 @@ def train_head(
     with TemporaryDirectory() as scratch:
         path = Path(scratch) / "head.onnx"
         path.write_bytes(graph)
-        sources = TermSources(finder, (SsrHead.load(path), unmeasured))
+        sources = TermSources(finder, [SsrSource(SsrHead.load(path), unmeasured)])
         validated = validate(labelled, exclusions or Exclusions.none(), sources, manifest.parameters, stage)
         report = _report(manifest, faces, len(anchors), options, trained, aside, validated, device)
         card = SsrCard.of(graph, manifest, target=options.target, report=report)

@@ -14,7 +14,7 @@ from models.labelled.rates.measured import measured_fmrs
 from models.progress import Stage, unstaged
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
-from service.scoring.terms import Need
+from service.scoring.terms import PREDICTION, SUPPORT
 from service.snapshot.term_sources import TermSources
 
 
@@ -94,7 +94,7 @@ def _validated(
     tick = stage(f"measuring {labelled.name}")
     faces = part_faces(labelled, resolve(exclusions, labelled), np.arange(len(labelled)))
     true, predicted = (
-        sources.terms(faces.embeddings, need, parameters).log_density for need in (Need.SUPPORT, Need.PREDICTION)
+        sources.terms(faces.embeddings, (statistic,), parameters)["log_density"] for statistic in (SUPPORT, PREDICTION)
     )
     tick(0.1)
     searched = faces.compare(METHODS["ida-r"], parameters, sources, lambda share: tick(0.1 + 0.45 * share))

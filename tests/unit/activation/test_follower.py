@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 
-from service.scoring.terms import Need
+from service.scoring.terms import SUPPORT
 from service.snapshot.registry import Registry
 
 
@@ -212,7 +212,7 @@ def test_request_in_flight_finishes_on_the_old_generation_and_its_memory_is_free
 
     assert served(replica) == (other, 2)
     assert (held.bundle_id, held.generation) == (one, 1)
-    assert len(held.terms(held.golden.probes, Need.SUPPORT).log_density) == len(held.golden.probes)
+    assert len(held.terms(held.golden.probes, (SUPPORT,))["log_density"]) == len(held.golden.probes)
     del held
     gc.collect()
     assert gone() is None

@@ -93,7 +93,7 @@ def test_document_of_many_megabytes_is_refused_at_once(parsers, kind, content):
 @pytest.mark.parametrize("kind", ["manifest", "calibration", "golden scores", "card", "signature"])
 @pytest.mark.parametrize("content", WITHIN)
 def test_document_of_as_many_faults_as_are_parsed_gets_one_of_them_told(parsers, kind, content):
-    assert seconds_of(parsers[kind], WITHIN[content]) < 0.15
+    assert seconds_of(parsers[kind], WITHIN[content]) < 1.0
 
 
 def test_provenance_may_count_the_images_of_thousands_of_folders(tmp_path):

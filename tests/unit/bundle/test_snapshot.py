@@ -8,7 +8,7 @@ import pytest
 from service.bundle.reader import read_bundle
 from service.errors import BundleMismatch, DeviceUnavailable, DimensionMismatch, SettingsInvalid
 from service.scoring.parameters import Parameters
-from service.scoring.terms import Need
+from service.scoring.terms import SUPPORT
 from service.snapshot.registry import Registry
 from service.snapshot.snapshot import load_snapshot
 
@@ -71,7 +71,7 @@ def test_densities_agree_with_a_loop_over_all_anchors(load, bundle, backbone_id,
     snapshot, faces = load(), unit_rows(4)
     anchors = read_bundle(bundle, backbone_id=backbone_id).anchors.embeddings.astype(np.float64)
 
-    found = snapshot.terms(faces, Need.SUPPORT).densities(snapshot.parameters)
+    found = snapshot.terms(faces, (SUPPORT,)).densities(snapshot.parameters)
 
     for row, face in enumerate(faces.astype(np.float64)):
         nearest = sorted(float(face @ anchor) for anchor in anchors)[-5:]
@@ -85,15 +85,15 @@ def test_densities_agree_with_a_loop_over_all_anchors(load, bundle, backbone_id,
 def test_densities_of_a_face_do_not_depend_on_its_batch(load, unit_rows):
     snapshot, faces = load(), unit_rows(30)
 
-    together = snapshot.terms(faces, Need.SUPPORT).log_density
-    alone = [snapshot.terms(faces[row : row + 1], Need.SUPPORT).log_density[0] for row in range(30)]
+    together = snapshot.terms(faces, (SUPPORT,))["log_density"]
+    alone = [snapshot.terms(faces[row : row + 1], (SUPPORT,))["log_density"][0] for row in range(30)]
 
     assert together == pytest.approx(alone, abs=1e-5)
 
 
 def test_densities_of_another_dimension_are_refused(load, unit_rows):
     with pytest.raises(DimensionMismatch):
-        load().terms(unit_rows(2, 8), Need.SUPPORT)
+        load().terms(unit_rows(2, 8), (SUPPORT,))
 
 
 def test_snapshot_cannot_be_changed(load):

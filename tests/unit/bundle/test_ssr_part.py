@@ -19,7 +19,7 @@ from service.bundle.ssr_part import SsrCard
 from service.bundle.writer import array_content
 from service.errors import BundleInvalid, HeadMismatch, MethodNotServed
 from service.scoring.calibration import Calibrations, FmrCurve, MethodCalibration
-from service.scoring.terms import Need
+from service.scoring.terms import PREDICTION
 from service.snapshot.golden_check import check_golden
 from service.snapshot.snapshot import load_snapshot
 from service.snapshot.term_sources import open_sources
@@ -124,7 +124,7 @@ def test_damaged_training_embeddings_are_refused(tmp_path, bundle, read):
 def test_head_of_another_shape_is_found_when_the_bundle_is_loaded(tmp_path, bundle, load):
     folder = with_head(tmp_path / "narrow", bundle, head(8))
 
-    with pytest.raises(BundleInvalid, match="one density for each embedding"):
+    with pytest.raises(BundleInvalid, match="SSR head does not give what it should"):
         load(folder)
 
 
@@ -138,7 +138,7 @@ def test_head_that_is_no_network_is_found_when_the_bundle_is_loaded(tmp_path, bu
 def test_terms_of_a_prediction_are_the_heads_densities(headed, load, unit_rows):
     faces = unit_rows(9)
 
-    assert load(headed).terms(faces, Need.PREDICTION).log_density == pytest.approx(log_density(faces), abs=1e-6)
+    assert load(headed).terms(faces, (PREDICTION,))["log_density"] == pytest.approx(log_density(faces), abs=1e-6)
 
 
 @pytest.mark.parametrize("search", [True, False])
@@ -237,11 +237,11 @@ def test_asking_sources_for_what_they_lack_is_refused(bundle, read, unit_rows):
     parameters = read(bundle).manifest.parameters
 
     with pytest.raises(MethodNotServed, match="ssr train"):
-        searched.terms(unit_rows(2), Need.PREDICTION, parameters)
-    with pytest.raises(MethodNotServed, match="ida-l cannot be computed: the bundle has no SSR head"):
+        searched.terms(unit_rows(2), (PREDICTION,), parameters)
+    with pytest.raises(MethodNotServed, match="ida-l cannot be computed: the anchor set has no SSR head"):
         searched.require(["ida-r", "ida-l"])
     unsearched = open_sources(read(bundle), device="cpu", threads=1, search=False)
-    with pytest.raises(MethodNotServed, match="IDA_ANCHOR_SEARCH=on"):
+    with pytest.raises(MethodNotServed, match="IDA_ANCHOR_SEARCH=off"):
         unsearched.support(unit_rows(2), 5, None)
     with pytest.raises(MethodNotServed, match="ida-r cannot be computed"):
         unsearched.require(["ida-r"])

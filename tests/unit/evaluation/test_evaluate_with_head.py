@@ -8,7 +8,7 @@ from models.evaluation.evaluate_set import evaluate_set
 from models.evaluation.measure import MeasureOptions
 from models.evaluation.systems import load_system, scorers, variants
 from service.errors import MethodNotServed
-from service.scoring.terms import Need
+from service.scoring.terms import PREDICTION
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_scores_of_ida_l_are_equation_4_of_predicted_densities(people, headed):
 def test_bundle_without_a_head_is_evaluated_by_the_rest_and_refused_if_ida_l_is_asked(people, system):
     bare = system()
 
-    assert Need.PREDICTION not in bare.sources.provides
+    assert PREDICTION not in bare.sources.provides
     assert all(not found.label.startswith("ida-l") for found in variants(bare, None))
     with pytest.raises(MethodNotServed, match="ssr train"):
         evaluate_set(people(), [bare], MeasureOptions(replicates=100, methods=("ida-l",)), pack=None)

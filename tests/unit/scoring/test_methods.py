@@ -88,13 +88,13 @@ def test_face_of_unknown_norm_counts_as_typical():
 
     terms = FaceTerms().with_norms(np.array([0.0, 3.0, 6.0]), parameters)
 
-    assert terms.log_norm == pytest.approx([0.0, 0.0, math.log(2.0)])
+    assert terms["log_norm"] == pytest.approx([0.0, 0.0, math.log(2.0)])
 
 
 def test_face_of_a_norm_below_the_least_that_counts_gains_no_more():
     terms = FaceTerms().with_norms(np.array([2.4, 1.0, 0.1]), Parameters(typical_norm=3.0))
 
-    assert terms.log_norm == pytest.approx([math.log(0.8)] * 3)
+    assert terms["log_norm"] == pytest.approx([math.log(0.8)] * 3)
 
 
 def test_ida_without_a_norm_power_is_eq_4_whatever_the_norms():
@@ -109,7 +109,7 @@ def test_ida_without_a_norm_power_is_eq_4_whatever_the_norms():
 
 
 def test_ida_r_without_densities_is_refused():
-    with pytest.raises(ValueError, match="needs the density"):
+    with pytest.raises(ValueError, match="needs the log_density"):
         find_method("ida-r").score(PROBES, REFERENCES, None, Parameters())
 
 
@@ -143,7 +143,9 @@ def test_as_norm_takes_the_nearest_anchors_statistics():
     assert find_method("as-norm").score(PROBES, REFERENCES, terms, Parameters()).score == pytest.approx([-2.0, 4.0])
 
 
-@pytest.mark.parametrize(("name", "term"), [("csls", "support mean"), ("s-norm", "cohort"), ("as-norm", "cohort")])
+@pytest.mark.parametrize(
+    ("name", "term"), [("csls", "support_mean"), ("s-norm", "cohort_mean"), ("as-norm", "nearest_mean")]
+)
 def test_method_without_its_terms_is_refused(name, term):
     with pytest.raises(ValueError, match=term):
         find_method(name).score(PROBES, REFERENCES, DENSITIES, Parameters())

@@ -80,12 +80,8 @@ def test_similarity_of_a_constant_variance_is_the_cosine(faces):
 
 
 def terms_of(means, log_variances, densities=None):
-    return FaceTerms(
-        mean=means,
-        log_variance=log_variances,
-        sigma0_squared=np.full(len(means), 0.01),
-        log_density=None if densities is None else np.log(densities),
-    )
+    terms = FaceTerms(mean=means, log_variance=log_variances, sigma0_squared=np.full(len(means), 0.01))
+    return terms if densities is None else terms.joined(FaceTerms(log_density=np.log(densities)))
 
 
 def test_pfe_scores_in_blocks_equal_scores_one_by_one(faces):

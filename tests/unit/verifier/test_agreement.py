@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from service.errors import SearchFailed
 from service.scoring.density import FaceDensities, crowding
 from service.scoring.parameters import Parameters
-from service.scoring.terms import FaceTerms, Need
+from service.scoring.terms import PREDICTION, SUPPORT, FaceTerms
 from service.telemetry import Metrics
 from service.verifier import AgreementMonitor
 
@@ -19,7 +19,7 @@ PARAMETERS = Parameters(k=4, tau=2.0)
 
 @dataclass
 class FakeSources:
-    provides: frozenset = frozenset({Need.NOTHING, Need.SUPPORT, Need.PREDICTION})
+    provides: frozenset = frozenset({SUPPORT, PREDICTION})
 
 
 @dataclass
@@ -34,7 +34,7 @@ class FakeSnapshot:
     searching: threading.Event = field(default_factory=threading.Event)
 
     def terms(self, embeddings, need):
-        assert need is Need.SUPPORT
+        assert need == (SUPPORT,)
         self.searching.set()
         self.may_search.wait()
         if self.error is not None:
@@ -121,7 +121,7 @@ def test_search_that_fails_is_counted_and_logged_and_the_next_is_compared(metric
 
 
 def test_nothing_is_compared_where_the_anchors_are_not_searched(metrics, snapshot):
-    snapshot.sources = FakeSources(frozenset({Need.NOTHING, Need.PREDICTION}))
+    snapshot.sources = FakeSources(frozenset({PREDICTION}))
     monitor = AgreementMonitor(1.0, metrics.crowding_difference.observe, metrics.count_agreement)
 
     offer(monitor, snapshot, times=5)
