@@ -10,6 +10,7 @@ from models.calibration.part_faces import PartFaces, part_faces
 from models.calibration.points import ObservedRates, observe, on_scale, operating_points
 from models.calibration.selection import Fold, Grid, Selection, pfe_strength, select
 from models.calibration.splits import PARTS, check_people, part_people, people_folds
+from models.errors import CalibrationImpossible
 from models.labelled.calibration_people import Record, people_keys, record_of
 from models.labelled.exclusions import Exclusions, SetExclusions, resolve
 from models.labelled.labelled_faces import LabelledFaces
@@ -17,7 +18,6 @@ from models.labelled.pairs.comparisons import Comparisons
 from models.labelled.pairs.resampling import WeightArray, person_weights
 from models.progress import Stage, unstaged
 from service.arrays import Ints
-from service.errors import CalibrationImpossible
 from service.scoring.calibration import InputForm, MethodCalibration
 from service.scoring.methods import METHODS, Method, methods_of
 from service.scoring.parameters import Parameters

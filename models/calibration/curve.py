@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.calibration.tail import Tail, fit_tail
+from models.errors import CalibrationImpossible
 from models.labelled.pairs.comparisons import Comparisons
 from models.labelled.pairs.resampling import WeightArray, accepted_weights, interval, share_interval
 from models.labelled.rates.measured import RULE_OF_THREE
 from service.arrays import Floats64
-from service.errors import CalibrationImpossible
 from service.scoring.calibration import FmrCurve
 
 FLOOR = 1e-9

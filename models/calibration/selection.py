@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 
 from models.calibration.part_faces import PartFaces
+from models.errors import CalibrationImpossible
 from models.labelled.comparable import Comparable
 from models.labelled.pairs.comparisons import Comparisons
 from models.labelled.pairs.resampling import WeightArray, fnmr_at_fmr, interval, person_weights
@@ -14,7 +15,6 @@ from models.labelled.pairs.sweep import DEFAULT_KEEP_SHARE, BlockScorer
 from models.labelled.rates.measured import measured_fmrs
 from models.progress import Tick, silent
 from service.arrays import Floats32, Floats64
-from service.errors import CalibrationImpossible
 from service.scoring.density import log_density
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters

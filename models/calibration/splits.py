@@ -6,9 +6,9 @@ from math import ceil, sqrt
 
 import numpy as np
 
+from models.errors import CalibrationImpossible
 from models.labelled.labelled_faces import LabelledFaces
 from service.arrays import Ints
-from service.errors import CalibrationImpossible
 
 PARTS = ("tune", "calibrate", "report")
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import typer
 
-from service.errors import IdaError, ReportNotWritten
+from models.errors import ReportNotWritten
+from service.errors import IdaError
 
 EXIT_FAILURE = 1
 EXIT_INTERRUPTED = 130

@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from models.errors import AblationInvalid
 from models.evaluation.rates import FMRS
 from models.evaluation.systems import System, term_finder
 from models.labelled.comparable import Comparable
@@ -17,7 +18,6 @@ from models.progress import Stage
 from service.anchors.face_terms import TermFinder
 from service.arrays import Floats32, Floats64, Ints
 from service.bundle.anchors_part import Anchors
-from service.errors import AblationInvalid
 from service.scoring.density import log_density
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters

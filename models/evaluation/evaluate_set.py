@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
+from models.errors import LabelsInvalid
 from models.evaluation.ablations import Ablation, ablate
 from models.evaluation.measure import Ground, Measured, MeasureOptions, measure
 from models.evaluation.probability_gap import ProbabilityGap, probability_gap
@@ -18,7 +19,6 @@ from models.labelled.labelled_faces import LabelledFaces, unit_or_zeros
 from models.labelled.pairs.resampling import person_weights
 from models.progress import Stage, unstaged
 from service.arrays import Floats32
-from service.errors import LabelsInvalid
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
 from service.scoring.similarity import telling_norms

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from models.engines.engine import Engine
+from models.errors import CalibrationImpossible, LabelsInvalid
 from models.evaluation.asked import Asked, Labels
 from models.evaluation.evaluate_set import evaluate_set
 from models.evaluation.report.report_document import Report, SetResult
@@ -27,7 +28,7 @@ from models.progress import Stage
 from service.arrays import Floats32, Ints
 from service.bundle.reader import read_manifest
 from service.cpus import usable_cpus
-from service.errors import BundleMismatch, CalibrationImpossible, LabelsInvalid
+from service.errors import BundleMismatch
 from service.pipeline import FacePipeline, load_pipeline
 from service.settings import Settings
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.errors import LabelsInvalid
 from models.evaluation.systems import COSINE, System, Variant, cosine_scorer, scorers
 from models.labelled.pairs.sweep import BlockScorer
 from service.arrays import Floats32, Floats64, Ints
-from service.errors import LabelsInvalid
 
 DEFAULT_SCALE = 64.0
 """The scale of the logits in training by ArcFace and CosFace."""

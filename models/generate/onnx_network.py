@@ -8,9 +8,10 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from models.errors import GeneratorInvalid
 from models.generate.draw import Feed
 from models.generate.generator_inputs import Axes, Input, InputRole, roles
-from service.errors import DeviceUnavailable, GeneratorInvalid, InferenceFailed
+from service.errors import DeviceUnavailable, InferenceFailed
 from service.inference.onnx_runtime import ort
 from service.inference.small_weights import all_nodes
 from service.settings import Device

@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from models.errors import GeneratorInvalid
 from models.generate.draw import Feed
 from models.generate.generator_inputs import Axes, Input, InputRole, role_of, roles
-from service.errors import DeviceUnavailable, GeneratorInvalid, InferenceFailed
+from service.errors import DeviceUnavailable, InferenceFailed
 from service.settings import Device
 
 _TENSORS = frozenset({"Tensor", "Optional[Tensor]"})

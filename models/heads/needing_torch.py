@@ -3,7 +3,7 @@
 from importlib import import_module
 from types import ModuleType
 
-from service.errors import ExtraMissing
+from models.errors import ExtraMissing
 
 
 def training_module(name: str) -> ModuleType:

@@ -15,11 +15,11 @@ from typing import Annotated
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from models.errors import CalibrationImpossible
 from models.labelled.labelled_faces import LabelledFaces
 from service.arrays import Ints
 from service.bundle.bundle_manifest import CALIBRATION_REPORT
 from service.bundle.reader import read_manifest
-from service.errors import CalibrationImpossible
 
 CHOSEN_ON = ("tune", "calibrate")
 """The parts that something was chosen or measured on."""

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.errors import LabelsInvalid
 from models.labelled.exclusions import SetExclusions
 from models.labelled.labelled_faces import LabelledFaces, PairList
 from models.labelled.pairs.comparisons import Comparisons, compare_all, compare_given
 from models.labelled.pairs.sweep import BlockScorer, ExcludedPairs, mated_pairs
 from models.progress import Tick, silent
 from service.arrays import Bools, Ints
-from service.errors import LabelsInvalid
 
 
 @dataclass(frozen=True, slots=True, eq=False)

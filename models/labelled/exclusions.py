@@ -12,10 +12,10 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from models.errors import ExclusionsInvalid
 from models.labelled.labelled_faces import LabelledFaces
 from models.labelled.pairs.sweep import ExcludedPairs
 from service.arrays import Bools, Ints
-from service.errors import ExclusionsInvalid
 
 # How alike two names are from which on the one is taken for the other misspelt, as difflib has it.
 _ALIKE = 0.7

@@ -9,13 +9,14 @@ from typing import Literal
 
 import onnx
 
+from models.errors import GraphNotConvertible
 from models.packs.convert.graph_form import make_batch_dynamic, read_graph
 from models.packs.convert.speed import flush_alone, rewrite_for_speed
 from models.packs.photographs import real_inputs
 from models.packs.proof import prove_equal
 from service.arrays import Floats32
 from service.cpus import usable_cpus
-from service.errors import GraphNotConvertible, PackInvalid
+from service.errors import PackInvalid
 from service.inference.providers import Placement
 from service.inference.runs import RunGraph
 from service.inference.session import OnnxSession

@@ -6,7 +6,8 @@ from typing import Any, BinaryIO, Self
 
 import httpx2
 
-from service.errors import AdminUnreachable, StaleGeneration
+from models.errors import AdminUnreachable
+from service.errors import StaleGeneration
 
 # Loading a million anchors takes minutes, and the answer comes when they are loaded.
 _TIMEOUT = httpx2.Timeout(30, read=900, write=120)

@@ -18,10 +18,11 @@ from models.commands.anchor_input import SourceOptions, given_embeddings, image_
 from models.commands.anchors import app
 from models.degrade.copies import CopyPlan
 from models.degrade.recipe import find_recipe
+from models.errors import AnchorSourceInvalid
 from models.generate.generator import GeneratorFile
 from models.images.image_folder import scan
 from service.bundle.reader import read_bundle
-from service.errors import AnchorSourceInvalid, BundleMismatch
+from service.errors import BundleMismatch
 from service.scoring.parameters import Parameters
 from service.settings import load_settings
 from service.snapshot.golden_check import check_golden

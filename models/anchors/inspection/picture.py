@@ -7,8 +7,8 @@ import numpy as np
 
 from models.anchors.inspection.findings import Findings
 from models.anchors.inspection.neighbours import Neighbours
+from models.errors import ImagesNotWritten
 from service.arrays import Floats
-from service.errors import ImagesNotWritten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

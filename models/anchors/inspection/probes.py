@@ -6,6 +6,7 @@ from typing import NoReturn
 
 import numpy as np
 
+from models.errors import AnchorSourceInvalid
 from models.images.image_folder import scan
 from models.images.unreadable import unreadable_sentence
 from models.labelled.embed import embed_listed
@@ -13,7 +14,7 @@ from models.labelled.embedding_cache import EmbeddingCache
 from models.labelled.files.npz import load_npz
 from models.progress import Tick, silent
 from service.arrays import Floats32
-from service.errors import AnchorSourceInvalid, InvalidEmbedding
+from service.errors import InvalidEmbedding
 from service.pipeline import FacePipeline
 from service.scoring.similarity import normalise, require_unit
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.errors import TrainingImpossible
 from models.labelled.labelled_faces import LabelledFaces
 from service.arrays import Floats32, Ints
-from service.errors import TrainingImpossible
 
 LEAST_PEOPLE = 10
 """People with two or more faces that training needs, to learn from and to be tried on."""

@@ -12,6 +12,7 @@ from models.anchors.source import FolderSource
 from models.degrade.copies import CopyPlan
 from models.degrade.recipe import Recipe
 from models.engines.engine import Engine, LocalEngine
+from models.errors import TrainingImpossible
 from models.heads.ssr.pool import UNKNOWN, Pool
 from models.heads.ssr.provenance import made_of
 from models.images.image_folder import scan
@@ -23,7 +24,7 @@ from models.labelled.labelled_faces import unit_or_zeros
 from models.progress import Tick, silent
 from service.arrays import Floats32, Ints
 from service.bundle.bundle_manifest import Manifest
-from service.errors import DimensionMismatch, TrainingImpossible
+from service.errors import DimensionMismatch
 from service.pipeline import FacePipeline
 
 # The anchors are copies that follow from the build's seed; the same number here must not make the same copies again.

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
+from models.errors import PackSourceUnavailable
 from models.packs.sources.registry_client import complaint, run_client
-from service.errors import PackInvalid, PackSourceUnavailable
+from service.errors import PackInvalid
 from service.pack import NpmSource, PackFile
 
 _CHUNK = 1024 * 1024

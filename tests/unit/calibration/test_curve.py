@@ -7,8 +7,8 @@ import pytest
 
 from models.calibration.curve import FLOOR, fit_curve
 from models.calibration.points import observe, operating_points
+from models.errors import CalibrationImpossible
 from models.labelled.pairs.resampling import person_weights
-from service.errors import CalibrationImpossible
 
 
 @pytest.fixture

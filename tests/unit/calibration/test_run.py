@@ -14,13 +14,13 @@ from models.calibration.calibration_run import CalibrationOptions, calibrate
 from models.calibration.selection import Grid
 from models.calibration.write import calibrated_bundle
 from models.commands.calibrate import calibrate_bundle
+from models.errors import CalibrationImpossible
 from models.labelled.exclusions import Entry, Exclusions
 from models.labelled.labelled_faces import LabelledFaces
 from service.anchors.face_terms import TermFinder
 from service.anchors.faiss_search import FaissSearch
 from service.bundle.anchors_part import Anchors
 from service.bundle.reader import read_bundle
-from service.errors import CalibrationImpossible
 from service.scoring.parameters import Parameters
 from service.snapshot.term_sources import TermSources, open_sources
 

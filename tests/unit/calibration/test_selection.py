@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from models.calibration.selection import Fold, Grid, select
+from models.errors import CalibrationImpossible
 from models.labelled.comparable import comparable
 from models.labelled.labelled_faces import LabelledFaces
-from service.errors import CalibrationImpossible
 from service.scoring.parameters import Parameters
 
 GRID = Grid(strengths=(0.3, 1.0), ks=(1, 2), taus=(1.0, 5.0))

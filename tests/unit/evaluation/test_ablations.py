@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from models.errors import AblationInvalid
 from models.evaluation.ablations import AskedAblation, ablate, parse
 from models.evaluation.systems import System
 from models.labelled.pairs.sweep import BlockScorer
 from models.labelled.rates.threshold_rates import fnmr_above, threshold_at
 from models.progress import unstaged
-from service.errors import AblationInvalid
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
 from service.scoring.terms import FaceTerms

@@ -9,8 +9,9 @@ import tiny_packs
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
+from models.errors import GraphNotConvertible
 from models.packs.convert.graph_form import make_batch_dynamic, read_graph
-from service.errors import GraphNotConvertible, PackInvalid
+from service.errors import PackInvalid
 
 
 def run(content: bytes, images: np.ndarray) -> list[np.ndarray]:

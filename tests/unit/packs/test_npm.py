@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import tiny_packs
 
+from models.errors import PackSourceUnavailable
 from models.packs.sources import npm
-from service.errors import PackInvalid, PackSourceUnavailable
+from service.errors import PackInvalid
 from service.pack import NpmSource, PackFile, PackManifest, read_manifest
 
 SOURCE = NpmSource(registry="npm", package="tiny", version="1.2.3", sha256="0" * 64, licence="MIT")

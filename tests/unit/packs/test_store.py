@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from models.errors import PackStoreBusy, PackStoreUnusable
 from models.packs.store import PackStore, storage_errors
-from service.errors import PackNotFound, PackStoreBusy, PackStoreUnusable
+from service.errors import PackNotFound
 
 
 @pytest.fixture
