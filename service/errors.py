@@ -1,7 +1,7 @@
 """One exception class per failure, each with a stable code, grouped by who can mend it; nothing here knows of HTTP.
 
 A message is written for whoever can mend it: it says what was wrong and what to do about it, and never contains
-pixels, embeddings or tokens. Failures of the tools alone are in ``models.errors``.
+pixels, embeddings or tokens. Failures of the tools alone are in ``models.tool_errors``.
 """
 
 from typing import ClassVar, Self

@@ -8,7 +8,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from models.errors import AnchorSourceInvalid
+from models.tool_errors import AnchorSourceInvalid
 from service.arrays import Floats32
 from service.errors import InvalidEmbedding
 from service.scoring.similarity import normalise

@@ -12,7 +12,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from models.anchors.crops import Tally
-from models.errors import ImagesNotWritten
+from models.tool_errors import ImagesNotWritten
 from service.arrays import Floats32
 from service.pack import digest_of
 

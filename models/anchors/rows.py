@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from models.errors import AnchorSourceInvalid
+from models.tool_errors import AnchorSourceInvalid
 from service.arrays import Floats32, Floats64, Ints
 
 BLOCK = 4096

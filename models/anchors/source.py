@@ -9,10 +9,10 @@ from typing import Protocol
 import numpy as np
 from pydantic import JsonValue
 
-from models.errors import AnchorSourceInvalid
 from models.generate.generated_folder import read_record
 from models.generate.generator import ImageRun, image_name
 from models.images.image_folder import IMAGE_SUFFIXES, ImageFolder, read_image
+from models.tool_errors import AnchorSourceInvalid
 from service.arrays import ImageArray
 
 Decode = Callable[[bytes], ImageArray]

@@ -7,8 +7,8 @@ import numpy as np
 from pydantic import JsonValue
 
 from models.anchors.rows import BLOCK, AnchorRows, SharedDirections, mean_of_sum, mean_pair_cosine, row_sum
-from models.errors import AnchorSourceInvalid
 from models.progress import Stage, Tick, silent, unstaged
+from models.tool_errors import AnchorSourceInvalid
 from service.arrays import Ints
 from service.errors import TooFewAnchors
 

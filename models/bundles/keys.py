@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from models.errors import KeyUnusable
+from models.tool_errors import KeyUnusable
 from service.bundle.signature import PUBLIC_SUFFIX, SIGNER_NAME, key_id_of
 
 PRIVATE_SUFFIX = ".key"

@@ -6,8 +6,8 @@ from math import ceil, sqrt
 
 import numpy as np
 
-from models.errors import CalibrationImpossible
 from models.labelled.labelled_faces import LabelledFaces
+from models.tool_errors import CalibrationImpossible
 from service.arrays import Ints
 
 PARTS = ("tune", "calibrate", "report")

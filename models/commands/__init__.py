@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from models.errors import ReportNotWritten
+from models.tool_errors import ReportNotWritten
 from service.errors import IdaError
 
 EXIT_FAILURE = 1

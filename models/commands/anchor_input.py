@@ -8,9 +8,9 @@ from pydantic import JsonValue
 
 from models.anchors.class_weights import read_class_weights
 from models.anchors.source import AnchorSource, FolderSource, GeneratorSource, RealFacesSource
-from models.errors import AnchorSourceInvalid
 from models.generate.generator import GeneratorFile
 from models.images.image_folder import scan
+from models.tool_errors import AnchorSourceInvalid
 from service.arrays import Floats32
 from service.bundle.bundle_manifest import EMBEDDINGS
 from service.bundle.reader import Bundle, read_bundle

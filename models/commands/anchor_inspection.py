@@ -13,9 +13,9 @@ from models.anchors.inspection.picture import draw
 from models.anchors.inspection.probes import Probes, probes_of_arrays, probes_of_folder
 from models.commands import reporting_errors
 from models.commands.effect import Needs, refuse_without_effect
-from models.errors import ImagesNotWritten
 from models.labelled.embedding_cache import open_cache
 from models.progress import Stage, stage_bars
+from models.tool_errors import ImagesNotWritten
 from service.anchors.faiss_search import FaissSearch
 from service.bundle.reader import read_bundle
 from service.cpus import usable_cpus

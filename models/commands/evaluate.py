@@ -11,7 +11,6 @@ from models.commands.effect import Needs, label_files_needed, pictures_needed, r
 from models.commands.engine_option import EngineOption, RayAddress, RayWorkers
 from models.commands.labelled_input import exclusions_of
 from models.engines.choice import EngineChoice
-from models.errors import ReportNotWritten
 from models.evaluation.ablations import parse
 from models.evaluation.asked import Asked, Labels
 from models.evaluation.evaluation_session import evaluate
@@ -21,6 +20,7 @@ from models.evaluation.report.report_document import to_json
 from models.evaluation.report.terminal import show
 from models.evaluation.systems import COSINE
 from models.progress import stage_bars
+from models.tool_errors import ReportNotWritten
 from service.scoring.methods import find_method
 from service.settings import load_settings
 

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from models.commands.labelled_input import caching
 from models.degrade.recipe import Recipe
 from models.engines.engine import Engine
-from models.errors import TrainingImpossible
 from models.heads.ssr.carried import packed, read_carried, unpacked
 from models.heads.ssr.ssr_options import Shares
 from models.heads.ssr.training_faces import EmbeddingRun, GatheredFaces, embed_folder, read_embeddings
 from models.progress import Stage
+from models.tool_errors import TrainingImpossible
 from service.bundle.bundle_manifest import Manifest
 from service.cpus import usable_cpus
 from service.errors import BundleMismatch

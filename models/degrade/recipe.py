@@ -14,7 +14,7 @@ from models.bounded import first_problem, parse_toml, read_bounded
 from models.degrade.misplacement import Drift, Misplace
 from models.degrade.operations import ImageOperation, VariantName
 from models.degrade.photograph import Photograph
-from models.errors import RecipeInvalid
+from models.tool_errors import RecipeInvalid
 from service.arrays import Floats32
 
 DEFAULT_RECIPE = "default"

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.evaluation.rates import answered
 from models.evaluation.scored import ScoredSet
 from models.labelled.comparable import Comparable
 from models.labelled.labelled_faces import LabelledFaces
 from models.labelled.pairs.comparisons import Comparisons
 from models.labelled.rates.threshold_rates import threshold_at
 from service.arrays import Floats64, Ints
+from service.scoring.calibration import as_score
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class PairNames:
                 identities=(names[who[rows[i]]], names[who[rows[j]]]),
                 cosine=float(similarity[place]),
                 cosine_fmr=float(cosine_fmr[place]),
-                score=answered(float(scores[place]), self._method.variant.method.scale),
+                score=as_score(float(scores[place]), self._method.variant.method.scale),
                 score_fmr=float(score_fmr[place]),
             )
             for place, (i, j) in enumerate(zip(first, second, strict=True))
@@ -109,10 +109,10 @@ def changes(
         most: examples of each kind.
     """
     thresholds = [threshold_at(scored.comparisons, fmr) for scored in (cosine, method)]
-    before, after = (scored.mated > limit for scored, limit in zip((cosine, method), thresholds, strict=True))
+    before, after = (scored.mated >= limit for scored, limit in zip((cosine, method), thresholds, strict=True))
     size = len(found.rows)
     accepted = [
-        _keys(scored.comparisons.top_faces[scored.comparisons.top_scores > limit], size)
+        _keys(scored.comparisons.top_faces[scored.comparisons.top_scores >= limit], size)
         for scored, limit in zip((cosine, method), thresholds, strict=True)
     ]
     first, second = found.mated()

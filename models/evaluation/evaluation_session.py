@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from models.engines.engine import Engine
-from models.errors import CalibrationImpossible, LabelsInvalid
 from models.evaluation.asked import Asked, Labels
 from models.evaluation.evaluate_set import evaluate_set
 from models.evaluation.report.report_document import Report, SetResult
@@ -25,6 +24,7 @@ from models.labelled.files.labelled_npz import read_arrays
 from models.labelled.labelled_faces import LabelledFaces, read_labelled
 from models.program import created_by
 from models.progress import Stage
+from models.tool_errors import CalibrationImpossible, LabelsInvalid
 from service.arrays import Floats32, Ints
 from service.bundle.reader import read_manifest
 from service.cpus import usable_cpus

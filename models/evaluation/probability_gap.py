@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.errors import LabelsInvalid
 from models.evaluation.systems import COSINE, System, Variant, cosine_scorer, scorers
 from models.labelled.pairs.sweep import BlockScorer
+from models.tool_errors import LabelsInvalid
 from service.arrays import Floats32, Floats64, Ints
 
 DEFAULT_SCALE = 64.0

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from models.errors import LabelsInvalid
 from models.labelled.labelled_faces import LabelledFaces, unit_or_zeros
+from models.tool_errors import LabelsInvalid
 
 
 def pooled(labelled: LabelledFaces) -> LabelledFaces:

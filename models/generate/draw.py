@@ -8,8 +8,8 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import GeneratorInvalid
 from models.generate.generator_inputs import Input, InputRole
+from models.tool_errors import GeneratorInvalid
 
 # A third number, so that no image's stream is the one of the noise that all share.
 _SHARED = 1

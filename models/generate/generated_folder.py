@@ -11,8 +11,8 @@ from typing import Any
 from PIL import Image
 from pydantic import JsonValue
 
-from models.errors import GenerationConflict, ImagesNotWritten
 from models.generate.generator import GeneratedImage, ImageRun, image_name
+from models.tool_errors import GenerationConflict, ImagesNotWritten
 
 RECORD_NAME = "generation.json"
 _WRITERS = 2

@@ -8,9 +8,9 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from models.errors import GeneratorInvalid
 from models.generate.draw import Feed
 from models.generate.generator_inputs import Axes, Input, InputRole, roles
+from models.tool_errors import GeneratorInvalid
 from service.errors import DeviceUnavailable, InferenceFailed
 from service.inference.onnx_runtime import ort
 from service.inference.small_weights import all_nodes

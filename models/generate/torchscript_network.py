@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.errors import GeneratorInvalid
 from models.generate.draw import Feed
 from models.generate.generator_inputs import Axes, Input, InputRole, role_of, roles
+from models.tool_errors import GeneratorInvalid
 from service.errors import DeviceUnavailable, InferenceFailed
 from service.settings import Device
 

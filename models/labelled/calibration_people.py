@@ -15,8 +15,8 @@ from typing import Annotated
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from models.errors import CalibrationImpossible
 from models.labelled.labelled_faces import LabelledFaces
+from models.tool_errors import CalibrationImpossible
 from service.arrays import Ints
 from service.bundle.bundle_manifest import CALIBRATION_REPORT
 from service.bundle.reader import read_manifest

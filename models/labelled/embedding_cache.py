@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from models.errors import CacheUnusable
 from models.labelled.cache_files import CACHE_FILE, adopt_former, cache_folder
+from models.tool_errors import CacheUnusable
 from service.arrays import Floats32
 from service.pipeline import FacePipeline
 from service.settings import Settings

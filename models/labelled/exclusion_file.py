@@ -9,9 +9,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from models.bounded import TOML_BYTES, first_problem, parse_toml, read_bounded
-from models.errors import ExclusionsInvalid
 from models.labelled.exclusions import Entry, Exclusions
 from models.labelled.files.text import DELIMITERS, fields_of, header_of
+from models.tool_errors import ExclusionsInvalid
 
 MOST_ENTRIES = 50_000
 CSV_BYTES = 16 * 1024 * 1024

@@ -12,9 +12,9 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from models.errors import ExclusionsInvalid
 from models.labelled.labelled_faces import LabelledFaces
 from models.labelled.pairs.sweep import ExcludedPairs
+from models.tool_errors import ExclusionsInvalid
 from service.arrays import Bools, Ints
 
 # How alike two names are from which on the one is taken for the other misspelt, as difflib has it.

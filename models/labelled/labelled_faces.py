@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from models.engines.engine import Engine
-from models.errors import LabelsInvalid
 from models.labelled.embed import embed_listed
 from models.labelled.embedding_cache import EmbeddingCache
 from models.labelled.files.labelled_npz import read_arrays
 from models.labelled.files.listing import Listing, PairList, TemplateList
 from models.labelled.files.read import read_listing
 from models.progress import Tick, silent
+from models.tool_errors import LabelsInvalid
 from service.arrays import Bools, Floats, Floats32, Ints
 from service.pipeline import FacePipeline
 from service.scoring.calibration import InputForm

@@ -9,11 +9,11 @@ from typing import Literal
 
 import onnx
 
-from models.errors import GraphNotConvertible
 from models.packs.convert.graph_form import make_batch_dynamic, read_graph
 from models.packs.convert.speed import flush_alone, rewrite_for_speed
 from models.packs.photographs import real_inputs
 from models.packs.proof import prove_equal
+from models.tool_errors import GraphNotConvertible
 from service.arrays import Floats32
 from service.cpus import usable_cpus
 from service.errors import PackInvalid

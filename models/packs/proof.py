@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from models.errors import GraphNotConvertible
 from models.packs.convert.graph_form import EXPORT_ADVICE
+from models.tool_errors import GraphNotConvertible
 from service.arrays import Floats32, Floats64
 from service.errors import InferenceFailed
 from service.inference.runs import RunGraph

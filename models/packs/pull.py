@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from models.errors import PackConflict
 from models.packs.convert.onet import convert_onet
 from models.packs.install import Step, build_pack, check_file
 from models.packs.shipped import shipped_manifest, shipped_names
 from models.packs.sources.source_kinds import obtain
 from models.packs.store import PackStore
+from models.tool_errors import PackConflict
 from service.errors import PackInvalid, PackNotFound
 from service.inference.small_weights import subnormal_warnings
 from service.pack import (

@@ -6,7 +6,7 @@ from typing import Any, BinaryIO, Self
 
 import httpx2
 
-from models.errors import AdminUnreachable
+from models.tool_errors import AdminUnreachable
 from service.errors import StaleGeneration
 
 # Loading a million anchors takes minutes, and the answer comes when they are loaded.

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from models.errors import ActivationIncomplete, AdminUnreachable
 from models.remote.client import AdminClient
+from models.tool_errors import ActivationIncomplete, AdminUnreachable
 
 _POLL_SECONDS = 0.5
 # These heal by themselves, so they are waited for; what else a replica reports will not change.

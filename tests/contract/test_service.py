@@ -8,7 +8,7 @@ from http import HTTPStatus
 import pytest
 from fakes import picture, serving
 
-from models.errors import ToolError
+from models.tool_errors import ToolError
 from service.api.problems import STATUS
 from service.errors import IdaError, InferenceFailed, OperatorError, SearchFailed
 

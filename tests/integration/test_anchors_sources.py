@@ -18,9 +18,9 @@ from models.commands.anchor_input import SourceOptions, given_embeddings, image_
 from models.commands.anchors import app
 from models.degrade.copies import CopyPlan
 from models.degrade.recipe import find_recipe
-from models.errors import AnchorSourceInvalid
 from models.generate.generator import GeneratorFile
 from models.images.image_folder import scan
+from models.tool_errors import AnchorSourceInvalid
 from service.bundle.reader import read_bundle
 from service.errors import BundleMismatch
 from service.scoring.parameters import Parameters

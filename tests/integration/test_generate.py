@@ -11,11 +11,11 @@ from tiny_generators import write_generator
 from typer.testing import CliRunner
 
 from models.commands.anchors import app
-from models.errors import GenerationConflict, ImagesNotWritten
 from models.generate.draw import Draw
 from models.generate.generated_folder import Generated, generate_folder
 from models.generate.generator import GeneratorFile, image_name
 from models.generate.generator_inputs import Axes
+from models.tool_errors import GenerationConflict, ImagesNotWritten
 from service.pipeline import load_pipeline
 from service.settings import load_settings
 from service.snapshot.snapshot import load_snapshot

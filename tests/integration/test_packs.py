@@ -18,10 +18,10 @@ from subnormals import subnormal_weights
 from typer.testing import CliRunner
 
 from models.commands.packs import app
-from models.errors import PackConflict, PackSourceUnavailable
 from models.packs.photographs import example_photographs
 from models.packs.pull import Outcome, pull_pack
 from models.packs.store import PackStore
+from models.tool_errors import PackConflict, PackSourceUnavailable
 from service.errors import PackInvalid, PackNotFound
 from service.inference.backbone import Backbone
 from service.inference.providers import Placement

@@ -7,7 +7,7 @@ import numpy as np
 
 from models.anchors.inspection.findings import Findings
 from models.anchors.inspection.neighbours import Neighbours
-from models.errors import ImagesNotWritten
+from models.tool_errors import ImagesNotWritten
 from service.arrays import Floats
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ from typing import NoReturn
 
 import numpy as np
 
-from models.errors import AnchorSourceInvalid
 from models.images.image_folder import scan
 from models.images.unreadable import unreadable_sentence
 from models.labelled.embed import embed_listed
 from models.labelled.embedding_cache import EmbeddingCache
 from models.labelled.files.npz import load_npz
 from models.progress import Tick, silent
+from models.tool_errors import AnchorSourceInvalid
 from service.arrays import Floats32
 from service.errors import InvalidEmbedding
 from service.pipeline import FacePipeline

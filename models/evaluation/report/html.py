@@ -10,7 +10,6 @@ from markupsafe import Markup
 from models.evaluation.report import plots
 from models.evaluation.report.report_document import MethodResult, PackResult, Report, SetResult, StatedRates
 from models.evaluation.report.words import (
-    fmr_name,
     interval_text,
     judged,
     method_name,
@@ -22,6 +21,7 @@ from models.evaluation.report.words import (
     stated_name,
     verdict,
 )
+from models.labelled.rates.measured import fmr_name
 from models.labelled.rates.rate_ratio import ratio_text, verdict_text
 
 _FILTERS = {

@@ -8,7 +8,8 @@ from models.evaluation.ablations import Ablation
 from models.evaluation.probability_gap import ProbabilityGap
 from models.evaluation.report.drawing import COLOURS, COSINE, MATED, NON_MATED, PERCENT, PLAIN, looks_of, svg
 from models.evaluation.report.report_document import PackResult
-from models.evaluation.report.words import fmr_name, method_name, segment_name, stated_name
+from models.evaluation.report.words import method_name, segment_name, stated_name
+from models.labelled.rates.measured import MEASURED_FALSE_MATCHES, fmr_name
 
 
 def det(pack: PackResult) -> str:
@@ -21,7 +22,7 @@ def det(pack: PackResult) -> str:
         for method, look in zip(pack.methods, looks, strict=True):
             shown = np.maximum(method.curves.det_fnmr, lowest / 2)
             axis.plot(method.curves.det_fmr, shown, color=look.colour, linestyle=look.line, label=look.name)
-        least = 30 / pack.non_mated_pairs
+        least = MEASURED_FALSE_MATCHES / pack.non_mated_pairs
         left = min(1 / pack.non_mated_pairs, 0.25)
         axis.axvspan(left, max(left, least), color="#000000", alpha=0.05, linewidth=0)
         axis.set(xscale="log", yscale="log", xlabel="FMR", ylabel="FNMR", xlim=(left, 0.5), ylim=(lowest / 2, 1.15))

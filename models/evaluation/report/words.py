@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from models.evaluation.rates import Interval, Rate
+from models.evaluation.method_rates import FnmrAtFmr
 from models.evaluation.report.report_document import MethodResult, PackResult, SetResult, StatedRates
+from models.labelled.rates.interval import Interval
+from models.labelled.rates.measured import fmr_name
 
 PlainVerdict = Literal["better", "worse", "level", "unknown"]
 
@@ -27,12 +29,6 @@ def _probability(value: float) -> str:
 def stated_name(stated: StatedRates, pack: PackResult) -> str:
     """Return the label of a method whose rates a bundle states, the bundle added where the pack has several."""
     return stated.label if len(pack.bundles) < 2 else f"{stated.label} ({stated.bundle})"
-
-
-def fmr_name(fmr: float) -> str:
-    """Return a rate as operating points are named: 1e-4."""
-    mantissa, _, exponent = f"{fmr:.0e}".partition("e")
-    return f"{mantissa}e{int(exponent)}"
 
 
 def percent(value: float, signed: bool = False) -> str:
@@ -64,7 +60,7 @@ def interval_text(found: Interval | None, signed: bool = False) -> str:
     return f"{value} [{percent(found.low, signed)}, {percent(found.high, signed)}]"
 
 
-def verdict(rate: Rate) -> PlainVerdict:
+def verdict(rate: FnmrAtFmr) -> PlainVerdict:
     """Return whether a method is better than the cosine beyond the noise of its people."""
     gain = rate.gain
     if gain is None or gain.low is None or gain.high is None:
@@ -110,7 +106,7 @@ def set_facts(labelled: SetResult, pack: PackResult) -> str:
     )
 
 
-def smallest_note(rates: Sequence[Rate]) -> str:
+def smallest_note(rates: Sequence[FnmrAtFmr]) -> str:
     """Return which rates the pairs measure, which they only hint at, and which they cannot show."""
     by_quality = {
         kind: [fmr_name(rate.fmr) for rate in rates if rate.quality == kind] for kind in ("wide", "extrapolated")

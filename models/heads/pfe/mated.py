@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.errors import TrainingImpossible
 from models.labelled.labelled_faces import LabelledFaces
+from models.tool_errors import TrainingImpossible
 from service.arrays import Floats32, Ints
 
 LEAST_PEOPLE = 10

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from models.errors import TrainingImpossible
 from models.heads.pfe.mated import MatedFaces, constant_variance
 from models.heads.pfe.pfe_graph import PfeWeights
 from models.heads.pfe.pfe_options import PfeOptions
 from models.progress import Tick, silent
+from models.tool_errors import TrainingImpossible
 
 _PAIRS_ASIDE = 8192
 _PAIRS_SEED, _ASIDE_SEED = 1, 2

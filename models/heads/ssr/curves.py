@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from models.errors import ReportNotWritten
 from models.heads.ssr.ssr_run import TrainedHead
+from models.tool_errors import ReportNotWritten
 
 # Two of Okabe and Ito's colours (2008), which colour-blind people tell apart.
 _TRAINING, _ASIDE = "#0072B2", "#D55E00"

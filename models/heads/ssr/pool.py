@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.errors import TrainingImpossible
+from models.tool_errors import TrainingImpossible
 from service.arrays import Floats32, Ints
 
 UNKNOWN = -1

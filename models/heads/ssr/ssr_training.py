@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from models.errors import TrainingImpossible
 from models.heads.ssr.first_weights import set_first_weights
 from models.heads.ssr.pool import Pool
 from models.heads.ssr.samples import Sampler
@@ -15,6 +14,7 @@ from models.heads.ssr.ssr_network import Layers
 from models.heads.ssr.ssr_options import Schedule, TrainOptions
 from models.heads.ssr.targets import Targets
 from models.progress import Tick, silent
+from models.tool_errors import TrainingImpossible
 from service.arrays import Floats32
 from service.errors import DeviceUnavailable
 from service.scoring.parameters import Parameters

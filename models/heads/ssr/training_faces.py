@@ -12,7 +12,6 @@ from models.anchors.source import FolderSource
 from models.degrade.copies import CopyPlan
 from models.degrade.recipe import Recipe
 from models.engines.engine import Engine, LocalEngine
-from models.errors import TrainingImpossible
 from models.heads.ssr.pool import UNKNOWN, Pool
 from models.heads.ssr.provenance import made_of
 from models.images.image_folder import scan
@@ -22,6 +21,7 @@ from models.labelled.embedding_cache import EmbeddingCache
 from models.labelled.files.labelled_npz import read_arrays
 from models.labelled.labelled_faces import unit_or_zeros
 from models.progress import Tick, silent
+from models.tool_errors import TrainingImpossible
 from service.arrays import Floats32, Ints
 from service.bundle.bundle_manifest import Manifest
 from service.errors import DimensionMismatch

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
-from models.errors import LabelsInvalid
+from models.tool_errors import LabelsInvalid
 from service.arrays import Bools, Ints
 
 _SHOWN = 1000

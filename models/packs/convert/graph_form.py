@@ -9,7 +9,7 @@ import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import external_data_helper, numpy_helper
 
-from models.errors import GraphNotConvertible
+from models.tool_errors import GraphNotConvertible
 from service.arrays import Ints
 from service.errors import PackInvalid
 

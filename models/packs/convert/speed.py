@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import onnx
 
-from models.errors import GraphNotConvertible
 from models.packs.convert.batch_norm import fold_batch_norms
 from models.packs.convert.onnx_graph import Network
 from models.packs.convert.prelu import replace_prelus
+from models.tool_errors import GraphNotConvertible
 from service.inference.small_weights import flush_small_weights
 
 

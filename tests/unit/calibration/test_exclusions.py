@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from models.errors import ExclusionsInvalid
 from models.labelled.exclusion_file import read_exclusions
 from models.labelled.exclusions import Exclusions, check_sets, resolve
 from models.labelled.labelled_faces import LabelledFaces
+from models.tool_errors import ExclusionsInvalid
 
 TOML = """
 version = "2026-1"

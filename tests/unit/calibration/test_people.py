@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 from models.bundles.create import NewBundle, create_bundle
 from models.commands.calibrate import calibrate_bundle
 from models.commands.evaluate import evaluate_command
-from models.errors import CalibrationImpossible
 from models.labelled.calibration_people import CalibrationPeople, people_keys, read_people, record_of
 from models.labelled.labelled_faces import LabelledFaces
+from models.tool_errors import CalibrationImpossible
 from service.scoring.parameters import Parameters
 
 DIMENSION, PEOPLE, EACH = 32, 150, 4

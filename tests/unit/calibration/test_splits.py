@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from models.calibration.splits import check_people, least_people, part_people, people_folds
-from models.errors import CalibrationImpossible
 from models.labelled.labelled_faces import LabelledFaces
+from models.tool_errors import CalibrationImpossible
 
 
 def labelled(identities, names=None, name="set"):

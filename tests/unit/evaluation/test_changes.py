@@ -23,7 +23,7 @@ def both(people, scored_by_cosine):
     parameters = Parameters(strength=0.7, tau=4.0)
     terms = FaceTerms(log_density=np.random.default_rng(1).normal(-3, 1, len(found.rows)))
     scorer = BlockScorer(labelled.embeddings[found.rows], METHODS["ida-r"], terms, parameters)
-    method = score_set("made up", found, Variant("ida-r", METHODS["ida-r"], parameters), scorer)
+    method = score_set(found, Variant("ida-r", METHODS["ida-r"], parameters), scorer)
     return labelled, found, cosine, method
 
 
@@ -37,7 +37,7 @@ def test_changed_decisions_agree_with_deciding_every_pair_twice(both):
     for i in range(len(found.rows)):
         for j in range(i + 1, len(found.rows)):
             before, after = (
-                float(scored.scorer.pairs(np.array([i]), np.array([j]))[0]) > limit
+                float(scored.scorer.pairs(np.array([i]), np.array([j]))[0]) >= limit
                 for scored, limit in zip((cosine, method), limits, strict=True)
             )
             same = found.identities[i] == found.identities[j]

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from models.errors import LabelsInvalid
 from models.labelled.comparable import comparable
 from models.labelled.exclusions import SetExclusions
+from models.tool_errors import LabelsInvalid
 
 
 def exclusions(size, *, dropped=(), faces=(), identities=()):

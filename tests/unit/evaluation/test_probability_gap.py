@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from models.errors import LabelsInvalid
 from models.evaluation.probability_gap import own_probability, probability_gap
+from models.tool_errors import LabelsInvalid
 
 
 def test_probability_of_two_classes_by_hand():

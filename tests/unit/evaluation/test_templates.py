@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.errors import LabelsInvalid
 from models.evaluation.templates import pooled
 from models.labelled.files.listing import TemplateList
+from models.tool_errors import LabelsInvalid
 
 
 def test_template_is_the_mean_of_its_detected_faces_scaled_to_unit_norm(people):

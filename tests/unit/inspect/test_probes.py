@@ -7,7 +7,7 @@ from fakes import FakeBackboneSession, fake_pipeline, picture
 from models.anchors.inspection.advice import describe
 from models.anchors.inspection.geometry import geometry
 from models.anchors.inspection.probes import Probes, probes_of_arrays, probes_of_folder
-from models.errors import AnchorSourceInvalid
+from models.tool_errors import AnchorSourceInvalid
 from service.errors import InvalidEmbedding
 from service.settings import Settings
 

@@ -6,7 +6,7 @@ from PIL import Image
 
 from models.anchors.inspection.advice import describe
 from models.anchors.inspection.picture import draw
-from models.errors import ImagesNotWritten
+from models.tool_errors import ImagesNotWritten
 
 
 def test_words_tell_the_figures_of_the_set(look, unit_rows):

@@ -6,8 +6,8 @@ import sqlite3
 import numpy as np
 import pytest
 
-from models.errors import CacheUnusable
 from models.labelled.embedding_cache import CachedFace, EmbeddingCache
+from models.tool_errors import CacheUnusable
 
 MAKER = b"m" * 32
 

@@ -5,9 +5,9 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from models.errors import LabelsInvalid
 from models.labelled.files.labelled_npz import read_arrays
 from models.labelled.files.read import read_listing
+from models.tool_errors import LabelsInvalid
 
 
 @pytest.fixture

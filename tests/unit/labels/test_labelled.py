@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from fakes import FakeBackboneSession, fake_pipeline, picture
 
-from models.errors import LabelsInvalid
 from models.labelled.embedding_cache import open_cache
 from models.labelled.labelled_faces import read_labelled
+from models.tool_errors import LabelsInvalid
 from service.settings import Settings
 
 

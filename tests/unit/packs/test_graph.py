@@ -9,8 +9,8 @@ import tiny_packs
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from models.errors import GraphNotConvertible
 from models.packs.convert.graph_form import make_batch_dynamic, read_graph
+from models.tool_errors import GraphNotConvertible
 from service.errors import PackInvalid
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import tiny_packs
 
-from models.errors import PackSourceUnavailable
 from models.packs.sources import npm
+from models.tool_errors import PackSourceUnavailable
 from service.errors import PackInvalid
 from service.pack import NpmSource, PackFile, PackManifest, read_manifest
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from models.errors import GraphNotConvertible
 from models.packs.proof import prove_equal
+from models.tool_errors import GraphNotConvertible
 from service.errors import InferenceFailed
 from service.inference.runs import RunGraph
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import tiny_packs
 
-from models.errors import PackSourceUnavailable
 from models.packs.sources import pypi
+from models.tool_errors import PackSourceUnavailable
 from service.errors import PackInvalid
 from service.pack import PackFile, PypiSource, read_manifest
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import tiny_packs
 
-from models.errors import PackSourceUnavailable
 from models.packs.sources.source_kinds import match, package_sha256
+from models.tool_errors import PackSourceUnavailable
 from service.pack import NpmSource, PackSource, PypiSource
 
 

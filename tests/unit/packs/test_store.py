@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from models.errors import PackStoreBusy, PackStoreUnusable
 from models.packs.store import PackStore, storage_errors
+from models.tool_errors import PackStoreBusy, PackStoreUnusable
 from service.errors import PackNotFound
 
 

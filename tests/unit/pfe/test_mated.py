@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from models.errors import TrainingImpossible
 from models.heads.pfe.mated import constant_variance, mated_faces
 from models.labelled.labelled_faces import LabelledFaces
+from models.tool_errors import TrainingImpossible
 
 
 def labelled(identities, undetected=()):

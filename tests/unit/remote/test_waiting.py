@@ -2,8 +2,8 @@
 
 import pytest
 
-from models.errors import ActivationIncomplete, AdminUnreachable
 from models.remote.waiting import wait_for_replicas
+from models.tool_errors import ActivationIncomplete, AdminUnreachable
 
 
 class Service:

@@ -7,8 +7,8 @@ import pytest
 from fakes import DIMENSION, fake_pipeline, picture
 
 from models.degrade.recipe import find_recipe
-from models.errors import TrainingImpossible
 from models.heads.ssr.training_faces import EmbeddingRun, embed_folder, read_embeddings
+from models.tool_errors import TrainingImpossible
 from service.errors import DimensionMismatch
 from service.settings import load_settings
 

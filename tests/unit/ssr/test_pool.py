@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from models.errors import TrainingImpossible
 from models.heads.ssr.pool import Pool
+from models.tool_errors import TrainingImpossible
 
 
 def test_split_never_puts_one_source_on_both_sides(unit_rows):

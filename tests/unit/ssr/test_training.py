@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.errors import TrainingImpossible
 from models.heads.ssr.head_agreement import r_squared
 from models.heads.ssr.pool import Pool
 from models.heads.ssr.ssr_graph import head_graph
 from models.heads.ssr.ssr_options import Schedule, Shares, TrainOptions
+from models.tool_errors import TrainingImpossible
 from service.errors import DeviceUnavailable, TooFewAnchors
 from service.inference.ssr_head import SsrHead
 from service.scoring.parameters import Parameters
