@@ -16,7 +16,7 @@ from service.scoring.parameters import Parameters
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: install the extra [train]")
 
-from models.heads.ssr.ssr_training import predict, squared_error, train  # noqa: E402 - only where PyTorch is
+from models.heads.ssr.ssr_training import predict, squared_error, train_ssr  # noqa: E402 - only where PyTorch is
 
 pytestmark = pytest.mark.train
 
@@ -27,7 +27,7 @@ OPTIONS = TrainOptions(
 
 def run(anchors, faces, options=OPTIONS, parameters=None, **changes):
     given = {"device": "cpu", "threads": 1, **changes}
-    return train(anchors, anchors.with_others(faces), parameters or Parameters(k=5, tau=3.0), options, **given)
+    return train_ssr(anchors, anchors.with_others(faces), parameters or Parameters(k=5, tau=3.0), options, **given)
 
 
 def test_equation_6_is_the_mean_of_squared_differences():
