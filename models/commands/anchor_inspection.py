@@ -1,7 +1,6 @@
 """``ida-verify anchors inspect``: an anchor set looked at, alone or against real faces."""
 
 import json
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +12,7 @@ from models.anchors.inspection.picture import draw
 from models.anchors.inspection.probes import Probes, probes_of_arrays, probes_of_folder
 from models.commands import reporting_errors
 from models.commands.effect import Needs, refuse_without_effect
-from models.labelled.embedding_cache import open_cache
+from models.labelled.embed import open_embedder
 from models.progress import Stage, stage_bars
 from models.tool_errors import ImagesNotWritten
 from service.anchors.faiss_search import FaissSearch
@@ -95,13 +94,5 @@ def _write_json(findings: Findings, path: Path) -> None:
 def _probes(path: Path, dimension: int, settings: Settings, cache: bool, stage: Stage) -> Probes:
     if path.is_file():
         return probes_of_arrays(path, dimension)
-    pipeline = load_pipeline(settings)
-    with ExitStack() as stack:
-        return probes_of_folder(
-            path,
-            pipeline,
-            stack.enter_context(open_cache(settings, pipeline, "photo")) if cache else None,
-            workers=settings.workers or usable_cpus(),
-            max_image_bytes=settings.max_image_bytes,
-            tick=stage("embedding probes"),
-        )
+    with open_embedder(settings, load_pipeline(settings), cached=cache) as embedder:
+        return probes_of_folder(path, embedder, stage("embedding probes"))

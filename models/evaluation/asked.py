@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 from models.engines.choice import EngineChoice
 from models.evaluation.measure import MeasureOptions
+from models.labelled.embed import PictureForm
 from models.labelled.exclusions import Exclusions
 
 
@@ -56,7 +57,7 @@ class Asked:
     packs: tuple[str, ...]
     bundles: tuple[Path, ...]
     images: Path | None
-    input_form: Literal["photo", "crop"]
+    input_form: PictureForm
     pairs: Literal["given", "all"] | None
     distractors: Path | None
     exclusions: Exclusions
