@@ -48,7 +48,7 @@ class GenerationConflict(ToolError):
 
 
 class ImagesNotWritten(ToolError):
-    """Generated images, embeddings on their way into a bundle, or a report on anchors cannot be written."""
+    """Generated images, or embeddings on their way into a bundle, cannot be written."""
 
 
 class ExtraMissing(ToolError):
@@ -68,7 +68,7 @@ class LabelsInvalid(ToolError):
 
 
 class ReportNotWritten(ToolError):
-    """A report cannot be written where it should be."""
+    """A report or a picture cannot be written where it should be."""
 
 
 class AblationInvalid(ToolError):

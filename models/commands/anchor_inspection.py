@@ -6,15 +6,15 @@ from typing import Annotated
 
 import typer
 
-from models.anchors.inspection.advice import describe
+from models.anchors.inspection.advice import findings_lines
 from models.anchors.inspection.findings import Findings, inspect_anchors
 from models.anchors.inspection.picture import draw
 from models.anchors.inspection.probes import Probes, probes_of_arrays, probes_of_folder
 from models.commands import reporting_errors
 from models.commands.effect import Needs, refuse_without_effect
 from models.labelled.embed import open_embedder
+from models.output import writing
 from models.progress import Stage, stage_bars
-from models.tool_errors import ImagesNotWritten
 from service.anchors.faiss_search import FaissSearch
 from service.bundle.reader import read_bundle
 from service.cpus import usable_cpus
@@ -58,10 +58,11 @@ def inspect(
         with stage_bars() as stage:
             findings = _inspect(bundle, probes, guard, settings, cache, stage)
         if as_json is not None:
-            _write_json(findings, as_json)
+            with writing(as_json):
+                as_json.write_text(json.dumps(findings.as_json(), indent=2) + "\n", encoding="utf-8")
         if picture is not None:
             draw(findings, picture)
-    typer.echo("\n".join(describe(findings)))
+    typer.echo("\n".join(findings_lines(findings)))
 
 
 def _inspect(
@@ -82,13 +83,6 @@ def _inspect(
         guard=guard,
         stage=stage,
     )
-
-
-def _write_json(findings: Findings, path: Path) -> None:
-    try:
-        path.write_text(json.dumps(findings.as_json(), indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise ImagesNotWritten(f"The figures cannot be written to {path}: {error.strerror or error}.") from error
 
 
 def _probes(path: Path, dimension: int, settings: Settings, cache: bool, stage: Stage) -> Probes:

@@ -75,8 +75,8 @@ def list_packs(
             (console if console.is_terminal else Console(width=200)).print(_table(rows))
 
 
-@app.command()
-def verify(
+@app.command("verify")
+def verify_pack(
     name: Annotated[str | None, typer.Argument(help="Name of an installed pack; IDA_PACK by default.")] = None,
 ) -> None:
     """Check every file of an installed pack against its receipt and manifest."""

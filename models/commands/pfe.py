@@ -29,8 +29,8 @@ def _pfe() -> None:
     """Keep ``train`` a command of its own though it is the only one."""
 
 
-@app.command()
-def train(
+@app.command("train")
+def train_pfe_command(
     context: typer.Context,
     bundle: Annotated[Path, typer.Option(file_okay=False, help="Bundle of the backbone; it is only read.")],
     out: Annotated[Path, typer.Option(metavar="BUNDLE", help="Folder to write the new bundle to; must not exist.")],

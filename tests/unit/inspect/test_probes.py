@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from fakes import FakeBackboneSession, fake_pipeline, picture
 
-from models.anchors.inspection.advice import describe
+from models.anchors.inspection.advice import findings_lines
 from models.anchors.inspection.geometry import geometry
 from models.anchors.inspection.probes import Probes, probes_of_arrays, probes_of_folder
 from models.labelled.embed import Embedder
@@ -41,7 +41,7 @@ def test_probes_of_a_folder_have_unit_norm_and_no_cosine_above_one(photographs, 
     found = look((anchors / np.linalg.norm(anchors, axis=1, keepdims=True)).astype(np.float32), probes.embeddings)
     assert np.abs(found.probes.neighbours.similarities).max() <= 1 + 1e-5
     assert found.probes.colliding == 0
-    assert not any("3." in line and "cosine" in line for line in describe(found))
+    assert not any("3." in line and "cosine" in line for line in findings_lines(found))
 
 
 def test_folder_and_arrays_of_the_same_faces_are_the_same_probes(photographs, long_pipeline, tmp_path):
