@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from service.errors import DocumentTooComplex
-from service.validation import faults
+from service.faults import faults
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 

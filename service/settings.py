@@ -14,7 +14,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.errors import SettingsInvalid
-from service.validation import faults
+from service.faults import faults
 
 Device = Literal["cpu", "cuda"]
 DamagedImages = Literal["refuse", "accept"]

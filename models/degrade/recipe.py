@@ -16,7 +16,7 @@ from models.degrade.operations import ImageOperation, VariantName
 from models.degrade.photograph import Photograph
 from models.tool_errors import RecipeInvalid
 from service.arrays import Floats32
-from service.validation import faults
+from service.faults import faults
 
 DEFAULT_RECIPE = "default"
 NO_RECIPE = "none"

@@ -21,7 +21,7 @@ from models.tool_errors import CalibrationImpossible
 from service.arrays import Ints
 from service.bundle.bundle_manifest import CALIBRATION_REPORT
 from service.bundle.reader import read_manifest
-from service.validation import faults
+from service.faults import faults
 
 CHOSEN_ON = ("tune", "calibrate")
 """The parts that something was chosen or measured on."""

@@ -12,7 +12,7 @@ from models.bounded import TOML_BYTES, parse_toml, read_bounded
 from models.labelled.exclusions import Entry, Exclusions
 from models.labelled.files.text import DELIMITERS, fields_of, header_of
 from models.tool_errors import ExclusionsInvalid
-from service.validation import faults
+from service.faults import faults
 
 MOST_ENTRIES = 50_000
 CSV_BYTES = 16 * 1024 * 1024

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from service.errors import PackInvalid, PackNotFound
-from service.validation import faults
+from service.faults import faults
 
 MANIFEST_NAME = "pack.toml"
 MANIFEST_BYTES_LIMIT = 1024 * 1024
