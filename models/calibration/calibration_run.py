@@ -7,7 +7,8 @@ import numpy as np
 
 from models.calibration.curve import FittedCurve, fit_curve
 from models.calibration.operating_points import operating_points
-from models.calibration.selection import Fold, Grid, Selection, pfe_strength, select
+from models.calibration.pfe_strength import pfe_strength
+from models.calibration.selection import Fold, Grid, Selection, select
 from models.calibration.splits import PARTS, check_people, part_people, people_folds
 from models.labelled.calibration_people import Record, people_keys, record_of
 from models.labelled.comparable import Comparable, comparable_part

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from models.anchors.build import BuildOptions, Built, build_bundle, build_from_embeddings, check_build
+from models.anchors.build import Built, build_bundle, build_from_embeddings
+from models.anchors.build_options import BuildOptions
 from models.anchors.crops import reasons
 from models.anchors.steps import AnchorSteps, Shared
 from models.commands import anchor_generation, anchor_inspection, anchor_signing, anchors_remote, reporting_errors
@@ -136,7 +137,7 @@ def build(
             plan=CopyPlan(found, copies if found else 1, seed),
             steps=AnchorSteps(duplicates, shared, directions, spread),
         )
-        check_build(out, options)
+        options.check(out)
         settings = load_settings(pack=pack)
         pipeline = load_pipeline(settings)
         with EngineChoice(engine, ray_address, ray_workers).opened(settings, pipeline) as found_engine:

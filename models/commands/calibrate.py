@@ -14,7 +14,7 @@ from models.calibration.calibration_run import Calibrated, CalibrationOptions, c
 from models.calibration.selection import Grid
 from models.calibration.write import calibrated_bundle
 from models.commands import reporting_errors
-from models.commands.effect import Needs, label_files_needed, pictures_needed, refuse_without_effect
+from models.commands.effect import Needs, label_files_needed, names_pictures, pictures_needed, refuse_without_effect
 from models.commands.labelled_input import exclusions_of, read_sets
 from models.labelled.rates.rate_ratio import ratio_text, verdict_text
 from models.progress import stage_bars
@@ -107,7 +107,7 @@ def calibrate_bundle(
         settings = load_settings(pack=pack)
         manifest = read_manifest(bundle)
         # Embeddings with labels need no model: they are taken for what the bundle's own pipeline made.
-        pipeline = None if all(text.endswith(".npz") for text in data) else load_pipeline(settings)
+        pipeline = load_pipeline(settings) if names_pictures(data) else None
         source = read_bundle(bundle, backbone_id=pipeline.backbone_id if pipeline else manifest.backbone_id)
         if without_head:
             source = replace(source, head=None)

@@ -12,13 +12,14 @@ from models.commands.engine_option import EngineOption, RayAddress, RayWorkers
 from models.commands.labelled_input import exclusions_of
 from models.engines.choice import EngineChoice
 from models.evaluation.ablations import parse
-from models.evaluation.asked import Asked, Labels
+from models.evaluation.asked import Asked
 from models.evaluation.evaluation_session import evaluate
 from models.evaluation.measure import MeasureOptions
 from models.evaluation.probability_gap import DEFAULT_SCALE
 from models.evaluation.report.report_document import to_json
 from models.evaluation.report.terminal import show
 from models.evaluation.systems import COSINE
+from models.labelled.labels import Labels
 from models.output import check_writable, writing
 from models.progress import stage_bars
 from service.scoring.methods import find_method

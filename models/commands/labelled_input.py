@@ -13,6 +13,7 @@ from models.labelled.embed import PictureForm, open_embedder
 from models.labelled.exclusion_file import read_exclusions
 from models.labelled.exclusions import Exclusions, check_sets
 from models.labelled.labelled_faces import LabelledFaces, read_labelled
+from models.labelled.labels import Labels
 from models.progress import Stage
 from service.pipeline import FacePipeline
 from service.settings import Settings
@@ -47,12 +48,9 @@ def read_sets(
     found = []
     how = partial(open_embedder, settings, input_form=input_form, cached=not no_cache, engine=engine)
     with how(pipeline) if pipeline else nullcontext() as embedder:
-        for text in texts:
-            name, mark, path = text.rpartition("=")
-            tick = stage(f"embedding {name or Path(path).stem}")
-            found.append(
-                read_labelled(Path(path), embedder, name=name if mark else None, images_root=images, tick=tick)
-            )
+        for labels in map(Labels.parse, texts):
+            tick = stage(f"embedding {labels.called}")
+            found.append(read_labelled(labels.path, embedder, name=labels.name, images_root=images, tick=tick))
             tick(1.0)
     for labelled in found:
         if said := unreadable_sentence(labelled.images, labelled.rejected):
@@ -69,7 +67,6 @@ def exclusions_of(path: Path | None, texts: Sequence[str]) -> Exclusions:
     if path is None:
         return Exclusions.none()
     exclusions = read_exclusions(path)
-    names = [name if mark else Path(place).stem for name, mark, place in (text.rpartition("=") for text in texts)]
-    if note := check_sets(exclusions, names):
+    if note := check_sets(exclusions, [Labels.parse(text).called for text in texts]):
         typer.echo(f"note: {note}", err=True)
     return exclusions

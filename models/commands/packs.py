@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -68,7 +69,7 @@ def list_packs(
     with reporting_errors():
         rows = pack_rows(PackStore(load_settings().home))
         if as_json:
-            typer.echo(json.dumps([row.as_json() for row in rows], indent=2))
+            typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
         else:
             console = Console()
             # A pipe has no width; the 80 columns taken for one would break names and ids in two.

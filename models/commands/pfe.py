@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from models.commands import reporting_errors
-from models.commands.effect import label_files_needed, pictures_needed, refuse_without_effect
+from models.commands.effect import label_files_needed, names_pictures, pictures_needed, refuse_without_effect
 from models.commands.labelled_input import read_sets
 from models.heads.needing_torch import training_module
 from models.heads.pfe.pfe_options import PfeOptions
@@ -67,7 +67,7 @@ def train_pfe_command(
             seed=seed,
         )
         settings = load_settings(pack=pack)
-        pipeline = None if all(text.endswith(".npz") for text in data) else load_pipeline(settings)
+        pipeline = load_pipeline(settings) if names_pictures(data) else None
         source = read_bundle(bundle, backbone_id=(pipeline or read_manifest(bundle)).backbone_id)
         with stage_bars() as stage:
             sets = read_sets(data, pipeline, settings, images=images, no_cache=no_cache, stage=stage)

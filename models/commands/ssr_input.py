@@ -9,6 +9,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from models.commands.effect import names_pictures
 from models.degrade.recipe import Recipe
 from models.engines.engine import Engine
 from models.heads.ssr.carried import packed, read_carried, unpacked
@@ -48,8 +49,7 @@ class Given:
     @property
     def needs_pipeline(self) -> bool:
         """Whether there are pictures to embed."""
-        paths = [*map(str, self.data), *self.labelled]
-        return bool(self.generated) or any(not path.endswith(".npz") for path in paths)
+        return bool(self.generated) or names_pictures([*map(str, self.data), *self.labelled])
 
     def check(self, recipe: Recipe | None, shares: Shares) -> None:
         """Refuse options that nothing would come of.

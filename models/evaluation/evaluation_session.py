@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.evaluation.asked import Asked, Labels
+from models.evaluation.asked import Asked
 from models.evaluation.evaluate_set import evaluate_set
 from models.evaluation.report.report_document import Report, SetResult
 from models.evaluation.systems import System, load_system
@@ -19,6 +19,7 @@ from models.labelled.embed import Embedder, open_embedder
 from models.labelled.exclusions import check_sets, resolve
 from models.labelled.files.labelled_npz import read_arrays
 from models.labelled.labelled_faces import LabelledFaces, read_labelled
+from models.labelled.labels import Labels
 from models.program import created_by
 from models.progress import Stage
 from models.tool_errors import CalibrationImpossible, LabelsInvalid
@@ -28,8 +29,6 @@ from service.cpus import usable_cpus
 from service.errors import BundleMismatch
 from service.pipeline import FacePipeline, load_pipeline
 from service.settings import Settings
-
-ARRAYS = ".npz"
 
 
 def evaluate(
@@ -56,7 +55,7 @@ def evaluate(
     people = None if asked.set_aside_by is None else _people_of(asked.set_aside_by)
     backbones = {folder: read_manifest(folder).backbone_id for folder in asked.bundles}
     results: dict[Labels, list[SetResult]] = {labels: [] for labels in asked.labels}
-    arrays = [labels for labels in results if labels.path.suffix == ARRAYS]
+    arrays = [labels for labels in results if labels.holds_embeddings]
     pictures = [labels for labels in results if labels not in arrays]
     if arrays:
         systems = _systems(backbones, asked, settings)
@@ -177,7 +176,7 @@ def _distractors(asked: Asked, embedder: Embedder | None, stage: Stage) -> Float
     folder = asked.distractors
     if folder is None or not asked.options.ranks:
         return None
-    if folder.suffix == ARRAYS:
+    if Labels(folder).holds_embeddings:
         given, _ = read_arrays(folder)
         return given[np.any(given, axis=1)]
     if embedder is None:

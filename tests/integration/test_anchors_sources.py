@@ -10,7 +10,8 @@ from tiny_generators import write_generator
 from tiny_packs import write_pack
 from typer.testing import CliRunner
 
-from models.anchors.build import BuildOptions, build_bundle, build_from_embeddings
+from models.anchors.build import build_bundle, build_from_embeddings
+from models.anchors.build_options import BuildOptions
 from models.anchors.source import FolderSource, RealFacesSource
 from models.anchors.steps import AnchorSteps
 from models.commands import packs

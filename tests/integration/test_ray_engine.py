@@ -8,7 +8,8 @@ import pytest
 from killing_work import KillOnce
 from PIL import Image
 
-from models.anchors.build import BuildOptions, build_bundle
+from models.anchors.build import build_bundle
+from models.anchors.build_options import BuildOptions
 from models.anchors.embedding import EmbedItems
 from models.anchors.source import FolderSource
 from models.degrade.copies import CopyPlan

@@ -170,7 +170,7 @@ def _report(
         "target_mean": trained.mean,
         "target_deviation": trained.deviation,
         "loss": [asdict(check) for check in trained.checks],
-        "samples_aside": aside.as_json(),
+        "samples_aside": asdict(aside),
         "validation": [found.as_json() for found in validated],
     }
 

@@ -50,17 +50,12 @@ class Validated:
     agreement: Agreement
     rates: tuple[RateByDensity, ...]
 
-    @property
-    def most_lost(self) -> float | None:
-        """By how much ida-l is behind ida-r where it is furthest, in TAR; None where no rate is measured."""
-        return max((rate.ida_r - rate.ida_l for rate in self.rates), default=None)
-
     def as_json(self) -> dict[str, JsonValue]:
         """Return it for the head's card."""
         return {
             "name": self.name,
             "people": self.people,
-            **self.agreement.as_json(),
+            **asdict(self.agreement),
             "tar_at_far": [asdict(rate) for rate in self.rates],
         }
 

@@ -9,7 +9,8 @@ from fakes import fake_pipeline, picture
 from typer.testing import CliRunner
 
 import models.commands.verify_command as faces_command
-from models.anchors.build import BuildOptions, build_bundle
+from models.anchors.build import build_bundle
+from models.anchors.build_options import BuildOptions
 from models.anchors.inspection.probes import probes_of_folder
 from models.anchors.source import FolderSource
 from models.evaluation.asked import Asked, Labels
