@@ -56,11 +56,7 @@ def calibration_report(
         "replicates": options.replicates,
         "parts": {name: _counts(parts) for name, parts in calibrated.parts.items()},
         "people": [json.loads(record) for record in records],
-        "exclusions": {
-            "version": exclusions.version,
-            "sha256": exclusions.digest,
-            "entries": len(exclusions.entries),
-        },
+        "exclusions": {"version": exclusions.version, "sha256": exclusions.digest, "entries": len(exclusions.entries)},
         "selection": None if calibrated.selection is None else _selection(calibrated.selection),
         "methods": [_measured(measured) for measured in calibrated.measured],
         "methods_without_exclusions": [_measured(measured) for measured in calibrated.without_exclusions],

@@ -99,10 +99,7 @@ def image_source(options: SourceOptions, pipeline: FacePipeline, settings: Setti
         return FolderSource(scan(options.images), max_image_bytes=limit)
     if options.real_faces is not None:
         return RealFacesSource(
-            scan(options.real_faces),
-            max_image_bytes=limit,
-            seed=options.seed,
-            consent=options.consent,
+            scan(options.real_faces), max_image_bytes=limit, seed=options.seed, consent=options.consent
         )
     if options.generator is not None:
         run = options.generator.load(device=settings.device, threads=pipeline.threads)

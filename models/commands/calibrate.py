@@ -93,11 +93,7 @@ def calibrate_bundle(
     """Choose parameters on some people, measure thresholds on others, try them on the rest; write a bundle."""
     refuse_without_effect(
         context,
-        Needs(
-            not keep_parameters,
-            "with --keep-parameters",
-            ("strength", "k", "tau", "norm_power", "margin", "folds"),
-        ),
+        Needs(not keep_parameters, "with --keep-parameters", ("strength", "k", "tau", "norm_power", "margin", "folds")),
         label_files_needed(data),
         pictures_needed(data, "input_form", "no_cache", "pack"),
     )
@@ -124,13 +120,7 @@ def calibrate_bundle(
         sources.require(method or ())
         with stage_bars() as stage:
             sets = read_sets(
-                data,
-                pipeline,
-                settings,
-                images=images,
-                no_cache=no_cache,
-                stage=stage,
-                input_form=input_form,
+                data, pipeline, settings, images=images, no_cache=no_cache, stage=stage, input_form=input_form
             )
             found = calibrate(sets, sources, manifest.parameters, manifest.default_method, left_out, options, stage)
         report, bundle_id = calibrated_bundle(

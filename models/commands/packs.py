@@ -62,9 +62,7 @@ def add(
 
 
 @app.command("list")
-def list_packs(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-) -> None:
+def list_packs(as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False) -> None:
     """Show the packs that are installed and those that can be pulled."""
     with reporting_errors():
         rows = pack_rows(PackStore(load_settings().home))

@@ -72,14 +72,7 @@ def train_pfe_command(
         with stage_bars() as stage:
             sets = read_sets(data, pipeline, settings, images=images, no_cache=no_cache, stage=stage)
             result = train_uncertainty(
-                out,
-                bundle,
-                source,
-                sets,
-                options,
-                device=settings.anchor_device,
-                threads=usable_cpus(),
-                stage=stage,
+                out, bundle, source, sets, options, device=settings.anchor_device, threads=usable_cpus(), stage=stage
             )
     if as_json:
         typer.echo(json.dumps({"anchor_set_id": result.bundle_id, **result.card.model_dump(mode="json")}, indent=2))

@@ -71,11 +71,7 @@ def highest_distractors(scorer: BlockScorer, identities: Ints, probes: Ints, dis
 
 
 def identification(
-    found: Comparable,
-    scored: ScoredSet,
-    scorer: BlockScorer,
-    distractors: Ints,
-    weights: WeightArray,
+    found: Comparable, scored: ScoredSet, scorer: BlockScorer, distractors: Ints, weights: WeightArray
 ) -> Identification | None:
     """Return the rank-1 rates of every ordered mated pair; None where there are no distractors.
 

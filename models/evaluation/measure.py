@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from models.evaluation.ablations import AskedAblation
-from models.evaluation.changes import PairNames, changes, highest_non_mated
+from models.evaluation.changes import PairChanges
 from models.evaluation.groups import GroupRates, group_rates
 from models.evaluation.identification import identification
 from models.evaluation.method_rates import FMRS, FnmrAtFmr, MethodRates, fnmr_replicates, method_rates
@@ -121,7 +121,7 @@ def measure(
     scale = variant.method.scale
     found_rates = method_rates(scored.comparisons, scale, options.fmrs, drawn, cosine.rates if cosine else None)
     level = smallest_measured(found_rates.rates)
-    names = PairNames(ground.labelled, found, cosine.scored if cosine else scored, scored)
+    compared = PairChanges(ground.labelled, found, cosine.scored if cosine else scored, scored)
     spread = distribution(scored.comparisons)
     det_fmr, det_fnmr = det_curve(scored.comparisons)
     ranked = options.ranks and len(ground.distractors)
@@ -144,8 +144,8 @@ def measure(
         accuracy=fold_accuracy(found, own),
         identification=identification(found, scored, scorer, ground.distractors, ground.weights) if ranked else None,
         groups=tuple(_groups(ground, scored, level)),
-        changes=changes(names, found, cosine.scored, scored, level, options.listed) if cosine and level else None,
-        highest_non_mated=highest_non_mated(names, scored, options.listed),
+        changes=compared.at(level, options.listed) if cosine and level else None,
+        highest_non_mated=compared.highest_non_mated(options.listed),
     )
     tick(1.0)
     return Measured(result, scored, found_rates)

@@ -56,12 +56,7 @@ def check_file(path: Path, part: PackFile, *, advice: str) -> None:
 
 
 def build_pack(
-    manifest_content: bytes,
-    originals: Path,
-    built: Path,
-    *,
-    sources: Mapping[str, ReceiptSource],
-    step: Step,
+    manifest_content: bytes, originals: Path, built: Path, *, sources: Mapping[str, ReceiptSource], step: Step
 ) -> Receipt:
     """Write a pack that can be served into an empty folder.
 
@@ -178,13 +173,7 @@ def _store(
 
 
 def _proven(
-    content: bytes,
-    stored: Path,
-    published: OnnxSession,
-    inputs: Floats32,
-    *,
-    batch_sizes: Sequence[int],
-    name: str,
+    content: bytes, stored: Path, published: OnnxSession, inputs: Floats32, *, batch_sizes: Sequence[int], name: str
 ) -> Proof:
     stored.write_bytes(content)
     try:

@@ -163,11 +163,7 @@ def _notes_on_speed(pack: InstalledPack) -> list[str]:
 
 def _check_beside(folder: Path, part: PackFile) -> None:
     try:
-        check_file(
-            folder / part.file,
-            part,
-            advice=f"Correct {MANIFEST_NAME} (sha256sum and wc -c tell), or the file.",
-        )
+        check_file(folder / part.file, part, advice=f"Correct {MANIFEST_NAME} (sha256sum and wc -c tell), or the file.")
     except OSError as error:
         raise PackInvalid(f"{folder / part.file} cannot be read: {error.strerror}.") from error
 

@@ -82,12 +82,7 @@ class AdminClient:
         return self._ask("PUT", "/anchor-sets/active", json=document)
 
     def rollback(
-        self,
-        *,
-        expected_generation: int | None,
-        to_generation: int | None,
-        dry_run: bool,
-        allow_uncalibrated: bool,
+        self, *, expected_generation: int | None, to_generation: int | None, dry_run: bool, allow_uncalibrated: bool
     ) -> dict[str, Any]:
         """Activate the bundle that was active before, or as some generation; raises as ``activate`` does."""
         document = {

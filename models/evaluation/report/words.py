@@ -1,6 +1,7 @@
 """How results are put into words: the same in the terminal and in the HTML report."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
 from models.evaluation.method_rates import FnmrAtFmr
@@ -45,19 +46,12 @@ def rate_text(rate: float) -> str:
 
 def rate_interval(found: Interval) -> str:
     """Return a false-match rate with its interval in brackets."""
-    if found.low is None or found.high is None:
-        return rate_text(found.value)
-    return f"{rate_text(found.value)} [{rate_text(found.low)}, {rate_text(found.high)}]"
+    return found.text(rate_text)
 
 
 def interval_text(found: Interval | None, signed: bool = False) -> str:
     """Return a share in percent with its interval in brackets."""
-    if found is None:
-        return "-"
-    value = percent(found.value, signed)
-    if found.low is None or found.high is None:
-        return value
-    return f"{value} [{percent(found.low, signed)}, {percent(found.high, signed)}]"
+    return "-" if found is None else found.text(partial(percent, signed=signed))
 
 
 def verdict(rate: FnmrAtFmr) -> PlainVerdict:

@@ -109,11 +109,7 @@ def train_ssr(
         raise TrainingImpossible("All samples have the same density: there is nothing to learn. Give more anchors.")
     head = Layers.new(anchors.embeddings.shape[1], options.hidden)
     set_first_weights(
-        head,
-        everywhere,
-        points.cpu(),
-        ((first - mean) / deviation).cpu(),
-        4 * options.seed + _CLUSTER_SEED,
+        head, everywhere, points.cpu(), ((first - mean) / deviation).cpu(), 4 * options.seed + _CLUSTER_SEED
     )
     head = head.to(on)
     points_aside, sources_aside = sampler(aside, _CHECK_SEED).draw(_SAMPLES_TO_CHECK)
@@ -131,12 +127,7 @@ def train_ssr(
     # Not while the rate still rises, which may well worsen the loss at first.
     looks = Looks(schedule.iterations, options.checks, options.patience, _WARM_UP * schedule.iterations)
     checks, best = descend(
-        head.parameters(),
-        *_optimizer(head, schedule),
-        batch_loss,
-        lambda: float(loss(points_aside, true)),
-        looks,
-        tick,
+        head.parameters(), *_optimizer(head, schedule), batch_loss, lambda: float(loss(points_aside, true)), looks, tick
     )
     weights = _exported(head, mean, deviation, options)
     return Trained(

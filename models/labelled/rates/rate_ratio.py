@@ -50,6 +50,4 @@ def verdict_text(verdict: Verdict) -> str:
 
 def ratio_text(ratio: RateRatio) -> str:
     """Return how many times the stated rate is observed, its interval in brackets."""
-    if ratio.low is None or ratio.high is None:
-        return f"{ratio.value:.3g}"
-    return f"{ratio.value:.3g} [{ratio.low:.2g}, {ratio.high:.2g}]"
+    return ratio.text("{:.3g}".format, "{:.2g}".format)
