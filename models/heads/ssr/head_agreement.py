@@ -1,8 +1,9 @@
 """How well predicted log-densities agree with those found among the anchors."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
+from pydantic import JsonValue
 
 from service.arrays import Floats64
 
@@ -43,6 +44,10 @@ class Agreement:
     spearman: float
     bias: float
     deciles: tuple[Decile, ...]
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """Return it for the head's card, whose arrays are lists."""
+        return {**asdict(self), "deciles": [asdict(decile) for decile in self.deciles]}
 
 
 def agreement(predicted: Floats64, true: Floats64) -> Agreement:

@@ -170,7 +170,7 @@ def _report(
         "target_mean": trained.mean,
         "target_deviation": trained.deviation,
         "loss": [asdict(check) for check in trained.checks],
-        "samples_aside": asdict(aside),
+        "samples_aside": aside.as_json(),
         "validation": [found.as_json() for found in validated],
     }
 

@@ -55,7 +55,7 @@ class Validated:
         return {
             "name": self.name,
             "people": self.people,
-            **asdict(self.agreement),
+            **self.agreement.as_json(),
             "tar_at_far": [asdict(rate) for rate in self.rates],
         }
 
