@@ -5,8 +5,6 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 TOML_BYTES = 4 * 1024 * 1024
 _LINE_BYTES = 64 * 1024
 # The parser takes the square of a dotted key's parts in steps, some thirty million a second.
@@ -48,10 +46,3 @@ def parse_toml(content: bytes) -> dict[str, Any]:
         raise ValueError("it is no UTF-8 text") from None
     except RecursionError:
         raise ValueError("its arrays or tables lie too deep within each other") from None
-
-
-def first_problem(error: ValidationError) -> str:
-    """Return the first thing that is wrong, with the field it is wrong in."""
-    item = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"{'.'.join(map(str, item['loc'])) or 'the whole'}: {item['msg']}{more}"

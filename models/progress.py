@@ -39,11 +39,7 @@ def unstaged(_name: str) -> Tick:
 def stage_bars() -> Iterator[Stage]:
     """Show a bar for each stage on standard error while the block runs, or lines where that is no terminal."""
     with shown_progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TimeRemainingColumn()
     ) as bars:
 
         def begin(name: str) -> Tick:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from service.errors import DocumentTooComplex
+from service.faults import faults
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -103,7 +104,7 @@ def parse_document(model: type[ModelT], content: bytes, limits: Limits, *, free:
     try:
         return model.model_validate(found)
     except ValidationError as error:
-        raise Unreadable(_first_fault(error)) from error
+        raise Unreadable(faults(error)) from error
 
 
 def _check_fields(value: dict[str, object] | list[object]) -> None:
@@ -113,10 +114,3 @@ def _check_fields(value: dict[str, object] | list[object]) -> None:
     for child in value.values() if isinstance(value, dict) else value:
         if isinstance(child, dict | list):
             _check_fields(child)
-
-
-def _first_fault(error: ValidationError) -> str:
-    fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    place = ".".join(str(part)[:_LONGEST_NAME] for part in fault["loc"])[:_LONGEST_REASON]
-    count = error.error_count() - 1
-    return f"{place or 'it'}: {fault['msg'][:_LONGEST_REASON]}" + (f" (and {count} more)" if count else "")

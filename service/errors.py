@@ -1,7 +1,7 @@
-"""One exception class per failure, each with a stable code; this module knows nothing of HTTP.
+"""One exception class per failure, each with a stable code, grouped by who can mend it; nothing here knows of HTTP.
 
-A message is written for the caller: it says what was wrong and what to do about it, and never contains pixels,
-embeddings or tokens.
+A message is written for whoever can mend it: it says what was wrong and what to do about it, and never contains
+pixels, embeddings or tokens. Failures of the tools alone are in ``models.tool_errors``.
 """
 
 from typing import ClassVar, Self
@@ -17,6 +17,10 @@ class IdaError(Exception):
 
     code: ClassVar[str] = "error"
 
+    def __init_subclass__(cls, code: str | None = None) -> None:
+        if code is not None:
+            cls.code = code
+
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
@@ -29,400 +33,192 @@ class IdaError(Exception):
 
 
 class InputError(IdaError):
-    """The caller's input cannot be used; another input may be."""
+    """Caller: what was sent, or asked for, cannot be used; something else may be."""
 
 
-class ImageUndecodable(InputError):
+class ImageUndecodable(InputError, code="image_undecodable"):
     """The bytes claim to be an image of a supported type and cannot be decoded, or not without loss."""
 
-    code = "image_undecodable"
 
-
-class ImageTooLarge(InputError):
+class ImageTooLarge(InputError, code="image_too_large"):
     """The image has more bytes, pixels, or parts (scans, segments, chunks) than the limits allow."""
 
-    code = "image_too_large"
 
-
-class UnsupportedImageType(InputError):
+class UnsupportedImageType(InputError, code="unsupported_image_type"):
     """The bytes are not a JPEG, PNG, WebP or BMP image, or one of a kind that no camera writes."""
 
-    code = "unsupported_image_type"
 
-
-class NoFace(InputError):
+class NoFace(InputError, code="no_face"):
     """No face was found. This is never a non-match."""
 
-    code = "no_face"
 
-
-class SeveralFaces(InputError):
+class SeveralFaces(InputError, code="several_faces"):
     """More than one face was found and the policy is ``reject``."""
 
-    code = "several_faces"
 
-
-class FaceTooSmall(InputError):
+class FaceTooSmall(InputError, code="face_too_small"):
     """The chosen face is smaller than the smallest that is embedded."""
 
-    code = "face_too_small"
 
-
-class InvalidCrop(InputError):
+class InvalidCrop(InputError, code="invalid_crop"):
     """An aligned crop was expected and the image is not 112x112."""
 
-    code = "invalid_crop"
 
-
-class InvalidEmbedding(InputError):
+class InvalidEmbedding(InputError, code="invalid_embedding"):
     """An embedding has a value that is not finite, or no direction (norm zero)."""
 
-    code = "invalid_embedding"
 
-
-class DimensionMismatch(InputError):
+class DimensionMismatch(InputError, code="dimension_mismatch"):
     """An embedding has another dimension than the backbone or the anchor set."""
 
-    code = "dimension_mismatch"
 
-
-class InvalidBase64(InputError):
+class InvalidBase64(InputError, code="invalid_base64"):
     """A field that should hold base64 does not."""
 
-    code = "invalid_base64"
 
-
-class DocumentTooComplex(InputError):
+class DocumentTooComplex(InputError, code="document_too_complex"):
     """A JSON document has more bytes, objects, arrays or values than are parsed."""
 
-    code = "document_too_complex"
 
-
-class UnknownMethod(InputError):
+class UnknownMethod(InputError, code="unknown_method"):
     """The asked scoring method does not exist."""
 
-    code = "unknown_method"
 
-
-class UnknownOperatingPoint(InputError):
+class UnknownOperatingPoint(InputError, code="unknown_operating_point"):
     """The asked operating point does not exist."""
 
-    code = "unknown_operating_point"
 
-
-class MethodNotServed(InputError):
+class MethodNotServed(InputError, code="method_not_served"):
     """The asked scoring method exists, and what is served lacks the part that it needs."""
 
-    code = "method_not_served"
+
+class OperatorError(IdaError):
+    """Operator: what the service, or a tool, is set up with or stands on cannot be used."""
 
 
-class StartupError(IdaError):
-    """Something the service is configured with cannot be used; it does not start."""
-
-
-class SettingsInvalid(StartupError):
+class SettingsInvalid(OperatorError, code="settings_invalid"):
     """A setting has a value that cannot be used."""
 
-    code = "settings_invalid"
 
-
-class PackNotFound(StartupError):
+class PackNotFound(OperatorError, code="pack_not_found"):
     """The model pack is not in the data folder."""
 
-    code = "pack_not_found"
 
-
-class PackInvalid(StartupError):
+class PackInvalid(OperatorError, code="pack_invalid"):
     """A model pack's manifest or one of its files does not hold."""
 
-    code = "pack_invalid"
 
-
-class BundleInvalid(StartupError):
-    """An anchor bundle cannot be read, or a part of it is not what its manifest says."""
-
-    code = "bundle_invalid"
-
-
-class BundleMismatch(StartupError):
-    """An anchor bundle was made for another backbone."""
-
-    code = "bundle_mismatch"
-
-
-class BundleNotTrusted(StartupError):
-    """Only signed bundles are taken, and this one is not signed by a key that is trusted."""
-
-    code = "bundle_not_trusted"
-
-
-class CalibrationInconsistent(StartupError):
-    """A bundle's thresholds contradict its own curve from score to false-match rate."""
-
-    code = "calibration_inconsistent"
-
-
-class TooFewAnchors(StartupError):
-    """An anchor set has fewer anchors than a support set needs."""
-
-    code = "too_few_anchors"
-
-
-class HeadMismatch(StartupError):
-    """An SSR head was trained for other anchors, other parameters or another backbone than it should serve."""
-
-    code = "head_mismatch"
-
-
-class DeviceUnavailable(StartupError):
+class DeviceUnavailable(OperatorError, code="device_unavailable"):
     """A device was asked for and is not there; there is no silent fallback."""
 
-    code = "device_unavailable"
 
-
-class StoreInvalid(StartupError):
+class StoreInvalid(OperatorError, code="store_invalid"):
     """The settings name a store that cannot be one."""
 
-    code = "store_invalid"
 
-
-class StoreUnavailable(StartupError):
+class StoreUnavailable(OperatorError, code="store_unavailable"):
     """The store of bundles and activations cannot be reached, or refuses."""
 
-    code = "store_unavailable"
+
+class ActivationInvalid(OperatorError, code="activation_invalid"):
+    """A record of the store cannot be read."""
 
 
-class ToolError(IdaError):
-    """A command of the tools cannot do what it was asked; the running service never raises it."""
+class StorageFull(OperatorError, code="storage_full"):
+    """The disk has no room."""
 
 
-class PackSourceUnavailable(ToolError):
-    """A model pack's source package cannot be fetched or read."""
-
-    code = "pack_source_unavailable"
+class LocalCopyUnusable(OperatorError, code="local_copy_unusable"):
+    """The folder of local copies cannot be written or read."""
 
 
-class GraphNotConvertible(ToolError):
-    """A network of a model pack cannot take batches, or does not compute the same once it does."""
-
-    code = "graph_not_convertible"
-
-
-class PackConflict(ToolError):
-    """Another model pack of the same name is installed."""
-
-    code = "pack_conflict"
-
-
-class PackStoreUnusable(ToolError):
-    """The data folder cannot be read or written: no space, no permission, or no folder."""
-
-    code = "pack_store_unusable"
-
-
-class PackStoreBusy(ToolError):
-    """Another process is changing the model packs of this data folder."""
-
-    code = "pack_store_busy"
-
-
-class BundleExists(ToolError):
+class BundleExists(OperatorError, code="bundle_exists"):
     """The folder that a bundle should be written to is there already."""
 
-    code = "bundle_exists"
 
-
-class BundleNotWritten(ToolError):
+class BundleNotWritten(OperatorError, code="bundle_not_written"):
     """A bundle cannot be written where it should be."""
 
-    code = "bundle_not_written"
+
+class BundleUnusable(IdaError):
+    """Operator or administrator, who chose the bundle: it cannot be served; what is served stays."""
 
 
-class KeyUnusable(ToolError):
-    """A key that signs bundles cannot be written or read, or others could read it."""
-
-    code = "key_unusable"
+class BundleInvalid(BundleUnusable, code="bundle_invalid"):
+    """An anchor bundle cannot be read, or a part of it is not what its manifest says."""
 
 
-class CalibrationImpossible(ToolError):
-    """The labelled faces are too few, or not of the kind, to calibrate with."""
-
-    code = "calibration_impossible"
+class BundleMismatch(BundleUnusable, code="bundle_mismatch"):
+    """An anchor bundle was made for another backbone."""
 
 
-class ExclusionsInvalid(ToolError):
-    """A file of excluded images and pairs cannot be read, or names what is not there."""
-
-    code = "exclusions_invalid"
+class BundleNotTrusted(BundleUnusable, code="bundle_not_trusted"):
+    """Only signed bundles are taken, and this one is not signed by a key that is trusted."""
 
 
-class GeneratorInvalid(ToolError):
-    """A face generator cannot be loaded, or what it takes or gives is not a generator's."""
-
-    code = "generator_invalid"
+class BundleUncalibrated(BundleUnusable, code="bundle_uncalibrated"):
+    """A bundle would take decisions away that requests get now, or gives none at all."""
 
 
-class GenerationConflict(ToolError):
-    """A folder holds generated images of another run."""
-
-    code = "generation_conflict"
+class CalibrationInconsistent(BundleUnusable, code="calibration_inconsistent"):
+    """A bundle's thresholds contradict its own curve from score to false-match rate."""
 
 
-class ImagesNotWritten(ToolError):
-    """Generated images, embeddings on their way into a bundle, or a report on anchors cannot be written."""
-
-    code = "images_not_written"
+class GoldenCheckFailed(BundleUnusable, code="golden_check_failed"):
+    """The bundle's golden pairs do not score here as they did when it was made."""
 
 
-class ExtraMissing(ToolError):
-    """Something needs a package that only an extra installs."""
-
-    code = "extra_missing"
+class HeadMismatch(BundleUnusable, code="head_mismatch"):
+    """An SSR head was trained for other anchors, other parameters or another backbone than it should serve."""
 
 
-class RecipeInvalid(ToolError):
-    """A recipe of degradations cannot be read, or says what it must not."""
-
-    code = "recipe_invalid"
-
-
-class AnchorSourceInvalid(ToolError):
-    """What anchors should be made from cannot be used."""
-
-    code = "anchor_source_invalid"
-
-
-class LabelsInvalid(ToolError):
-    """Labels of faces cannot be read, contradict each other, or do not allow what is asked of them."""
-
-    code = "labels_invalid"
-
-
-class ReportNotWritten(ToolError):
-    """A report cannot be written where it should be."""
-
-    code = "report_not_written"
-
-
-class AblationInvalid(ToolError):
-    """An ablation was asked of a parameter or a value that there is not."""
-
-    code = "ablation_invalid"
-
-
-class CacheUnusable(ToolError):
-    """The embedding cache cannot be read or written."""
-
-    code = "cache_unusable"
-
-
-class TrainingImpossible(ToolError):
-    """A head cannot be trained on what was given, or not as was asked."""
-
-    code = "training_impossible"
+class TooFewAnchors(BundleUnusable, code="too_few_anchors"):
+    """An anchor set has fewer anchors than a support set needs."""
 
 
 class AdminError(IdaError):
-    """An administrator's request cannot be met; what is served stays as it is."""
+    """Administrator: the request cannot be met as things are; what is served stays as it is."""
 
 
-class StaleGeneration(AdminError):
+class StaleGeneration(AdminError, code="stale_generation"):
     """The generation that was expected is not the newest any more."""
 
-    code = "stale_generation"
 
-
-class GenerationUnknown(AdminError):
+class GenerationUnknown(AdminError, code="unknown_generation"):
     """The store has no readable record of this generation."""
 
-    code = "unknown_generation"
 
-
-class BundleUncalibrated(AdminError):
-    """A bundle would take decisions away that requests get now, or gives none at all."""
-
-    code = "bundle_uncalibrated"
-
-
-class BundleUnknown(AdminError):
+class BundleUnknown(AdminError, code="unknown_anchor_set"):
     """The store has no bundle of this id."""
 
-    code = "unknown_anchor_set"
 
-
-class AnchorSetInUse(AdminError):
-    """The bundle is active, or within its retention."""
-
-    code = "anchor_set_in_use"
-
-
-class NothingToRollBack(AdminError):
-    """No bundle was active before this one."""
-
-    code = "nothing_to_roll_back"
-
-
-class UploadInvalid(AdminError):
-    """What was uploaded is no archive of a bundle."""
-
-    code = "upload_invalid"
-
-
-class UploadTooLarge(AdminError):
-    """What was uploaded is larger than the limit, packed or unpacked."""
-
-    code = "upload_too_large"
-
-
-class BundleIdMismatch(AdminError):
+class BundleIdMismatch(AdminError, code="anchor_set_id_mismatch"):
     """What was uploaded is another bundle than the id says."""
 
-    code = "anchor_set_id_mismatch"
+
+class AnchorSetInUse(AdminError, code="anchor_set_in_use"):
+    """The bundle is active, or within its retention."""
 
 
-class GoldenCheckFailed(AdminError):
-    """The bundle's golden pairs do not score here as they did when it was made."""
-
-    code = "golden_check_failed"
+class NothingToRollBack(AdminError, code="nothing_to_roll_back"):
+    """No bundle was active before this one."""
 
 
-class ActivationInvalid(AdminError):
-    """A record of the store cannot be read."""
-
-    code = "activation_invalid"
+class UploadInvalid(AdminError, code="upload_invalid"):
+    """What was uploaded is no archive of a bundle."""
 
 
-class StorageFull(AdminError):
-    """The disk has no room."""
-
-    code = "storage_full"
+class UploadTooLarge(AdminError, code="upload_too_large"):
+    """What was uploaded is larger than the limit, packed or unpacked."""
 
 
-class LocalCopyUnusable(AdminError):
-    """The folder of local copies cannot be written or read."""
-
-    code = "local_copy_unusable"
+class ComputationFailed(IdaError):
+    """Nobody by another input or setting: a library failed while computing; the log has the details."""
 
 
-class ActivationIncomplete(ToolError):
-    """Not every replica serves the generation that was activated."""
-
-    code = "activation_incomplete"
-
-
-class AdminUnreachable(ToolError):
-    """The service's administration cannot be reached, or refuses the token."""
-
-    code = "admin_unreachable"
-
-
-class InferenceFailed(IdaError):
+class InferenceFailed(ComputationFailed, code="inference_failed"):
     """ONNX Runtime failed while running a graph."""
 
-    code = "inference_failed"
 
-
-class SearchFailed(IdaError):
+class SearchFailed(ComputationFailed, code="search_failed"):
     """The anchor index failed while searching."""
-
-    code = "search_failed"

@@ -52,8 +52,8 @@ def load(settings: Settings, metrics: Metrics | None = None) -> LoadedService:
         metrics: where the sizes of batches and the use of the density cache are counted; None for nowhere.
 
     Raises:
-        StartupError: one of its kinds, saying what to do.
-        IdaError: if the anchors do not pass their checks.
+        OperatorError: one of its kinds, saying what to do.
+        BundleUnusable: one of its kinds, if the anchors cannot be served.
     """
     for problem in unknown_variables():
         logger.warning("%s", problem)

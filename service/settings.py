@@ -5,6 +5,7 @@ This module and ``settings_in_force`` alone read the environment.
 
 import re
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Self
 
@@ -13,6 +14,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.errors import SettingsInvalid
+from service.faults import faults
 
 Device = Literal["cpu", "cuda"]
 DamagedImages = Literal["refuse", "accept"]
@@ -291,8 +293,9 @@ def load_settings(**overrides: object) -> Settings:
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
-        reasons = "; ".join(
-            ": ".join([f"IDA_{'_'.join(map(str, item['loc'])).upper()}"] * bool(item["loc"]) + [item["msg"]])
-            for item in error.errors()
-        )
+        reasons = faults(error, most=len(Settings.model_fields), place=_variable)
         raise SettingsInvalid(f"{reasons}. Correct or unset these environment variables.") from error
+
+
+def _variable(place: Sequence[int | str]) -> str:
+    return f"IDA_{'_'.join(map(str, place)).upper()}" if place else ""

@@ -1,9 +1,11 @@
 """The project keeps its own rules, and its README says what is true."""
 
+import ast
 import re
 import shlex
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,23 @@ def test_code_passes_the_projects_own_check(check: str) -> None:
     command = [str(Path(sys.executable).with_name(program)), *arguments]
     result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_no_public_name_and_no_module_means_two_things() -> None:
+    places = defaultdict(list)
+    for path in (file for tree in ("service", "models") for file in sorted((REPOSITORY / tree).rglob("*.py"))):
+        names = [] if path.stem == "__init__" else [f"module {path.stem}"]
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                names.append(node.name)
+            elif isinstance(node, ast.Assign):  # aliases of types; capitals alone are constants
+                names += [
+                    target.id for target in node.targets if isinstance(target, ast.Name) and not target.id.isupper()
+                ]
+        for name in names:
+            if name.startswith("module ") or (name[0].isupper() and not name.isupper()):
+                places[name].append(str(path.relative_to(REPOSITORY)))
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
 
 
 def test_readme_names_every_setting() -> None:

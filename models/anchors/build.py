@@ -1,60 +1,26 @@
 """Building an anchor bundle: a source's images to embeddings, what is done to them as a set, and the bundle written."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from pydantic import JsonValue
 
+from models.anchors.build_options import BuildOptions
 from models.anchors.crops import Tally, reasons
 from models.anchors.embedding import CHECKPOINT_ITEMS, embed_source
 from models.anchors.journal import embedding_journal
 from models.anchors.rows import AnchorRows
 from models.anchors.source import AnchorSource
-from models.anchors.steps import AnchorSteps, SetReport, shape_set
+from models.anchors.steps import SetReport, shape_set
 from models.bundles.create import NewBundle, create_bundle
-from models.degrade.copies import CopyPlan
 from models.engines.engine import BATCH_SIZE, Engine, LocalEngine
 from models.program import created_by
 from models.progress import Stage, unstaged
 from service.arrays import Floats32
-from service.bundle.writer import refuse_existing
 from service.errors import TooFewAnchors
 from service.pipeline import FacePipeline
-from service.scoring.methods import find_method
-from service.scoring.parameters import Parameters
-
-StoredType = Literal["float16", "float32"]
-
-
-@dataclass(frozen=True, slots=True)
-class BuildOptions:
-    """How a bundle is built.
-
-    Attributes:
-        parameters: k, tau and strength of the bundle.
-        default_method: the method of a request that names none.
-        stored_type: type in which the embeddings are stored.
-        seed: chooses the golden pairs.
-        description: what the images are, in the builder's words.
-        plan: which crops are made of each image.
-        steps: what is done to the embeddings as a set.
-    """
-
-    parameters: Parameters = field(default_factory=Parameters)
-    default_method: str = "ida-r"
-    stored_type: StoredType = "float16"
-    seed: int = 0
-    description: str = ""
-    plan: CopyPlan = field(default_factory=CopyPlan)
-    steps: AnchorSteps = field(default_factory=AnchorSteps)
-
-    @property
-    def least(self) -> int:
-        """Anchors that a bundle needs: k for a support set, two for a golden pair."""
-        return max(self.parameters.k, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +63,6 @@ class Built:
     unreadable: tuple[str, ...] = ()
 
 
-def check_build(out: Path, options: BuildOptions) -> None:
-    """Refuse at once what would fail only after every image was embedded.
-
-    Raises:
-        BundleExists: if the bundle's folder is there already.
-        UnknownMethod: if the default method does not exist.
-    """
-    refuse_existing(out)
-    find_method(options.default_method)
-
-
 def build_bundle(
     pipeline: FacePipeline,
     source: AnchorSource,
@@ -142,7 +97,7 @@ def build_bundle(
         ImagesNotWritten: if the disk does not take the embeddings on their way.
         InferenceFailed: if a network fails.
     """
-    check_build(out, options)
+    options.check(out)
     if len(source) * options.plan.copies < options.least:
         raise TooFewAnchors(
             f"There are {source.what()}, and k = {options.parameters.k} needs as many anchors: add images, or choose a "
@@ -223,7 +178,7 @@ def build_from_embeddings(
     Raises:
         BundleExists, BundleNotWritten, UnknownMethod, TooFewAnchors, InferenceFailed: as ``create_bundle`` says.
     """
-    check_build(out, options)
+    options.check(out)
     return _write(pipeline, embeddings, out, options, made_from, Tally(), stage, pipeline_id=pipeline_id)
 
 

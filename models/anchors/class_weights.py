@@ -8,8 +8,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from models.tool_errors import AnchorSourceInvalid
 from service.arrays import Floats32
-from service.errors import AnchorSourceInvalid, InvalidEmbedding
+from service.errors import InvalidEmbedding
 from service.scoring.similarity import normalise
 
 _BLOCK = 65_536

@@ -12,8 +12,8 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from models.anchors.crops import Tally
+from models.tool_errors import ImagesNotWritten
 from service.arrays import Floats32
-from service.errors import ImagesNotWritten
 from service.pack import digest_of
 
 _ROWS = "embeddings.f32"

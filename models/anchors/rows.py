@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from models.tool_errors import AnchorSourceInvalid
 from service.arrays import Floats32, Floats64, Ints
-from service.errors import AnchorSourceInvalid
 
 BLOCK = 4096
 # An embedding of which less than this is left has no direction of its own.

@@ -12,8 +12,8 @@ from pydantic import JsonValue
 from models.generate.generated_folder import read_record
 from models.generate.generator import ImageRun, image_name
 from models.images.image_folder import IMAGE_SUFFIXES, ImageFolder, read_image
+from models.tool_errors import AnchorSourceInvalid
 from service.arrays import ImageArray
-from service.errors import AnchorSourceInvalid
 
 Decode = Callable[[bytes], ImageArray]
 

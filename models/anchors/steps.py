@@ -8,8 +8,9 @@ from pydantic import JsonValue
 
 from models.anchors.rows import BLOCK, AnchorRows, SharedDirections, mean_of_sum, mean_pair_cosine, row_sum
 from models.progress import Stage, Tick, silent, unstaged
+from models.tool_errors import AnchorSourceInvalid
 from service.arrays import Ints
-from service.errors import AnchorSourceInvalid, TooFewAnchors
+from service.errors import TooFewAnchors
 
 Shared = Literal["none", "mean", "principal"]
 

@@ -78,11 +78,7 @@ def derived_manifest(manifest: Manifest, change: Change) -> Manifest:
     """Return what the new bundle says of itself; its parts are filled in when it is written."""
     parameters = change.parameters
     return manifest.model_copy(
-        update={
-            **asdict(parameters),
-            "default_method": change.default_method,
-            "created_by": change.created_by,
-        }
+        update={**asdict(parameters), "default_method": change.default_method, "created_by": change.created_by}
     )
 
 

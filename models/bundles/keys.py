@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from models.tool_errors import KeyUnusable
 from service.bundle.signature import PUBLIC_SUFFIX, SIGNER_NAME, key_id_of
-from service.errors import KeyUnusable
 
 PRIVATE_SUFFIX = ".key"
 

@@ -7,11 +7,11 @@ from dataclasses import asdict
 from pydantic import JsonValue
 
 from models.calibration.calibration_run import Calibrated, CalibrationOptions, MeasuredPoints
-from models.calibration.part_faces import total
-from models.calibration.points import ObservedRates
 from models.calibration.selection import Candidate, Selection
 from models.labelled.calibration_people import Record
+from models.labelled.comparable import Comparable
 from models.labelled.exclusions import Exclusions
+from models.labelled.rates.observed import ObservedRates
 from models.labelled.rates.rate_ratio import RateRatio, rate_ratio
 from service.scoring.calibration import OperatingPoint, relevant
 
@@ -21,13 +21,13 @@ _CANDIDATES_TOLD = 20
 def population_of(calibrated: Calibrated) -> str:
     """Return the people that the thresholds were measured on, in words."""
     parts = [
-        f"{part.name}: {part.people} people, {part.images} {calibrated.input_form}s"
+        f"{part.name}: {len(part.people)} people, {part.images} {calibrated.input_form}s"
         for part in calibrated.parts["calibrate"]
     ]
     return "; ".join(parts)
 
 
-def report_of(
+def calibration_report(
     calibrated: Calibrated,
     exclusions: Exclusions,
     options: CalibrationOptions,
@@ -54,13 +54,9 @@ def report_of(
         "shares": list(options.shares),
         "folds": options.folds,
         "replicates": options.replicates,
-        "parts": {name: total(parts) for name, parts in calibrated.parts.items()},
+        "parts": {name: _counts(parts) for name, parts in calibrated.parts.items()},
         "people": [json.loads(record) for record in records],
-        "exclusions": {
-            "version": exclusions.version,
-            "sha256": exclusions.digest,
-            "entries": len(exclusions.entries),
-        },
+        "exclusions": {"version": exclusions.version, "sha256": exclusions.digest, "entries": len(exclusions.entries)},
         "selection": None if calibrated.selection is None else _selection(calibrated.selection),
         "methods": [_measured(measured) for measured in calibrated.measured],
         "methods_without_exclusions": [_measured(measured) for measured in calibrated.without_exclusions],
@@ -69,7 +65,14 @@ def report_of(
 
 def observed_ratio(point: OperatingPoint, seen: ObservedRates) -> RateRatio:
     """Return how many times its stated false-match rate an operating point has on the people set aside."""
-    return rate_ratio(point.fmr, seen.fmr, seen.fmr_low, seen.fmr_high)
+    return rate_ratio(point.fmr, seen.fmr_interval)
+
+
+def _counts(parts: Sequence[Comparable]) -> dict[str, JsonValue]:
+    return {
+        part.name: {"people": len(part.people), "images": part.images, "undetected": part.images - len(part.rows)}
+        for part in parts
+    }
 
 
 def _selection(selection: Selection) -> dict[str, JsonValue]:

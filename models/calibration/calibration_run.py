@@ -6,19 +6,21 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from models.calibration.curve import FittedCurve, fit_curve
-from models.calibration.part_faces import PartFaces, part_faces
-from models.calibration.points import ObservedRates, observe, on_scale, operating_points
-from models.calibration.selection import Fold, Grid, Selection, pfe_strength, select
+from models.calibration.operating_points import operating_points
+from models.calibration.pfe_strength import pfe_strength
+from models.calibration.selection import Fold, Grid, Selection, select
 from models.calibration.splits import PARTS, check_people, part_people, people_folds
 from models.labelled.calibration_people import Record, people_keys, record_of
+from models.labelled.comparable import Comparable, comparable_part
 from models.labelled.exclusions import Exclusions, SetExclusions, resolve
 from models.labelled.labelled_faces import LabelledFaces
 from models.labelled.pairs.comparisons import Comparisons
 from models.labelled.pairs.resampling import WeightArray, person_weights
+from models.labelled.rates.observed import ObservedRates, observe
 from models.progress import Stage, unstaged
+from models.tool_errors import CalibrationImpossible
 from service.arrays import Ints
-from service.errors import CalibrationImpossible
-from service.scoring.calibration import InputForm, MethodCalibration
+from service.scoring.calibration import InputForm, MethodCalibration, on_scale
 from service.scoring.methods import METHODS, Method, methods_of
 from service.scoring.parameters import Parameters
 from service.snapshot.term_sources import TermSources
@@ -83,7 +85,7 @@ class Calibrated:
     parameters: Parameters
     input_form: InputForm
     selection: Selection | None
-    parts: dict[str, list[PartFaces]]
+    parts: dict[str, list[Comparable]]
     people: Record
     measured: list[MeasuredPoints]
     without_exclusions: list[MeasuredPoints]
@@ -124,8 +126,8 @@ def calibrate(
     left_out = [resolve(exclusions, labelled) for labelled in sets]
     rows = [part_people(labelled, options.shares, options.seed) for labelled in sets]
 
-    def faces_of(number: int, exclusions_of_sets: Sequence[SetExclusions]) -> list[PartFaces]:
-        return [part_faces(s, e, r[number]) for s, e, r in zip(sets, exclusions_of_sets, rows, strict=True)]
+    def faces_of(number: int, exclusions_of_sets: Sequence[SetExclusions]) -> list[Comparable]:
+        return [comparable_part(s, e, r[number]) for s, e, r in zip(sets, exclusions_of_sets, rows, strict=True)]
 
     selection = None
     parameters, method = base, default_method
@@ -202,15 +204,14 @@ def _folds(
     folds = []
     for labelled, exclusions, tune in zip(sets, left_out, rows, strict=True):
         for fold in people_folds(labelled.subset(tune), options.folds, options.seed):
-            faces = part_faces(labelled, exclusions, tune[fold])
-            support = sources.support(faces.embeddings, largest, base.guard).similarities
-            folds.append(Fold(labelled.name, faces.comparable, faces.embeddings, faces.norms, support))
+            faces = comparable_part(labelled, exclusions, tune[fold])
+            folds.append(Fold(faces, sources.support(faces.embeddings, largest, base.guard).similarities))
     return folds
 
 
 def _typical_norm(folds: Sequence[Fold], base: Parameters) -> float:
     """Return the median norm of the faces that tune, the bundle's own where their norms are not known."""
-    norms = np.concatenate([fold.norms for fold in folds])
+    norms = np.concatenate([fold.faces.norms for fold in folds])
     # Rounded, since the last digits depend on the processor and would give the bundle another id.
     return round(float(np.median(norms[norms > 0])), 3) if np.any(norms) else base.typical_norm
 
@@ -220,18 +221,18 @@ def _measure(
     parameters: Parameters,
     input_form: InputForm,
     sources: TermSources,
-    parts: dict[str, list[PartFaces]],
+    parts: dict[str, list[Comparable]],
     options: CalibrationOptions,
     stage: Stage,
 ) -> MeasuredPoints:
     tick = stage(f"measuring {method.name}")
-    fitted_on = [part.compare(method, parameters, sources) for part in parts["calibrate"]]
+    fitted_on = [part.compare_by(method, parameters, sources) for part in parts["calibrate"]]
     tick(0.3)
     weights = _weights(fitted_on, options.replicates, options.seed)
     fitted = fit_curve(fitted_on, weights)
     points = operating_points(fitted.curve, method.scale, fitted_on, weights)
     tick(0.6)
-    aside = [part.compare(method, parameters, sources) for part in parts["report"]]
+    aside = [part.compare_by(method, parameters, sources) for part in parts["report"]]
     aside_weights = _weights(aside, options.replicates, options.seed + REPORT_SEED)
     thresholds = np.array([on_scale(point.threshold, method.scale) for point in points])
     by_set = {

@@ -8,9 +8,9 @@ import numpy as np
 from models.calibration.tail import Tail, fit_tail
 from models.labelled.pairs.comparisons import Comparisons
 from models.labelled.pairs.resampling import WeightArray, accepted_weights, interval, share_interval
-from models.labelled.rates.measured import RULE_OF_THREE
+from models.labelled.rates.measured import shown_down_to
+from models.tool_errors import CalibrationImpossible
 from service.arrays import Floats64
-from service.errors import CalibrationImpossible
 from service.scoring.calibration import FmrCurve
 
 FLOOR = 1e-9
@@ -79,12 +79,15 @@ def fit_curve(sets: Sequence[Comparisons], weights: Sequence[WeightArray]) -> Fi
         axis=1,
     ).astype(np.float64)
     tail_low, tail_high = _tail_interval(exceedances - start, drawn, totals, beyond)
-    curve = _curve(
-        np.concatenate([scores, start + beyond]),
-        np.concatenate([rates, tail_rates]),
-        np.concatenate([body_low, tail_low]),
-        np.concatenate([body_high, tail_high]),
-        RULE_OF_THREE / total,
+    fmrs = np.concatenate([rates, tail_rates])
+    low, high = np.concatenate([body_low, tail_low]), np.concatenate([body_high, tail_high])
+    # Fitted scores may lie closer than float64 tells apart only if the tail has no spread, which is refused above.
+    curve = FmrCurve(
+        scores=np.concatenate([scores, start + beyond]),
+        log10_fmr=np.log10(fmrs),
+        log10_low=np.log10(np.clip(np.minimum(low, fmrs), _LOW_FLOOR, 1.0)),
+        log10_high=np.log10(np.clip(np.maximum(high, fmrs), FLOOR, 1.0)),
+        shown_down_to=shown_down_to(total),
     )
     return FittedCurve(curve, start, len(exceedances), float(tail.scale[0]), float(tail.shape[0]))
 
@@ -141,14 +144,3 @@ def _tail_interval(
     rates = np.zeros((len(drawn), len(beyond)))
     rates[some] = (share[some] / totals[some])[:, None] * np.exp(survival)
     return interval(rates)
-
-
-def _curve(scores: Floats64, rates: Floats64, low: Floats64, high: Floats64, shown_down_to: float) -> FmrCurve:
-    # Fitted scores may lie closer than float64 tells apart only if the tail has no spread, which is refused above.
-    return FmrCurve(
-        scores=scores,
-        log10_fmr=np.log10(rates),
-        log10_low=np.log10(np.clip(np.minimum(low, rates), _LOW_FLOOR, 1.0)),
-        log10_high=np.log10(np.clip(np.maximum(high, rates), FLOOR, 1.0)),
-        shown_down_to=shown_down_to,
-    )

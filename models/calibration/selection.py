@@ -6,19 +6,19 @@ from itertools import product
 
 import numpy as np
 
-from models.calibration.part_faces import PartFaces
 from models.labelled.comparable import Comparable
 from models.labelled.pairs.comparisons import Comparisons
 from models.labelled.pairs.resampling import WeightArray, fnmr_at_fmr, interval, person_weights
 from models.labelled.pairs.sweep import DEFAULT_KEEP_SHARE, BlockScorer
 from models.labelled.rates.measured import measured_fmrs
+from models.labelled.rates.threshold_rates import smoothed_fnmr
 from models.progress import Tick, silent
-from service.arrays import Floats32, Floats64
-from service.errors import CalibrationImpossible
+from models.tool_errors import CalibrationImpossible
+from service.arrays import Floats64
 from service.scoring.density import log_density
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
-from service.scoring.terms import FaceTerms, TermSource
+from service.scoring.terms import FaceTerms
 
 _MOST_CHECKED = 25
 
@@ -44,32 +44,26 @@ class Grid:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fold:
-    """The faces of one fold of the people of one set.
+    """One fold of the people of one set.
 
     Attributes:
-        set_name: the set.
-        comparable: the faces that can be compared.
-        embeddings: (m, d) float32 of those faces.
-        norms: (m,) float32 of those faces, 0 where one is not known.
+        faces: the m faces that can be compared.
         support: (m, k) float64, similarities to the nearest anchors in descending order, for the largest k tried.
     """
 
-    set_name: str
-    comparable: Comparable
-    embeddings: Floats32
-    norms: Floats32
+    faces: Comparable
     support: Floats64
 
     def compare(self, parameters: Parameters | None) -> Comparisons:
         """Return the scored pairs: by ida-r with parameters, by cosine with None."""
-        name = "cosine" if parameters is None else "ida-r"
-        terms = None
+        faces, terms = self.faces, None
         if parameters is not None:
             density = log_density(self.support[:, : parameters.k], parameters.tau)
-            terms = FaceTerms(log_density=density).with_norms(self.norms, parameters)
-        scorer = BlockScorer(self.embeddings, METHODS[name], terms, parameters or Parameters())
-        pairs = len(self.embeddings) * (len(self.embeddings) - 1) // 2
-        return self.comparable.compare(self.set_name, scorer, keep=int(DEFAULT_KEEP_SHARE * pairs) + 1000)
+            terms = FaceTerms(log_density=density).with_norms(faces.norms, parameters)
+        method = METHODS["cosine" if parameters is None else "ida-r"]
+        scorer = BlockScorer(faces.embeddings, method, terms, parameters or Parameters())
+        pairs = len(faces.rows) * (len(faces.rows) - 1) // 2
+        return faces.compare(scorer, keep=int(DEFAULT_KEEP_SHARE * pairs) + 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,12 +156,12 @@ def select(
             "No fold has the 3,000 pairs of different people that measure a false-match rate of 1e-2: add people, or "
             "ask for fewer folds."
         )
-    used = [number for number, fold in enumerate(folds) if fold.set_name in fmrs]
+    used = [number for number, fold in enumerate(folds) if fold.faces.name in fmrs]
     folds, cosines = [folds[number] for number in used], [cosines[number] for number in used]
     reference = _mean_fnmr(cosines, fmrs)
     candidates = []
     # Norms that nobody knows make all powers one.
-    powers = grid.norm_powers if any(np.any(fold.norms) for fold in folds) else (0.0,)
+    powers = grid.norm_powers if any(np.any(fold.faces.norms) for fold in folds) else (0.0,)
     combinations = list(product(grid.strengths, grid.ks, grid.taus, powers))
     for done, (strength, k, tau, norm_power) in enumerate(combinations):
         parameters = replace(base, strength=strength, k=k, tau=tau, norm_power=norm_power)
@@ -204,7 +198,7 @@ def _fmrs(cosines: Sequence[Comparisons]) -> dict[str, tuple[float, ...]]:
 def _mean_fnmr(compared: Sequence[Comparisons], fmrs: dict[str, tuple[float, ...]]) -> dict[str, Floats64]:
     """Return the FNMR of each set at its rates, each fold at its own thresholds, averaged over the folds."""
     return {
-        name: np.mean([[found.fnmr(fmr) for fmr in rates] for found in compared if found.name == name], axis=0)
+        name: np.mean([smoothed_fnmr(found, rates) for found in compared if found.name == name], axis=0)
         for name, rates in fmrs.items()
     }
 
@@ -238,28 +232,3 @@ def _differences(
             for column, fmr in enumerate(rates)
         )
     return tuple(differences)
-
-
-def pfe_strength(
-    parts: Sequence[PartFaces], source: TermSource, base: Parameters, grid: Grid, tick: Tick = silent
-) -> float:
-    """Return the strength of pfe+ida-r whose FNMR is the lowest over the measured rates, 0 where none beats pfe.
-
-    Args:
-        parts: faces of the people that tune, by set.
-        source: gives the terms.
-        base: the parameters of all else.
-        grid: the strengths that are tried.
-        tick: told the share done.
-    """
-    strengths = (0.0, *grid.strengths)
-    method = METHODS["pfe+ida-r"]
-    means = []
-    for done, strength in enumerate(strengths, 1):
-        logs = []
-        for part in parts:
-            found = part.compare(method, replace(base, pfe_strength=strength), source)
-            logs += [np.log(found.fnmr(fmr)) for fmr in measured_fmrs(found.non_mated)]
-        means.append(np.mean(logs) if logs else 0.0)
-        tick(done / len(strengths))
-    return float(strengths[int(np.argmin(means))])

@@ -7,8 +7,8 @@ from math import ceil, sqrt
 import numpy as np
 
 from models.labelled.labelled_faces import LabelledFaces
+from models.tool_errors import CalibrationImpossible
 from service.arrays import Ints
-from service.errors import CalibrationImpossible
 
 PARTS = ("tune", "calibrate", "report")
 
@@ -67,7 +67,7 @@ def check_people(labelled: LabelledFaces, shares: Sequence[float], folds: int, *
         raise CalibrationImpossible(
             f"{labelled.name} has {people} people, and {least} are the least for {len(shares)} parts"
             f"{f' and {folds} folds' if chooses else ''}, each with several pictures. "
-            f"{pictures_needed(shares, folds, chooses=chooses)} Add people."
+            f"{least_pictures(shares, folds, chooses=chooses)} Add people."
         )
 
 
@@ -80,7 +80,7 @@ def least_people(shares: Sequence[float], folds: int) -> int:
     raise CalibrationImpossible("The shares give one part next to nobody: ask for more even ones.")
 
 
-def pictures_needed(shares: Sequence[float], folds: int, *, chooses: bool) -> str:
+def least_pictures(shares: Sequence[float], folds: int, *, chooses: bool) -> str:
     """Return in a sentence how many pictures in all the least of what is measured takes."""
     tune, calibrate = shares[0] / sum(shares), shares[1] / sum(shares)
     to_tune = folds * _pictures(3000) / tune if chooses else 0.0

@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from models.bundles.derive import Change, derive_bundle
-from models.calibration.calibration_report import report_of
+from models.calibration.calibration_report import calibration_report
 from models.calibration.calibration_run import Calibrated, CalibrationOptions
 from models.labelled.calibration_people import read_people
 from models.labelled.exclusions import Exclusions
@@ -51,7 +51,7 @@ def calibrated_bundle(
     kept = _still_valid(bundle.calibrations, new, pipeline_id, sources)
     # Whoever a kept parameter or threshold was chosen on stays known.
     carried = read_people(folder).records if kept or options.grid is None else ()
-    report = report_of(calibrated, exclusions, options, population, carried)
+    report = calibration_report(calibrated, exclusions, options, population, carried)
     told = population if not kept or bundle.calibrations is None else f"{bundle.calibrations.population}; {population}"
     calibrations = Calibrations(told, (*kept, *new), pipeline_id)
     change = Change(

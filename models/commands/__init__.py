@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import typer
 
-from service.errors import IdaError, ReportNotWritten
+from service.errors import IdaError
 
 EXIT_FAILURE = 1
 EXIT_INTERRUPTED = 130
@@ -28,13 +27,3 @@ def reporting_errors() -> Iterator[None]:
     except KeyboardInterrupt as error:
         typer.echo("interrupted: run the command again to finish.", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from error
-
-
-def check_writable(path: Path | None) -> None:
-    """Refuse at once a file that could not be written once everything was done.
-
-    Raises:
-        ReportNotWritten: if it is a folder, or lies in one that is not there.
-    """
-    if path is not None and (path.is_dir() or not path.resolve().parent.is_dir()):
-        raise ReportNotWritten(f"{path} cannot be written: it is a folder, or lies in one that is not there.")

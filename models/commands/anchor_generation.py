@@ -1,7 +1,8 @@
 """``ida-verify anchors generate``: a generator's images, written into a folder."""
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,21 +15,13 @@ from models.generate.generator_inputs import Axes
 from service.cpus import usable_cpus
 from service.settings import load_settings
 
-_PANEL = "Generator"
+_option: partial[Any] = partial(typer.Option, rich_help_panel="Generator")
 
-Psi = Annotated[
-    float, typer.Option(min=0, max=2, rich_help_panel=_PANEL, help="Truncation; 1 is none, less is nearer to average.")
-]
-Label = Annotated[
-    int | None, typer.Option(min=0, rich_help_panel=_PANEL, help="Class of every image; drawn for each by default.")
-]
-BatchOption = Annotated[int, typer.Option(min=1, max=1024, rich_help_panel=_PANEL, help="Images of one run.")]
-Latent = Annotated[
-    int | None, typer.Option(min=1, rich_help_panel=_PANEL, help="Values of a latent, where the file leaves it open.")
-]
-Classes = Annotated[
-    int | None, typer.Option(min=0, rich_help_panel=_PANEL, help="Number of classes, where the file leaves it open.")
-]
+Psi = Annotated[float, _option(min=0, max=2, help="Truncation; 1 is none, less is nearer to average.")]
+Label = Annotated[int | None, _option(min=0, help="Class of every image; drawn for each by default.")]
+BatchOption = Annotated[int, _option(min=1, max=1024, help="Images of one run.")]
+Latent = Annotated[int | None, _option(min=1, help="Values of a latent, where the file leaves it open.")]
+Classes = Annotated[int | None, _option(min=0, help="Number of classes, where the file leaves it open.")]
 
 
 def generate(

@@ -10,10 +10,10 @@ from models.anchors.class_weights import read_class_weights
 from models.anchors.source import AnchorSource, FolderSource, GeneratorSource, RealFacesSource
 from models.generate.generator import GeneratorFile
 from models.images.image_folder import scan
+from models.tool_errors import AnchorSourceInvalid
 from service.arrays import Floats32
 from service.bundle.bundle_manifest import EMBEDDINGS
 from service.bundle.reader import Bundle, read_bundle
-from service.errors import AnchorSourceInvalid
 from service.pack import file_sha256
 from service.pipeline import FacePipeline
 from service.scoring.parameters import Parameters
@@ -99,10 +99,7 @@ def image_source(options: SourceOptions, pipeline: FacePipeline, settings: Setti
         return FolderSource(scan(options.images), max_image_bytes=limit)
     if options.real_faces is not None:
         return RealFacesSource(
-            scan(options.real_faces),
-            max_image_bytes=limit,
-            seed=options.seed,
-            consent=options.consent,
+            scan(options.real_faces), max_image_bytes=limit, seed=options.seed, consent=options.consent
         )
     if options.generator is not None:
         run = options.generator.load(device=settings.device, threads=pipeline.threads)

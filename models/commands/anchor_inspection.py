@@ -1,24 +1,23 @@
 """``ida-verify anchors inspect``: an anchor set looked at, alone or against real faces."""
 
 import json
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from models.anchors.inspection.advice import describe
+from models.anchors.inspection.advice import findings_lines
 from models.anchors.inspection.findings import Findings, inspect_anchors
 from models.anchors.inspection.picture import draw
 from models.anchors.inspection.probes import Probes, probes_of_arrays, probes_of_folder
 from models.commands import reporting_errors
 from models.commands.effect import Needs, refuse_without_effect
-from models.labelled.embedding_cache import open_cache
+from models.labelled.embed import open_embedder
+from models.output import writing
 from models.progress import Stage, stage_bars
 from service.anchors.faiss_search import FaissSearch
 from service.bundle.reader import read_bundle
 from service.cpus import usable_cpus
-from service.errors import ImagesNotWritten
 from service.pack import load_pack
 from service.pipeline import load_pipeline
 from service.settings import Settings, load_settings
@@ -59,10 +58,11 @@ def inspect(
         with stage_bars() as stage:
             findings = _inspect(bundle, probes, guard, settings, cache, stage)
         if as_json is not None:
-            _write_json(findings, as_json)
+            with writing(as_json):
+                as_json.write_text(json.dumps(findings.as_json(), indent=2) + "\n", encoding="utf-8")
         if picture is not None:
             draw(findings, picture)
-    typer.echo("\n".join(describe(findings)))
+    typer.echo("\n".join(findings_lines(findings)))
 
 
 def _inspect(
@@ -85,23 +85,8 @@ def _inspect(
     )
 
 
-def _write_json(findings: Findings, path: Path) -> None:
-    try:
-        path.write_text(json.dumps(findings.as_json(), indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise ImagesNotWritten(f"The figures cannot be written to {path}: {error.strerror or error}.") from error
-
-
 def _probes(path: Path, dimension: int, settings: Settings, cache: bool, stage: Stage) -> Probes:
     if path.is_file():
         return probes_of_arrays(path, dimension)
-    pipeline = load_pipeline(settings)
-    with ExitStack() as stack:
-        return probes_of_folder(
-            path,
-            pipeline,
-            stack.enter_context(open_cache(settings, pipeline, "photo")) if cache else None,
-            workers=settings.workers or usable_cpus(),
-            max_image_bytes=settings.max_image_bytes,
-            tick=stage("embedding probes"),
-        )
+    with open_embedder(settings, load_pipeline(settings), cached=cache) as embedder:
+        return probes_of_folder(path, embedder, stage("embedding probes"))

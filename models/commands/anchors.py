@@ -1,12 +1,14 @@
 """``ida-verify anchors``: generate faces, build anchor bundles of them, look at a bundle."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from models.anchors.build import BuildOptions, Built, build_bundle, build_from_embeddings, check_build
+from models.anchors.build import Built, build_bundle, build_from_embeddings
+from models.anchors.build_options import BuildOptions
 from models.anchors.crops import reasons
 from models.anchors.steps import AnchorSteps, Shared
 from models.commands import anchor_generation, anchor_inspection, anchor_signing, anchors_remote, reporting_errors
@@ -42,106 +44,58 @@ app.command("keygen")(anchor_signing.keygen)
 app.command("sign")(anchor_signing.sign)
 
 _PAPER = Parameters()
-_SOURCE = "Source (give one)"
-_IMAGES = "Images"
-_SET = "Set"
-_SCORES = "Scores"
+# Options by the panel of the help that they stand in.
+_source: partial[Any] = partial(typer.Option, rich_help_panel="Source (give one)")
+_images: partial[Any] = partial(typer.Option, rich_help_panel="Images")
+_set: partial[Any] = partial(typer.Option, rich_help_panel="Set")
+_scores: partial[Any] = partial(typer.Option, rich_help_panel="Scores")
 
 
 @app.command()
 def build(
     out: Annotated[Path, typer.Option(metavar="BUNDLE", help="Folder to write the bundle to; must not exist.")],
     images: Annotated[
-        Path | None,
-        typer.Option(
-            exists=True, file_okay=False, rich_help_panel=_SOURCE, help="Folder of generated faces, and those below it."
-        ),
+        Path | None, _source(exists=True, file_okay=False, help="Folder of generated faces, and those below it.")
     ] = None,
     generator: Annotated[
-        Path | None,
-        typer.Option(exists=True, dir_okay=False, rich_help_panel=_SOURCE, help="Face generator, ONNX or TorchScript."),
+        Path | None, _source(exists=True, dir_okay=False, help="Face generator, ONNX or TorchScript.")
     ] = None,
     class_weights: Annotated[
-        Path | None,
-        typer.Option(
-            exists=True, dir_okay=False, rich_help_panel=_SOURCE, help="Weights of a classifier: .npy, .npz or .onnx."
-        ),
+        Path | None, _source(exists=True, dir_okay=False, help="Weights of a classifier: .npy, .npz or .onnx.")
     ] = None,
     real_faces: Annotated[
-        Path | None,
-        typer.Option(
-            exists=True,
-            file_okay=False,
-            rich_help_panel=_SOURCE,
-            help="Folder with a folder for each consenting person.",
-        ),
+        Path | None, _source(exists=True, file_okay=False, help="Folder with a folder for each consenting person.")
     ] = None,
     bundle: Annotated[
         list[Path] | None,
-        typer.Option(
-            exists=True,
-            file_okay=False,
-            rich_help_panel=_SOURCE,
-            help="Bundle whose anchors are taken; may be repeated.",
-        ),
+        _source(exists=True, file_okay=False, help="Bundle whose anchors are taken; may be repeated."),
     ] = None,
-    count: Annotated[int, typer.Option(min=0, rich_help_panel=_SOURCE, help="Images that the generator makes.")] = 0,
+    count: Annotated[int, _source(min=0, help="Images that the generator makes.")] = 0,
     psi: Psi = 1.0,
     label: Label = None,
     batch: BatchOption = 16,
     latent: Latent = None,
     classes: Classes = None,
-    array: Annotated[
-        str | None, typer.Option(rich_help_panel=_SOURCE, help="Name of the class weights in an .npz or .onnx.")
-    ] = None,
-    consent: Annotated[
-        str, typer.Option(rich_help_panel=_SOURCE, help="What the people of --real-faces agreed to.")
-    ] = "",
+    array: Annotated[str | None, _source(help="Name of the class weights in an .npz or .onnx.")] = None,
+    consent: Annotated[str, _source(help="What the people of --real-faces agreed to.")] = "",
     pack: Annotated[str | None, typer.Option(help="Model pack that embeds them [IDA_PACK].")] = None,
-    recipe: Annotated[
-        str, typer.Option(rich_help_panel=_IMAGES, help="How copies are degraded: default, none, or a TOML file.")
-    ] = DEFAULT_RECIPE,
-    copies: Annotated[
-        int, typer.Option(min=1, max=1000, rich_help_panel=_IMAGES, help="Degraded copies of each image.")
-    ] = 1,
+    recipe: Annotated[str, _images(help="How copies are degraded: default, none, or a TOML file.")] = DEFAULT_RECIPE,
+    copies: Annotated[int, _images(min=1, max=1000, help="Degraded copies of each image.")] = 1,
     duplicates: Annotated[
-        float | None,
-        typer.Option(
-            min=0, max=1, rich_help_panel=_SET, help="Drop an anchor at least this similar to an earlier one."
-        ),
+        float | None, _set(min=0, max=1, help="Drop an anchor at least this similar to an earlier one.")
     ] = None,
-    shared: Annotated[
-        Shared, typer.Option(rich_help_panel=_SET, help="Remove what all anchors share: their mean, or principal axes.")
-    ] = "none",
-    directions: Annotated[
-        int, typer.Option(min=1, rich_help_panel=_SET, help="Principal directions that are removed.")
-    ] = 1,
-    spread: Annotated[
-        float | None,
-        typer.Option(min=0, max=1, rich_help_panel=_SET, help="Thin the set to this mean pair cosine."),
-    ] = None,
-    k: Annotated[
-        int | None, typer.Option(min=1, rich_help_panel=_SCORES, help=f"Anchors in a support set [{_PAPER.k}].")
-    ] = None,
-    tau: Annotated[
-        float | None, typer.Option(min=1e-6, max=100, rich_help_panel=_SCORES, help=f"Tau of Eq. 4 [{_PAPER.tau}].")
-    ] = None,
+    shared: Annotated[Shared, _set(help="Remove what all anchors share: their mean, or principal axes.")] = "none",
+    directions: Annotated[int, _set(min=1, help="Principal directions that are removed.")] = 1,
+    spread: Annotated[float | None, _set(min=0, max=1, help="Thin the set to this mean pair cosine.")] = None,
+    k: Annotated[int | None, _scores(min=1, help=f"Anchors in a support set [{_PAPER.k}].")] = None,
+    tau: Annotated[float | None, _scores(min=1e-6, max=100, help=f"Tau of Eq. 4 [{_PAPER.tau}].")] = None,
     strength: Annotated[
-        float | None,
-        typer.Option(min=0, max=10, rich_help_panel=_SCORES, help="Strength of the density term [1, the paper's]."),
+        float | None, _scores(min=0, max=10, help="Strength of the density term [1, the paper's].")
     ] = None,
     guard: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            max=1,
-            rich_help_panel=_SCORES,
-            help="Leave out anchors at least this similar to a face (real faces).",
-        ),
+        float | None, _scores(min=0, max=1, help="Leave out anchors at least this similar to a face (real faces).")
     ] = None,
-    default_method: Annotated[
-        str | None, typer.Option(rich_help_panel=_SCORES, help="Method of a request that names none [ida-r].")
-    ] = None,
+    default_method: Annotated[str | None, _scores(help="Method of a request that names none [ida-r].")] = None,
     dtype: Annotated[
         Literal["float16", "float32"], typer.Option(help="Type in which the embeddings are stored.")
     ] = "float16",
@@ -183,7 +137,7 @@ def build(
             plan=CopyPlan(found, copies if found else 1, seed),
             steps=AnchorSteps(duplicates, shared, directions, spread),
         )
-        check_build(out, options)
+        options.check(out)
         settings = load_settings(pack=pack)
         pipeline = load_pipeline(settings)
         with EngineChoice(engine, ray_address, ray_workers).opened(settings, pipeline) as found_engine:

@@ -74,10 +74,7 @@ def activate(
     """
     with reporting_errors(), _client(url, token_file) as client:
         answer = client.activate(
-            bundle_id,
-            expected_generation=expected_generation,
-            dry_run=dry_run,
-            allow_uncalibrated=allow_uncalibrated,
+            bundle_id, expected_generation=expected_generation, dry_run=dry_run, allow_uncalibrated=allow_uncalibrated
         )
         _conclude(client, answer, wait and not dry_run, timeout, as_json)
 

@@ -19,9 +19,7 @@ def list_command() -> None:
 
 
 @app.command()
-def clear(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be deleted.")] = False,
-) -> None:
+def clear(dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be deleted.")] = False) -> None:
     """Delete all kept embeddings; pictures are embedded again when they are needed. Copies of bundles stay."""
     with reporting_errors():
         settings = load_settings()

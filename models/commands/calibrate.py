@@ -14,7 +14,7 @@ from models.calibration.calibration_run import Calibrated, CalibrationOptions, c
 from models.calibration.selection import Grid
 from models.calibration.write import calibrated_bundle
 from models.commands import reporting_errors
-from models.commands.effect import Needs, label_files_needed, pictures_needed, refuse_without_effect
+from models.commands.effect import Needs, label_files_needed, names_pictures, pictures_needed, refuse_without_effect
 from models.commands.labelled_input import exclusions_of, read_sets
 from models.labelled.rates.rate_ratio import ratio_text, verdict_text
 from models.progress import stage_bars
@@ -93,11 +93,7 @@ def calibrate_bundle(
     """Choose parameters on some people, measure thresholds on others, try them on the rest; write a bundle."""
     refuse_without_effect(
         context,
-        Needs(
-            not keep_parameters,
-            "with --keep-parameters",
-            ("strength", "k", "tau", "norm_power", "margin", "folds"),
-        ),
+        Needs(not keep_parameters, "with --keep-parameters", ("strength", "k", "tau", "norm_power", "margin", "folds")),
         label_files_needed(data),
         pictures_needed(data, "input_form", "no_cache", "pack"),
     )
@@ -107,7 +103,7 @@ def calibrate_bundle(
         settings = load_settings(pack=pack)
         manifest = read_manifest(bundle)
         # Embeddings with labels need no model: they are taken for what the bundle's own pipeline made.
-        pipeline = None if all(text.endswith(".npz") for text in data) else load_pipeline(settings)
+        pipeline = load_pipeline(settings) if names_pictures(data) else None
         source = read_bundle(bundle, backbone_id=pipeline.backbone_id if pipeline else manifest.backbone_id)
         if without_head:
             source = replace(source, head=None)
@@ -124,13 +120,7 @@ def calibrate_bundle(
         sources.require(method or ())
         with stage_bars() as stage:
             sets = read_sets(
-                data,
-                pipeline,
-                settings,
-                images=images,
-                no_cache=no_cache,
-                stage=stage,
-                input_form=input_form,
+                data, pipeline, settings, images=images, no_cache=no_cache, stage=stage, input_form=input_form
             )
             found = calibrate(sets, sources, manifest.parameters, manifest.default_method, left_out, options, stage)
         report, bundle_id = calibrated_bundle(

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import typer
+
+from models.labelled.labels import Labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +40,12 @@ def refuse_without_effect(context: typer.Context, *needs: Needs) -> None:
 
 def names_pictures(texts: Sequence[str]) -> bool:
     """Return whether any of some labelled sets, each ``[NAME=]PATH``, is of pictures that are embedded."""
-    return any(not text.endswith(".npz") for text in texts)
+    return not all(Labels.parse(text).holds_embeddings for text in texts)
 
 
 def names_label_files(texts: Sequence[str]) -> bool:
     """Return whether any is a file that names pictures, so that these may lie below another folder."""
-    return any(not text.endswith(".npz") and not Path(text.rpartition("=")[2]).is_dir() for text in texts)
+    return any(not labels.holds_embeddings and not labels.path.is_dir() for labels in map(Labels.parse, texts))
 
 
 def pictures_needed(texts: Sequence[str], *options: str) -> Needs:

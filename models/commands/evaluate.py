@@ -6,21 +6,22 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from models.commands import check_writable, reporting_errors
+from models.commands import reporting_errors
 from models.commands.effect import Needs, label_files_needed, pictures_needed, refuse_without_effect
 from models.commands.engine_option import EngineOption, RayAddress, RayWorkers
 from models.commands.labelled_input import exclusions_of
 from models.engines.choice import EngineChoice
 from models.evaluation.ablations import parse
-from models.evaluation.asked import Asked, Labels
+from models.evaluation.asked import Asked
 from models.evaluation.evaluation_session import evaluate
 from models.evaluation.measure import MeasureOptions
 from models.evaluation.probability_gap import DEFAULT_SCALE
 from models.evaluation.report.report_document import to_json
 from models.evaluation.report.terminal import show
 from models.evaluation.systems import COSINE
+from models.labelled.labels import Labels
+from models.output import check_writable, writing
 from models.progress import stage_bars
-from service.errors import ReportNotWritten
 from service.scoring.methods import find_method
 from service.settings import load_settings
 
@@ -139,16 +140,11 @@ def evaluate_command(
             report = evaluate(asked, settings, stage)
         show(report, Console())
         if json_file is not None:
-            _write(json_file, to_json(report))
+            with writing(json_file):
+                json_file.write_bytes(to_json(report))
         if html_file is not None:
             # Here, because drawing takes a quarter of a second to load, which every command would wait.
             from models.evaluation.report.html import to_html  # noqa: PLC0415
 
-            _write(html_file, to_html(report))
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise ReportNotWritten(f"{path} cannot be written ({error.strerror}).") from error
+            with writing(html_file):
+                html_file.write_bytes(to_html(report))

@@ -1,19 +1,20 @@
 """Labelled sets as commands name them: read, embedded, and kept in the cache of embeddings."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import typer
 
 from models.engines.engine import Engine
 from models.images.unreadable import unreadable_sentence
-from models.labelled.embedding_cache import EmbeddingCache, open_cache
+from models.labelled.embed import PictureForm, open_embedder
 from models.labelled.exclusion_file import read_exclusions
 from models.labelled.exclusions import Exclusions, check_sets
-from models.labelled.labelled_faces import InputForm, LabelledFaces, read_labelled
+from models.labelled.labelled_faces import LabelledFaces, read_labelled
+from models.labelled.labels import Labels
 from models.progress import Stage
-from service.cpus import usable_cpus
 from service.pipeline import FacePipeline
 from service.settings import Settings
 
@@ -26,7 +27,7 @@ def read_sets(
     images: Path | None,
     no_cache: bool,
     stage: Stage,
-    input_form: InputForm = "photo",
+    input_form: PictureForm = "photo",
     engine: Engine | None = None,
 ) -> list[LabelledFaces]:
     """Return labelled sets.
@@ -45,24 +46,11 @@ def read_sets(
         LabelsInvalid, CacheUnusable, InferenceFailed: as ``read_labelled`` says.
     """
     found = []
-    with caching(settings, pipeline, input_form, none=no_cache) as cache:
-        for text in texts:
-            name, mark, path = text.rpartition("=")
-            tick = stage(f"embedding {name or Path(path).stem}")
-            found.append(
-                read_labelled(
-                    Path(path),
-                    pipeline=pipeline,
-                    cache=cache,
-                    name=name if mark else None,
-                    input_form=input_form,
-                    images_root=images,
-                    workers=settings.workers or usable_cpus(),
-                    max_image_bytes=settings.max_image_bytes,
-                    engine=engine,
-                    tick=tick,
-                )
-            )
+    how = partial(open_embedder, settings, input_form=input_form, cached=not no_cache, engine=engine)
+    with how(pipeline) if pipeline else nullcontext() as embedder:
+        for labels in map(Labels.parse, texts):
+            tick = stage(f"embedding {labels.called}")
+            found.append(read_labelled(labels.path, embedder, name=labels.name, images_root=images, tick=tick))
             tick(1.0)
     for labelled in found:
         if said := unreadable_sentence(labelled.images, labelled.rejected):
@@ -79,20 +67,6 @@ def exclusions_of(path: Path | None, texts: Sequence[str]) -> Exclusions:
     if path is None:
         return Exclusions.none()
     exclusions = read_exclusions(path)
-    names = [name if mark else Path(place).stem for name, mark, place in (text.rpartition("=") for text in texts)]
-    if note := check_sets(exclusions, names):
+    if note := check_sets(exclusions, [Labels.parse(text).called for text in texts]):
         typer.echo(f"note: {note}", err=True)
     return exclusions
-
-
-@contextmanager
-def caching(
-    settings: Settings, pipeline: FacePipeline | None, input_form: InputForm, *, none: bool
-) -> Iterator[EmbeddingCache | None]:
-    """Give the cache of a pipeline's embeddings while the block runs; None where it is not wanted.
-
-    Raises:
-        CacheUnusable: if it cannot be written.
-    """
-    with nullcontext() if none or pipeline is None else open_cache(settings, pipeline, input_form) as cache:
-        yield cache

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -61,22 +62,20 @@ def add(
 
 
 @app.command("list")
-def list_packs(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-) -> None:
+def list_packs(as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False) -> None:
     """Show the packs that are installed and those that can be pulled."""
     with reporting_errors():
         rows = pack_rows(PackStore(load_settings().home))
         if as_json:
-            typer.echo(json.dumps([row.as_json() for row in rows], indent=2))
+            typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
         else:
             console = Console()
             # A pipe has no width; the 80 columns taken for one would break names and ids in two.
             (console if console.is_terminal else Console(width=200)).print(_table(rows))
 
 
-@app.command()
-def verify(
+@app.command("verify")
+def verify_pack(
     name: Annotated[str | None, typer.Argument(help="Name of an installed pack; IDA_PACK by default.")] = None,
 ) -> None:
     """Check every file of an installed pack against its receipt and manifest."""

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from models.commands import reporting_errors
-from models.commands.effect import label_files_needed, pictures_needed, refuse_without_effect
+from models.commands.effect import label_files_needed, names_pictures, pictures_needed, refuse_without_effect
 from models.commands.labelled_input import read_sets
 from models.heads.needing_torch import training_module
 from models.heads.pfe.pfe_options import PfeOptions
@@ -29,8 +29,8 @@ def _pfe() -> None:
     """Keep ``train`` a command of its own though it is the only one."""
 
 
-@app.command()
-def train(
+@app.command("train")
+def train_pfe_command(
     context: typer.Context,
     bundle: Annotated[Path, typer.Option(file_okay=False, help="Bundle of the backbone; it is only read.")],
     out: Annotated[Path, typer.Option(metavar="BUNDLE", help="Folder to write the new bundle to; must not exist.")],
@@ -67,19 +67,12 @@ def train(
             seed=seed,
         )
         settings = load_settings(pack=pack)
-        pipeline = None if all(text.endswith(".npz") for text in data) else load_pipeline(settings)
+        pipeline = load_pipeline(settings) if names_pictures(data) else None
         source = read_bundle(bundle, backbone_id=(pipeline or read_manifest(bundle)).backbone_id)
         with stage_bars() as stage:
             sets = read_sets(data, pipeline, settings, images=images, no_cache=no_cache, stage=stage)
             result = train_uncertainty(
-                out,
-                bundle,
-                source,
-                sets,
-                options,
-                device=settings.anchor_device,
-                threads=usable_cpus(),
-                stage=stage,
+                out, bundle, source, sets, options, device=settings.anchor_device, threads=usable_cpus(), stage=stage
             )
     if as_json:
         typer.echo(json.dumps({"anchor_set_id": result.bundle_id, **result.card.model_dump(mode="json")}, indent=2))

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from models.commands import check_writable, reporting_errors
+from models.commands import reporting_errors
 from models.commands.effect import Needs, label_files_needed, refuse_without_effect
 from models.commands.engine_option import EngineOption, RayAddress, RayWorkers
 from models.commands.labelled_input import exclusions_of, read_sets
@@ -21,6 +22,7 @@ from models.degrade.recipe import DEFAULT_RECIPE, find_recipe
 from models.engines.choice import EngineChoice
 from models.heads.ssr.ssr_options import PRESETS, Decay, Optimizer, Schedule, Shares, Target, TrainOptions
 from models.heads.ssr.ssr_run import TrainedHead, train_function, train_head
+from models.output import check_writable
 from models.progress import stage_bars
 from service.anchors.face_terms import TermFinder
 from service.anchors.faiss_search import FaissSearch
@@ -33,7 +35,11 @@ from service.settings import load_settings
 app = typer.Typer(name="ssr", help="Train the head that predicts densities (IDA-L).", no_args_is_help=True)
 
 _DEFAULTS, _SHARES, _SCHEDULE = TrainOptions(), Shares(), Schedule()
-_DATA, _TRAINING, _SAMPLES, _REPORT = "Faces", "Training", "Samples", "Report"
+# Options by the panel of the help that they stand in.
+_faces: partial[Any] = partial(typer.Option, rich_help_panel="Faces")
+_training: partial[Any] = partial(typer.Option, rich_help_panel="Training")
+_samples: partial[Any] = partial(typer.Option, rich_help_panel="Samples")
+_report: partial[Any] = partial(typer.Option, rich_help_panel="Report")
 
 
 @app.callback()
@@ -41,113 +47,71 @@ def _ssr() -> None:
     """Keep ``train`` a command of its own though it is the only one."""
 
 
-@app.command()
-def train(
+@app.command("train")
+def train_ssr_command(
     context: typer.Context,
     bundle: Annotated[Path, typer.Option(file_okay=False, help="Bundle to train for; it is only read.")],
     out: Annotated[Path, typer.Option(metavar="BUNDLE", help="Folder to write the new bundle to; must not exist.")],
     generated: Annotated[
         list[Path] | None,
-        typer.Option(
+        _faces(
             exists=True,
             file_okay=False,
-            rich_help_panel=_DATA,
             help="Folder of generated faces, and those below it; takes the place of the embeddings that the bundle "
             "carries. May be repeated.",
         ),
     ] = None,
-    copies: Annotated[
-        int, typer.Option(min=0, max=100, rich_help_panel=_DATA, help="Degraded copies of each, beside it as it is.")
-    ] = 0,
-    recipe: Annotated[
-        str, typer.Option(rich_help_panel=_DATA, help="How copies are degraded: default, or a TOML file.")
-    ] = DEFAULT_RECIPE,
-    carry: Annotated[
-        bool, typer.Option("--carry", rich_help_panel=_DATA, help="Put the embeddings of --generated into the bundle.")
-    ] = False,
+    copies: Annotated[int, _faces(min=0, max=100, help="Degraded copies of each, beside it as it is.")] = 0,
+    recipe: Annotated[str, _faces(help="How copies are degraded: default, or a TOML file.")] = DEFAULT_RECIPE,
+    carry: Annotated[bool, _faces("--carry", help="Put the embeddings of --generated into the bundle.")] = False,
     data: Annotated[
         list[Path] | None,
-        typer.Option(
-            exists=True,
-            rich_help_panel=_DATA,
-            help="Other faces to train on: a folder of images, or an .npz of embeddings. May be repeated.",
+        _faces(
+            exists=True, help="Other faces to train on: a folder of images, or an .npz of embeddings. May be repeated."
         ),
     ] = None,
     validate: Annotated[
         list[str] | None,
-        typer.Option(
+        _faces(
             metavar="[NAME=]PATH",
-            rich_help_panel=_DATA,
             help="Labelled faces to measure the head on, as `calibrate` takes them; never trained on. May be repeated.",
         ),
     ] = None,
-    images: Annotated[
-        Path | None,
-        typer.Option(file_okay=False, rich_help_panel=_DATA, help="Where the paths in label files start."),
-    ] = None,
-    exclusions: Annotated[
-        Path | None, typer.Option(dir_okay=False, rich_help_panel=_DATA, help="Label noise among --validate.")
-    ] = None,
-    pack: Annotated[str | None, typer.Option(rich_help_panel=_DATA, help="Model pack that embeds [IDA_PACK].")] = None,
-    no_cache: Annotated[
-        bool, typer.Option("--no-cache", rich_help_panel=_DATA, help="Embed every picture again.")
-    ] = False,
-    target: Annotated[
-        Target, typer.Option(rich_help_panel=_TRAINING, help="What the loss compares: log F, or F as in Eq. 6.")
-    ] = _DEFAULTS.target,
+    images: Annotated[Path | None, _faces(file_okay=False, help="Where the paths in label files start.")] = None,
+    exclusions: Annotated[Path | None, _faces(dir_okay=False, help="Label noise among --validate.")] = None,
+    pack: Annotated[str | None, _faces(help="Model pack that embeds [IDA_PACK].")] = None,
+    no_cache: Annotated[bool, _faces("--no-cache", help="Embed every picture again.")] = False,
+    target: Annotated[Target, _training(help="What the loss compares: log F, or F as in Eq. 6.")] = _DEFAULTS.target,
     preset: Annotated[
-        Literal["default", "paper"],
-        typer.Option(rich_help_panel=_TRAINING, help="Schedule that the options below change."),
+        Literal["default", "paper"], _training(help="Schedule that the options below change.")
     ] = "default",
-    hidden: Annotated[
-        int, typer.Option(min=1, max=65536, rich_help_panel=_TRAINING, help="Values between the two layers.")
-    ] = _DEFAULTS.hidden,
-    optimizer: Annotated[Optimizer | None, typer.Option(rich_help_panel=_TRAINING)] = None,
-    learning_rate: Annotated[float | None, typer.Option(min=1e-9, rich_help_panel=_TRAINING)] = None,
-    decay: Annotated[Decay | None, typer.Option(rich_help_panel=_TRAINING, help="How the learning rate falls.")] = None,
+    hidden: Annotated[int, _training(min=1, max=65536, help="Values between the two layers.")] = _DEFAULTS.hidden,
+    optimizer: Annotated[Optimizer | None, _training()] = None,
+    learning_rate: Annotated[float | None, _training(min=1e-9)] = None,
+    decay: Annotated[Decay | None, _training(help="How the learning rate falls.")] = None,
     milestone: Annotated[
-        list[int] | None,
-        typer.Option(min=1, rich_help_panel=_TRAINING, help="Iteration at which it is divided by 10; repeat it."),
+        list[int] | None, _training(min=1, help="Iteration at which it is divided by 10; repeat it.")
     ] = None,
-    momentum: Annotated[float | None, typer.Option(min=0, max=0.999, rich_help_panel=_TRAINING, help="Of SGD.")] = None,
-    weight_decay: Annotated[float | None, typer.Option(min=0, rich_help_panel=_TRAINING)] = None,
-    iterations: Annotated[int | None, typer.Option(min=1, rich_help_panel=_TRAINING)] = None,
-    batch: Annotated[int | None, typer.Option(min=2, rich_help_panel=_TRAINING, help="Samples in a batch.")] = None,
+    momentum: Annotated[float | None, _training(min=0, max=0.999, help="Of SGD.")] = None,
+    weight_decay: Annotated[float | None, _training(min=0)] = None,
+    iterations: Annotated[int | None, _training(min=1)] = None,
+    batch: Annotated[int | None, _training(min=2, help="Samples in a batch.")] = None,
     set_aside: Annotated[
-        float,
-        typer.Option(min=0.001, max=0.9, rich_help_panel=_TRAINING, help="Share of the sources for early stopping."),
+        float, _training(min=0.001, max=0.9, help="Share of the sources for early stopping.")
     ] = _DEFAULTS.set_aside,
-    checks: Annotated[
-        int, typer.Option(min=1, rich_help_panel=_TRAINING, help="How often the samples set aside are looked at.")
-    ] = _DEFAULTS.checks,
+    checks: Annotated[int, _training(min=1, help="How often the samples set aside are looked at.")] = _DEFAULTS.checks,
     patience: Annotated[
-        int, typer.Option(min=1, rich_help_panel=_TRAINING, help="Checks without an improvement before it stops.")
+        int, _training(min=1, help="Checks without an improvement before it stops.")
     ] = _DEFAULTS.patience,
-    seed: Annotated[int, typer.Option(min=0, rich_help_panel=_TRAINING, help="Of everything drawn.")] = _DEFAULTS.seed,
-    device: Annotated[
-        Literal["auto", "cpu", "cuda"], typer.Option(rich_help_panel=_TRAINING, help="auto: the GPU if there is one.")
-    ] = "auto",
-    spread: Annotated[
-        float, typer.Option(min=0, rich_help_panel=_SAMPLES, help="Share of points spread more evenly than faces.")
-    ] = _SHARES.spread,
-    mixture: Annotated[
-        float, typer.Option(min=0, rich_help_panel=_SAMPLES, help="Share of random sums of four faces.")
-    ] = _SHARES.mixture,
-    shift: Annotated[
-        float, typer.Option(min=0, rich_help_panel=_SAMPLES, help="Share of faces less parts of two others.")
-    ] = _SHARES.shift,
-    noise: Annotated[
-        float, typer.Option(min=0, rich_help_panel=_SAMPLES, help="Share of faces moved in a random direction.")
-    ] = _SHARES.noise,
-    face: Annotated[
-        float, typer.Option(min=0, rich_help_panel=_SAMPLES, help="Share of faces as they are.")
-    ] = _SHARES.face,
-    curves: Annotated[
-        Path | None, typer.Option(metavar="PNG", rich_help_panel=_REPORT, help="Draw how the training went.")
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", rich_help_panel=_REPORT, help="Print the head's card as JSON.")
-    ] = False,
+    seed: Annotated[int, _training(min=0, help="Of everything drawn.")] = _DEFAULTS.seed,
+    device: Annotated[Literal["auto", "cpu", "cuda"], _training(help="auto: the GPU if there is one.")] = "auto",
+    spread: Annotated[float, _samples(min=0, help="Share of points spread more evenly than faces.")] = _SHARES.spread,
+    mixture: Annotated[float, _samples(min=0, help="Share of random sums of four faces.")] = _SHARES.mixture,
+    shift: Annotated[float, _samples(min=0, help="Share of faces less parts of two others.")] = _SHARES.shift,
+    noise: Annotated[float, _samples(min=0, help="Share of faces moved in a random direction.")] = _SHARES.noise,
+    face: Annotated[float, _samples(min=0, help="Share of faces as they are.")] = _SHARES.face,
+    curves: Annotated[Path | None, _report(metavar="PNG", help="Draw how the training went.")] = None,
+    as_json: Annotated[bool, _report("--json", help="Print the head's card as JSON.")] = False,
     engine: EngineOption = "local",
     ray_address: RayAddress = "",
     ray_workers: RayWorkers = 0,

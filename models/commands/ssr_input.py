@@ -1,22 +1,25 @@
 """What ``ida-verify ssr train`` is given to train on."""
 
+from contextlib import nullcontext
 from dataclasses import astuple, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from models.commands.labelled_input import caching
+from models.commands.effect import names_pictures
 from models.degrade.recipe import Recipe
 from models.engines.engine import Engine
 from models.heads.ssr.carried import packed, read_carried, unpacked
 from models.heads.ssr.ssr_options import Shares
-from models.heads.ssr.training_faces import EmbeddingRun, GatheredFaces, embed_folder, read_embeddings
+from models.heads.ssr.training_faces import GatheredFaces, embed_folder, read_embeddings
+from models.labelled.embed import Embedder, open_embedder
 from models.progress import Stage
+from models.tool_errors import TrainingImpossible
 from service.bundle.bundle_manifest import Manifest
-from service.cpus import usable_cpus
-from service.errors import BundleMismatch, TrainingImpossible
+from service.errors import BundleMismatch
 from service.pipeline import FacePipeline
 from service.settings import Settings
 
@@ -46,8 +49,7 @@ class Given:
     @property
     def needs_pipeline(self) -> bool:
         """Whether there are pictures to embed."""
-        paths = [*map(str, self.data), *self.labelled]
-        return bool(self.generated) or any(not path.endswith(".npz") for path in paths)
+        return bool(self.generated) or names_pictures([*map(str, self.data), *self.labelled])
 
     def check(self, recipe: Recipe | None, shares: Shares) -> None:
         """Refuse options that nothing would come of.
@@ -87,10 +89,8 @@ def gather(
             f"The bundle's anchors were embedded by the pipeline {manifest.pipeline_id}, and the pack's is "
             f"{pipeline.pipeline_id}: train with the pack that the anchors were made with."
         )
-    with caching(settings, pipeline, "photo", none=no_cache) as cache:
-        by = None
-        if pipeline is not None:
-            by = EmbeddingRun(pipeline, cache, settings.workers or usable_cpus(), settings.max_image_bytes, engine)
+    how = partial(open_embedder, settings, cached=not no_cache, engine=engine)
+    with how(pipeline) if pipeline else nullcontext() as by:
         faces, carried = _generated(given, bundle, manifest, by, recipe, stage)
         for path in given.data:
             if by is None or path.suffix == ".npz":
@@ -101,7 +101,7 @@ def gather(
 
 
 def _generated(
-    given: Given, bundle: Path, manifest: Manifest, by: EmbeddingRun | None, recipe: Recipe | None, stage: Stage
+    given: Given, bundle: Path, manifest: Manifest, by: Embedder | None, recipe: Recipe | None, stage: Stage
 ) -> tuple[list[GatheredFaces], NDArray[np.void] | None]:
     if by is None or not given.generated:
         held = read_carried(bundle, manifest)

@@ -10,12 +10,13 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
-from models.bounded import first_problem, parse_toml, read_bounded
+from models.bounded import parse_toml, read_bounded
 from models.degrade.misplacement import Drift, Misplace
 from models.degrade.operations import ImageOperation, VariantName
 from models.degrade.photograph import Photograph
+from models.tool_errors import RecipeInvalid
 from service.arrays import Floats32
-from service.errors import RecipeInvalid
+from service.faults import faults
 
 DEFAULT_RECIPE = "default"
 NO_RECIPE = "none"
@@ -143,7 +144,7 @@ def parse_recipe(content: bytes, where: str) -> Recipe:
     try:
         return Recipe.model_validate(parse_toml(content))
     except ValidationError as error:
-        raise RecipeInvalid(f"{where} is no recipe: {first_problem(error)}.") from error
+        raise RecipeInvalid(f"{where} is no recipe: {faults(error)}.") from error
     except ValueError as error:
         raise RecipeInvalid(f"{where} is no TOML file: {error}.") from error
 

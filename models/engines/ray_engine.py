@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from models.engines.engine import AnyBlock, AnyResult, Done, Work, unheard
-from service.errors import ExtraMissing, IdaError, PackInvalid
+from models.tool_errors import ExtraMissing
+from service.errors import IdaError, PackInvalid
 from service.pipeline import FacePipeline, load_pipeline
 from service.settings import Settings
 

@@ -6,18 +6,18 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from models.evaluation.rates import FMRS
+from models.evaluation.method_rates import FMRS
 from models.evaluation.systems import System, term_finder
 from models.labelled.comparable import Comparable
 from models.labelled.pairs.comparisons import Comparisons
 from models.labelled.pairs.sweep import BlockScorer
 from models.labelled.rates.measured import quality
-from models.labelled.rates.threshold_rates import fnmr_above, threshold_at
+from models.labelled.rates.threshold_rates import fnmr_at
 from models.progress import Stage
+from models.tool_errors import AblationInvalid
 from service.anchors.face_terms import TermFinder
 from service.arrays import Floats32, Floats64, Ints
 from service.bundle.anchors_part import Anchors
-from service.errors import AblationInvalid
 from service.scoring.density import log_density
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
@@ -115,8 +115,6 @@ def parse(text: str) -> AskedAblation:
 def ablate(
     asked: AskedAblation,
     system: System,
-    embeddings: Floats32,
-    norms: Floats32,
     found: Comparable,
     cosine: Comparisons,
     *,
@@ -129,9 +127,7 @@ def ablate(
     Args:
         asked: the parameter and its values.
         system: the bundle.
-        embeddings: (m, d) float32, of the comparable faces.
-        norms: (m,) float32, of theirs; 0 where one is not known.
-        found: what is compared of them.
+        found: the faces, and what is compared of them.
         cosine: the cosine's scores of the same pairs.
         seed: draws the anchors.
         device: where anchors are searched.
@@ -144,13 +140,13 @@ def ablate(
     keep = max(100_000, int(4 * fmrs[0] * cosine.non_mated))
 
     def measure(terms: FaceTerms, changed: Parameters) -> tuple[float, ...]:
-        scorer = BlockScorer(embeddings, METHODS["ida-r"], terms.with_norms(norms, changed), changed)
-        return _fnmr(found.compare("ablation", scorer, keep=keep), fmrs)
+        scorer = BlockScorer(found.embeddings, METHODS["ida-r"], terms.with_norms(found.norms, changed), changed)
+        return _floats(fnmr_at(found.compare(scorer, keep=keep), fmrs))
 
     tick = stage(f"ablation of {asked.knob}, {system.name}")
     points = []
     for done, (value, draws) in enumerate(
-        _measured(asked.knob, possible, system, parameters, embeddings, measure, seed, device), 1
+        _measured(asked.knob, possible, system, parameters, found.embeddings, measure, seed, device), 1
     ):
         rates = np.array(draws)
         points.append(
@@ -162,7 +158,7 @@ def ablate(
         bundle=system.name,
         in_force=float(count if asked.knob == "anchors" else getattr(parameters, asked.knob)),
         fmrs=fmrs,
-        cosine=_fnmr(cosine, fmrs),
+        cosine=_floats(fnmr_at(cosine, fmrs)),
         points=tuple(points),
         note=_note(asked, system.bundle.manifest.parameters, possible, count),
     )
@@ -236,10 +232,6 @@ def _finder(anchors: Anchors, rows: Ints, device: Device) -> TermFinder:
 def _terms(finder: TermFinder, embeddings: Floats32, parameters: Parameters) -> FaceTerms:
     similarities = finder.support(embeddings, parameters.k, parameters.guard).similarities
     return FaceTerms(log_density=log_density(similarities, parameters.tau))
-
-
-def _fnmr(comparisons: Comparisons, fmrs: tuple[float, ...]) -> tuple[float, ...]:
-    return _floats(fnmr_above(comparisons, np.array([threshold_at(comparisons, fmr) for fmr in fmrs])))
 
 
 def _floats(values: Floats64) -> tuple[float, ...]:

@@ -2,35 +2,13 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
 from models.engines.choice import EngineChoice
 from models.evaluation.measure import MeasureOptions
+from models.labelled.embed import PictureForm
 from models.labelled.exclusions import Exclusions
-
-
-@dataclass(frozen=True, slots=True)
-class Labels:
-    """A label file or folder, ``.npz`` files of embeddings among them.
-
-    Attributes:
-        path: where it is.
-        name: what the set is called; None for the file's own name.
-    """
-
-    path: Path
-    name: str | None = None
-
-    @property
-    def called(self) -> str:
-        """What the set is called."""
-        return self.name or self.path.stem
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read ``PATH`` or ``NAME=PATH``."""
-        name, mark, path = text.rpartition("=")
-        return cls(Path(path), name if mark else None)
+from models.labelled.labels import Labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +34,7 @@ class Asked:
     packs: tuple[str, ...]
     bundles: tuple[Path, ...]
     images: Path | None
-    input_form: Literal["photo", "crop"]
+    input_form: PictureForm
     pairs: Literal["given", "all"] | None
     distractors: Path | None
     exclusions: Exclusions

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.evaluation.rates import answered
 from models.evaluation.scored import ScoredSet
 from models.labelled.comparable import Comparable
 from models.labelled.labelled_faces import LabelledFaces
 from models.labelled.pairs.comparisons import Comparisons
 from models.labelled.rates.threshold_rates import threshold_at
 from service.arrays import Floats64, Ints
+from service.scoring.calibration import as_score
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +57,48 @@ class Changes:
     examples: dict[str, tuple[ListedPair, ...]]
 
 
-class PairNames:
-    """Writes down pairs of a labelled set with what two methods say of them."""
+class PairChanges:
+    """What a method decides otherwise than the cosine, on the same pairs of a labelled set."""
 
     def __init__(self, labelled: LabelledFaces, found: Comparable, cosine: ScoredSet, method: ScoredSet) -> None:
+        """Take the set, what is compared of it, and both methods' scores."""
         self._labelled = labelled
         self._found = found
         self._cosine = cosine
         self._method = method
+
+    def at(self, fmr: float, most: int) -> Changes:
+        """Return the pairs that the method corrects and those it breaks.
+
+        Args:
+            fmr: the false-match rate at which both are judged.
+            most: examples of each kind.
+        """
+        both, size = (self._cosine, self._method), len(self._found.rows)
+        limits = [threshold_at(scored.comparisons, fmr) for scored in both]
+        before, after = (scored.mated >= limit for scored, limit in zip(both, limits, strict=True))
+        was, now = (
+            _keys(scored.comparisons.top_faces[scored.comparisons.top_scores >= limit], size)
+            for scored, limit in zip(both, limits, strict=True)
+        )
+        first, second = self._found.mated()
+        fixed, lost = ~before & after, before & ~after
+        pairs = {
+            "mated_corrected": (first[fixed], second[fixed]),
+            "mated_broken": (first[lost], second[lost]),
+            "non_mated_corrected": np.divmod(np.setdiff1d(was, now), size),
+            "non_mated_broken": np.divmod(np.setdiff1d(now, was), size),
+        }
+        examples = {}
+        for kind, (i, j) in pairs.items():
+            order = np.argsort(-np.abs(self.moved(i, j)), kind="stable")[:most]
+            examples[kind] = self.listed(i[order], j[order])
+        return Changes(fmr=fmr, examples=examples, **{kind: len(i) for kind, (i, _) in pairs.items()})
+
+    def highest_non_mated(self, most: int) -> tuple[ListedPair, ...]:
+        """Return the non-mated pairs that score highest with the method: where wrong labels show first."""
+        faces = self._method.comparisons.top_faces[:most]
+        return self.listed(faces[:, 0], faces[:, 1])
 
     def moved(self, first: Ints, second: Ints) -> Floats64:
         """Return by which factor, as a logarithm, the method lowers each pair's false-match rate (p,)."""
@@ -88,52 +122,11 @@ class PairNames:
                 identities=(names[who[rows[i]]], names[who[rows[j]]]),
                 cosine=float(similarity[place]),
                 cosine_fmr=float(cosine_fmr[place]),
-                score=answered(float(scores[place]), self._method.variant.method.scale),
+                score=as_score(float(scores[place]), self._method.variant.method.scale),
                 score_fmr=float(score_fmr[place]),
             )
             for place, (i, j) in enumerate(zip(first, second, strict=True))
         )
-
-
-def changes(
-    names: PairNames, found: Comparable, cosine: ScoredSet, method: ScoredSet, fmr: float, most: int
-) -> Changes:
-    """Return the pairs that the method corrects and those it breaks.
-
-    Args:
-        names: writes the pairs down.
-        found: what is compared.
-        cosine: its scores.
-        method: the method's, of the same pairs.
-        fmr: the false-match rate at which both are judged.
-        most: examples of each kind.
-    """
-    thresholds = [threshold_at(scored.comparisons, fmr) for scored in (cosine, method)]
-    before, after = (scored.mated > limit for scored, limit in zip((cosine, method), thresholds, strict=True))
-    size = len(found.rows)
-    accepted = [
-        _keys(scored.comparisons.top_faces[scored.comparisons.top_scores > limit], size)
-        for scored, limit in zip((cosine, method), thresholds, strict=True)
-    ]
-    first, second = found.mated()
-    fixed, lost = ~before & after, before & ~after
-    pairs = {
-        "mated_corrected": (first[fixed], second[fixed]),
-        "mated_broken": (first[lost], second[lost]),
-        "non_mated_corrected": np.divmod(np.setdiff1d(accepted[0], accepted[1]), size),
-        "non_mated_broken": np.divmod(np.setdiff1d(accepted[1], accepted[0]), size),
-    }
-    examples = {}
-    for kind, (i, j) in pairs.items():
-        order = np.argsort(-np.abs(names.moved(i, j)), kind="stable")[:most]
-        examples[kind] = names.listed(i[order], j[order])
-    return Changes(fmr=fmr, examples=examples, **{kind: len(i) for kind, (i, _) in pairs.items()})
-
-
-def highest_non_mated(names: PairNames, method: ScoredSet, most: int) -> tuple[ListedPair, ...]:
-    """Return the non-mated pairs that score highest with a method: where wrong labels show first."""
-    faces = method.comparisons.top_faces[:most]
-    return names.listed(faces[:, 0], faces[:, 1])
 
 
 def _keys(faces: Ints, size: int) -> Ints:

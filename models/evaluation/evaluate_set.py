@@ -17,8 +17,8 @@ from models.labelled.exclusions import SetExclusions
 from models.labelled.labelled_faces import LabelledFaces, unit_or_zeros
 from models.labelled.pairs.resampling import person_weights
 from models.progress import Stage, unstaged
+from models.tool_errors import LabelsInvalid
 from service.arrays import Floats32
-from service.errors import LabelsInvalid
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
 from service.scoring.similarity import telling_norms
@@ -90,13 +90,12 @@ def _ground(
     stage: Stage,
 ) -> Ground:
     found = comparable(labelled, exclusions, given=options.given)
-    faces, norms = labelled.embeddings[found.rows], labelled.norms[found.rows]
-    if distractors is None:
-        embeddings, candidates = faces, np.arange(len(faces))
-    else:
-        embeddings = np.concatenate([faces, unit_or_zeros(distractors)])
+    embeddings, norms = found.embeddings, found.norms
+    candidates = np.arange(len(embeddings))
+    if distractors is not None:
+        embeddings = np.concatenate([embeddings, unit_or_zeros(distractors)])
         norms = np.concatenate([norms, telling_norms(distractors)])
-        candidates = np.arange(len(faces), len(embeddings))
+        candidates = np.arange(len(candidates), len(embeddings))
     return Ground(
         labelled=labelled,
         found=found,
@@ -139,14 +138,11 @@ def _facts(system: System) -> EvaluatedBundle:
 
 
 def _ablations(ground: Ground, systems: Sequence[System], cosine: Measured) -> Iterator[Ablation]:
-    compared = slice(len(ground.found.rows))
     for system in systems:
         for asked in ground.options.ablations:
             yield ablate(
                 asked,
                 system,
-                ground.embeddings[compared],
-                ground.norms[compared],
                 ground.found,
                 cosine.scored.comparisons,
                 seed=ground.options.seed,
@@ -159,10 +155,9 @@ def _gap(ground: Ground, systems: Sequence[System], scale: float) -> Probability
     if not ground.labelled.identities_stated:
         raise LabelsInvalid("The probability gap needs to know who every face is of, and these labels only join pairs.")
     tick = ground.stage("probability gap")
-    compared = slice(len(ground.found.rows))
     found = probability_gap(
-        ground.embeddings[compared],
-        ground.norms[compared],
+        ground.found.embeddings,
+        ground.found.norms,
         ground.labelled.identities[ground.found.rows],
         [(system, variants(system, ground.options.methods)) for system in systems],
         scale=scale,

@@ -1,15 +1,13 @@
 """A whole evaluation: labelled sets, model packs and bundles in, a report out."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
-from models.engines.engine import Engine
-from models.evaluation.asked import Asked, Labels
+from models.evaluation.asked import Asked
 from models.evaluation.evaluate_set import evaluate_set
 from models.evaluation.report.report_document import Report, SetResult
 from models.evaluation.systems import System, load_system
@@ -17,21 +15,20 @@ from models.evaluation.templates import pooled
 from models.images.image_folder import scan
 from models.images.unreadable import unreadable_sentence
 from models.labelled.calibration_people import CalibrationPeople, read_people
-from models.labelled.embed import embed_listed
-from models.labelled.embedding_cache import EmbeddingCache, open_cache
+from models.labelled.embed import Embedder, open_embedder
 from models.labelled.exclusions import check_sets, resolve
 from models.labelled.files.labelled_npz import read_arrays
 from models.labelled.labelled_faces import LabelledFaces, read_labelled
+from models.labelled.labels import Labels
 from models.program import created_by
 from models.progress import Stage
+from models.tool_errors import CalibrationImpossible, LabelsInvalid
 from service.arrays import Floats32, Ints
 from service.bundle.reader import read_manifest
 from service.cpus import usable_cpus
-from service.errors import BundleMismatch, CalibrationImpossible, LabelsInvalid
+from service.errors import BundleMismatch
 from service.pipeline import FacePipeline, load_pipeline
 from service.settings import Settings
-
-ARRAYS = ".npz"
 
 
 def evaluate(
@@ -58,22 +55,21 @@ def evaluate(
     people = None if asked.set_aside_by is None else _people_of(asked.set_aside_by)
     backbones = {folder: read_manifest(folder).backbone_id for folder in asked.bundles}
     results: dict[Labels, list[SetResult]] = {labels: [] for labels in asked.labels}
-    arrays = [labels for labels in results if labels.path.suffix == ARRAYS]
+    arrays = [labels for labels in results if labels.holds_embeddings]
     pictures = [labels for labels in results if labels not in arrays]
     if arrays:
         systems = _systems(backbones, asked, settings)
         for labels in arrays:
-            results[labels].append(_evaluated(labels, asked, settings, systems, people, None, None, None, stage))
+            results[labels].append(_evaluated(labels, asked, settings, systems, people, None, stage))
     if pictures:
         for pipeline, systems in _packs(asked, settings, backbones, load):
-            with ExitStack() as stack:
-                cache = stack.enter_context(open_cache(settings, pipeline, asked.input_form)) if asked.cached else None
-                own = settings.model_copy(update={"pack": pipeline.manifest.name})
-                engine = stack.enter_context(asked.engine.opened(own, pipeline))
+            own = settings.model_copy(update={"pack": pipeline.manifest.name})
+            with (
+                asked.engine.opened(own, pipeline) as engine,
+                open_embedder(own, pipeline, input_form=asked.input_form, cached=asked.cached, engine=engine) as by,
+            ):
                 for labels in pictures:
-                    results[labels].append(
-                        _evaluated(labels, asked, settings, systems, people, pipeline, cache, engine, stage)
-                    )
+                    results[labels].append(_evaluated(labels, asked, settings, systems, people, by, stage))
     return Report(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         created_by=created_by(),
@@ -118,24 +114,11 @@ def _evaluated(
     settings: Settings,
     systems: Sequence[System],
     people: CalibrationPeople | None,
-    pipeline: FacePipeline | None,
-    cache: EmbeddingCache | None,
-    engine: Engine | None,
+    embedder: Embedder | None,
     stage: Stage,
 ) -> SetResult:
-    workers = settings.workers or usable_cpus()
-    labelled = read_labelled(
-        labels.path,
-        pipeline=pipeline,
-        cache=cache,
-        name=labels.name,
-        input_form=asked.input_form,
-        images_root=asked.images,
-        workers=workers,
-        max_image_bytes=settings.max_image_bytes,
-        engine=engine,
-        tick=stage(f"embeddings of {labels.name or labels.path.name}"),
-    )
+    tick = stage(f"embeddings of {labels.name or labels.path.name}")
+    labelled = read_labelled(labels.path, embedder, name=labels.name, images_root=asked.images, tick=tick)
     compared = f"{labelled.input_form}s"
     unreadable = unreadable_sentence(labelled.images, labelled.rejected)
     if labelled.templates is not None:
@@ -151,10 +134,10 @@ def _evaluated(
     result = evaluate_set(
         labelled,
         systems,
-        replace(asked.options, given=given, workers=workers, device=settings.anchor_device),
-        pack=(pipeline.manifest.name, pipeline.pipeline_id) if pipeline else None,
+        replace(asked.options, given=given, workers=settings.workers or usable_cpus(), device=settings.anchor_device),
+        pack=(embedder.pipeline.manifest.name, embedder.pipeline.pipeline_id) if embedder else None,
         exclusions=excluded_rows if excluded else None,
-        distractors=_distractors(asked, settings, pipeline, cache, engine, workers, stage),
+        distractors=_distractors(asked, embedder, stage),
         stage=stage,
     )
     return SetResult(
@@ -188,34 +171,18 @@ def _set_aside(people: CalibrationPeople, labelled: LabelledFaces, folder: Path 
     return rows
 
 
-def _distractors(
-    asked: Asked,
-    settings: Settings,
-    pipeline: FacePipeline | None,
-    cache: EmbeddingCache | None,
-    engine: Engine | None,
-    workers: int,
-    stage: Stage,
-) -> Floats32 | None:
+def _distractors(asked: Asked, embedder: Embedder | None, stage: Stage) -> Floats32 | None:
     """Return the embeddings (e, d) of any norm of the distractors that have a face; None where none were named."""
     folder = asked.distractors
     if folder is None or not asked.options.ranks:
         return None
-    if folder.suffix == ARRAYS:
+    if Labels(folder).holds_embeddings:
         given, _ = read_arrays(folder)
         return given[np.any(given, axis=1)]
-    if pipeline is None:
+    if embedder is None:
         raise LabelsInvalid(f"Distractors of embeddings are embeddings: {folder} must be an .npz.")
-    embeddings, rejected = embed_listed(
-        [folder / image for image in scan(folder).images],
-        pipeline,
-        cache,
-        crops=asked.input_form == "crop",
-        workers=workers,
-        max_image_bytes=settings.max_image_bytes,
-        engine=engine,
-        tick=stage(f"embeddings of {folder.name}"),
-    )
+    pictures = [folder / image for image in scan(folder).images]
+    embeddings, rejected = embedder.embed(pictures, stage(f"embeddings of {folder.name}"))
     return embeddings[[not reason for reason in rejected]]
 
 

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.evaluation.rates import Interval
 from models.evaluation.scored import ScoredSet
 from models.labelled.comparable import Comparable
 from models.labelled.labelled_faces import LabelledFaces
 from models.labelled.pairs.comparisons import NonMatedTotals
 from models.labelled.pairs.resampling import WeightArray, share_interval
 from models.labelled.pairs.sweep import excluded_pairs
-from models.labelled.rates.measured import fmr_bound, fnmr_bound
+from models.labelled.rates.interval import Interval
+from models.labelled.rates.measured import upper_end
 from models.labelled.rates.threshold_rates import threshold_at
 from service.arrays import Bools, Ints
 
@@ -67,7 +67,7 @@ def group_rates(
     if labelled.groups is None:
         return None
     threshold = threshold_at(scored.comparisons, fmr)
-    accepted = scored.comparisons.top_faces[scored.comparisons.top_scores > threshold]
+    accepted = scored.comparisons.top_faces[scored.comparisons.top_scores >= threshold]
     groups = labelled.groups[found.rows]
     rows = []
     for number, name in enumerate(labelled.group_names):
@@ -122,7 +122,7 @@ def _mated(found: Comparable, scored: ScoredSet, inside: Bools, threshold: float
     person, scores = found.identities[first[within]], scored.mated[within]
     return (
         np.bincount(person, minlength=people) + failed,
-        np.bincount(person[scores <= threshold], minlength=people) + failed,
+        np.bincount(person[scores < threshold], minlength=people) + failed,
     )
 
 
@@ -132,7 +132,7 @@ def _fmr(matches: Ints, totals: NonMatedTotals, weights: WeightArray) -> Interva
         return None
     drawn = np.sum(weights[:, matches[:, 0]].astype(np.float64) * weights[:, matches[:, 1]], axis=1)
     low, high = share_interval(drawn, totals.weigh(weights))
-    return Interval(len(matches) / pairs, float(low), fmr_bound(len(matches), pairs, float(high)))
+    return Interval(len(matches) / pairs, float(low), upper_end(len(matches), pairs, float(high)))
 
 
 def _fnmr(rejected: Ints, all_mated: Ints, weights: WeightArray) -> Interval | None:
@@ -141,4 +141,4 @@ def _fnmr(rejected: Ints, all_mated: Ints, weights: WeightArray) -> Interval | N
     errors, people = int(rejected.sum()), int(np.count_nonzero(all_mated))
     drawn = weights.astype(np.float64)
     low, high = share_interval(drawn @ rejected, drawn @ all_mated)
-    return Interval(errors / int(all_mated.sum()), float(low), fnmr_bound(errors, people, float(high)))
+    return Interval(errors / int(all_mated.sum()), float(low), upper_end(errors, people, float(high)))

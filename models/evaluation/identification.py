@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.evaluation.rates import Interval
 from models.evaluation.scored import ScoredSet
 from models.labelled.comparable import Comparable
 from models.labelled.pairs.resampling import WeightArray, share_interval
 from models.labelled.pairs.sweep import BlockScorer
-from models.labelled.rates.measured import fnmr_bound
+from models.labelled.rates.interval import Interval
+from models.labelled.rates.measured import upper_end
 from service.arrays import Floats32, Ints
 
 _PROBES = 2048
@@ -71,11 +71,7 @@ def highest_distractors(scorer: BlockScorer, identities: Ints, probes: Ints, dis
 
 
 def identification(
-    found: Comparable,
-    scored: ScoredSet,
-    scorer: BlockScorer,
-    distractors: Ints,
-    weights: WeightArray,
+    found: Comparable, scored: ScoredSet, scorer: BlockScorer, distractors: Ints, weights: WeightArray
 ) -> Identification | None:
     """Return the rank-1 rates of every ordered mated pair; None where there are no distractors.
 
@@ -105,7 +101,7 @@ def identification(
     # Resampled misses, so that without one the rule of three tells what was not seen.
     low, high = share_interval(drawn @ (trials - identified).T, drawn @ trials)
     people_tried = int(np.count_nonzero(trials))
-    most = [fnmr_bound(lost, people_tried, float(end)) for lost, end in zip(missed, high, strict=True)]
+    most = [upper_end(lost, people_tried, float(end)) for lost, end in zip(missed, high, strict=True)]
     return Identification(
         trials=int(trials.sum()),
         distractors=tuple(int(end) for end in ends),

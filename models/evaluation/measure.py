@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from models.evaluation.ablations import AskedAblation
-from models.evaluation.changes import PairNames, changes, highest_non_mated
+from models.evaluation.changes import PairChanges
 from models.evaluation.groups import GroupRates, group_rates
 from models.evaluation.identification import identification
-from models.evaluation.rates import FMRS, Cosine, Rate, rates, replicate
+from models.evaluation.method_rates import FMRS, FnmrAtFmr, MethodRates, fnmr_replicates, method_rates
 from models.evaluation.report.report_document import Curves, MethodResult
 from models.evaluation.scored import ScoredSet, score_set
 from models.evaluation.systems import System, Variant
@@ -96,7 +96,7 @@ class Measured:
 
     result: MethodResult
     scored: ScoredSet
-    rates: Cosine
+    rates: MethodRates
 
 
 def measure(
@@ -116,11 +116,12 @@ def measure(
     title = variant.label if system is None else f"{variant.label} ({system.name})"
     tick = ground.stage(title)
     # Scoring is most of the work; what follows is told by the bar's end.
-    scored = score_set(ground.labelled.name, found, variant, own, lambda share: tick(0.5 * share))
-    drawn = replicate(scored.comparisons, options.fmrs, ground.weights, options.workers)
-    at = rates(scored.comparisons, variant.method.scale, options.fmrs, drawn, cosine.rates if cosine else None)
-    level = smallest_measured(at)
-    names = PairNames(ground.labelled, found, cosine.scored if cosine else scored, scored)
+    scored = score_set(found, variant, own, lambda share: tick(0.5 * share))
+    drawn = fnmr_replicates(scored.comparisons, options.fmrs, ground.weights, options.workers)
+    scale = variant.method.scale
+    found_rates = method_rates(scored.comparisons, scale, options.fmrs, drawn, cosine.rates if cosine else None)
+    level = smallest_measured(found_rates.rates)
+    compared = PairChanges(ground.labelled, found, cosine.scored if cosine else scored, scored)
     spread = distribution(scored.comparisons)
     det_fmr, det_fnmr = det_curve(scored.comparisons)
     ranked = options.ranks and len(ground.distractors)
@@ -129,7 +130,7 @@ def measure(
         method=variant.method.name,
         bundle=system.name if system else None,
         parameters=relevant(variant.method.name, variant.parameters),
-        rates=at,
+        rates=found_rates.rates,
         equal_error_rate=equal_error_rate(scored.comparisons),
         overlap=spread.overlap,
         curves=Curves(
@@ -138,19 +139,19 @@ def measure(
             score_edges=tuple(spread.edges.tolist()),
             mated=tuple(spread.mated.tolist()),
             non_mated=tuple(spread.non_mated.tolist()),
-            log_scores=variant.method.scale == "log",
+            log_scores=scale == "log",
         ),
         accuracy=fold_accuracy(found, own),
         identification=identification(found, scored, scorer, ground.distractors, ground.weights) if ranked else None,
         groups=tuple(_groups(ground, scored, level)),
-        changes=changes(names, found, cosine.scored, scored, level, options.listed) if cosine and level else None,
-        highest_non_mated=highest_non_mated(names, scored, options.listed),
+        changes=compared.at(level, options.listed) if cosine and level else None,
+        highest_non_mated=compared.highest_non_mated(options.listed),
     )
     tick(1.0)
-    return Measured(result, scored, Cosine(at, drawn))
+    return Measured(result, scored, found_rates)
 
 
-def smallest_measured(at: tuple[Rate, ...]) -> float | None:
+def smallest_measured(at: tuple[FnmrAtFmr, ...]) -> float | None:
     """Return the smallest false-match rate that the pairs measure; None where they measure none."""
     return min((rate.fmr for rate in at if rate.quality == "measured"), default=None)
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from models.evaluation.systems import COSINE, System, Variant, cosine_scorer, scorers
 from models.labelled.pairs.sweep import BlockScorer
+from models.tool_errors import LabelsInvalid
 from service.arrays import Floats32, Floats64, Ints
-from service.errors import LabelsInvalid
 
 DEFAULT_SCALE = 64.0
 """The scale of the logits in training by ArcFace and CosFace."""

@@ -1,20 +1,19 @@
 """Whether a bundle's stated false-match rates hold on a set: stated against observed."""
 
 from dataclasses import dataclass
-from math import log
 
 import numpy as np
 
-from models.evaluation.rates import FMRS, Interval
+from models.evaluation.method_rates import FMRS
 from models.evaluation.scored import ScoredSet
 from models.labelled.labelled_faces import InputForm
-from models.labelled.pairs.comparisons import Comparisons
-from models.labelled.pairs.resampling import WeightArray, accepted_weights, rejected_weights, share_interval
-from models.labelled.rates.measured import RULE_OF_THREE, fmr_bound, fnmr_bound
+from models.labelled.pairs.resampling import WeightArray
+from models.labelled.rates.interval import Interval
+from models.labelled.rates.measured import shown_down_to
+from models.labelled.rates.observed import ObservedRates, observe
 from models.labelled.rates.rate_ratio import RateRatio, Verdict, rate_ratio
-from models.labelled.rates.threshold_rates import fnmr_above
 from service.arrays import Floats64
-from service.scoring.calibration import Calibrations, MethodCalibration
+from service.scoring.calibration import Calibrations, MethodCalibration, on_scale
 
 # Points of the curve for every power of ten.
 _PER_DECADE = 4
@@ -90,60 +89,44 @@ def reliability(
         population=calibrations.population,
         points=_points(calibration, scored, weights),
         stated=stated,
-        observed=tuple(_observed(comparisons, on_curve, weights)),
+        observed=tuple(fmr for fmr, _ in _observed(scored, on_curve, weights)),
     )
 
 
 def _grid(non_mated: int) -> tuple[float, ...]:
     """Return rates at which the set should show at least three false matches."""
-    lowest = RULE_OF_THREE / non_mated
+    lowest = shown_down_to(non_mated)
     steps = round(_PER_DECADE * (np.log10(FMRS[0]) - np.log10(FMRS[-1]))) + 1
     return tuple(float(rate) for rate in np.logspace(np.log10(FMRS[0]), np.log10(FMRS[-1]), steps) if rate >= lowest)
 
 
 def _points(calibration: MethodCalibration, scored: ScoredSet, weights: WeightArray) -> tuple[CheckedPoint, ...]:
-    comparisons, log_scale = scored.comparisons, scored.variant.method.scale == "log"
-    limits = np.array([log(point.threshold) if log_scale else point.threshold for point in calibration.points])
-    observed = _observed(comparisons, limits, weights)
-    # At least the threshold is a match; the curve's own rates are for scores above one.
-    fnmr = fnmr_above(comparisons, np.nextafter(limits, -np.inf))
-    rejected, mated = rejected_weights(comparisons, limits, weights)
-    low, high = share_interval(rejected, mated)
-    people = comparisons.people_with_mated_pairs
-    ratios = [rate_ratio(p.fmr, o.value, o.low, o.high) for p, o in zip(calibration.points, observed, strict=True)]
-    return tuple(
-        CheckedPoint(
-            name=point.name,
-            threshold=point.threshold,
-            target=point.fmr,
-            stated_fmr=Interval(point.fmr, point.fmr_low, point.fmr_high),
-            observed_fmr=observed[place],
-            false_matches=round(observed[place].value * comparisons.non_mated),
-            stated_fnmr=Interval(point.fnmr, point.fnmr_low, point.fnmr_high),
-            observed_fnmr=Interval(
-                float(fnmr[place]), float(low[place]), fnmr_bound(fnmr[place], people, float(high[place]))
-            ),
-            ratio=ratios[place],
-            verdict=ratios[place].verdict,
-        )
-        for place, point in enumerate(calibration.points)
-    )
-
-
-def _observed(comparisons: Comparisons, limits: Floats64, weights: WeightArray) -> list[Interval]:
-    """Return the share of non-mated pairs that score at least so much, with its interval where that can be drawn."""
-    pairs = comparisons.non_mated
-    shares = comparisons.non_mated_at_least(limits) / pairs
-    held = limits > comparisons.complete_above
-    intervals: dict[int, tuple[float, float]] = {}
-    if held.any():
-        accepted = accepted_weights(comparisons, limits[held], weights)
-        low, high = share_interval(accepted, comparisons.totals.weigh(weights))
-        intervals = {int(place): (float(low[at]), float(high[at])) for at, place in enumerate(np.flatnonzero(held))}
+    limits = np.array([on_scale(point.threshold, scored.variant.method.scale) for point in calibration.points])
     found = []
-    for place, share in enumerate(shares):
-        if share == 0:
-            found.append(Interval(0.0, 0.0, fmr_bound(0, pairs, 0.0)))
-        else:
-            found.append(Interval(float(share), *intervals.get(place, (None, None))))
-    return found
+    for point, (observed, seen) in zip(calibration.points, _observed(scored, limits, weights), strict=True):
+        ratio = rate_ratio(point.fmr, observed)
+        found.append(
+            CheckedPoint(
+                name=point.name,
+                threshold=point.threshold,
+                target=point.fmr,
+                stated_fmr=Interval(point.fmr, point.fmr_low, point.fmr_high),
+                observed_fmr=observed,
+                false_matches=seen.false_matches,
+                stated_fnmr=Interval(point.fnmr, point.fnmr_low, point.fnmr_high),
+                observed_fnmr=Interval(seen.fnmr, seen.fnmr_low, seen.fnmr_high),
+                ratio=ratio,
+                verdict=ratio.verdict,
+            )
+        )
+    return tuple(found)
+
+
+def _observed(scored: ScoredSet, limits: Floats64, weights: WeightArray) -> list[tuple[Interval, ObservedRates]]:
+    """Return the false-match rate at each limit, with its interval where that can be drawn, and all rates there."""
+    seen = observe(limits, scored.variant.method.scale, [scored.comparisons], [weights])
+    held = limits > scored.comparisons.complete_above
+    return [
+        (rates.fmr_interval if drawn or not rates.false_matches else Interval(rates.fmr), rates)
+        for rates, drawn in zip(seen, held, strict=True)
+    ]

@@ -33,11 +33,10 @@ class ScoredSet:
     mated: Floats64
 
 
-def score_set(name: str, found: Comparable, variant: Variant, scorer: BlockScorer, tick: Tick = silent) -> ScoredSet:
+def score_set(found: Comparable, variant: Variant, scorer: BlockScorer, tick: Tick = silent) -> ScoredSet:
     """Score the pairs of a set with one variant.
 
     Args:
-        name: of the set.
         found: what is compared.
         variant: how.
         scorer: that variant's, of the set's comparable faces.
@@ -46,5 +45,5 @@ def score_set(name: str, found: Comparable, variant: Variant, scorer: BlockScore
     pairs = len(scorer) * (len(scorer) - 1) // 2
     # Small sets can afford to keep what intervals at every rate need; large ones keep what the sweep thinks right.
     keep = None if _KEPT_SHARE * pairs > _MOST_KEPT else max(_LEAST_KEPT, int(_KEPT_SHARE * pairs))
-    comparisons = found.compare(name, scorer, keep=keep, tick=tick)
+    comparisons = found.compare(scorer, keep=keep, tick=tick)
     return ScoredSet(variant, scorer, comparisons, scorer.pairs(*found.mated()).astype(np.float64))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from models.labelled.labelled_faces import LabelledFaces, unit_or_zeros
-from service.errors import LabelsInvalid
+from models.tool_errors import LabelsInvalid
 
 
 def pooled(labelled: LabelledFaces) -> LabelledFaces:

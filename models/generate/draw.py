@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.generate.generator_inputs import Input, InputRole
-from service.errors import GeneratorInvalid
+from models.tool_errors import GeneratorInvalid
 
 # A third number, so that no image's stream is the one of the noise that all share.
 _SHARED = 1

@@ -12,7 +12,7 @@ from PIL import Image
 from pydantic import JsonValue
 
 from models.generate.generator import GeneratedImage, ImageRun, image_name
-from service.errors import GenerationConflict, ImagesNotWritten
+from models.tool_errors import GenerationConflict, ImagesNotWritten
 
 RECORD_NAME = "generation.json"
 _WRITERS = 2

@@ -13,8 +13,8 @@ from pydantic import JsonValue
 from models.generate.draw import Draw, feed
 from models.generate.generator_inputs import Axes
 from models.generate.network import Generator, load_generator
+from models.tool_errors import GeneratorInvalid
 from service.arrays import ImageArray
-from service.errors import GeneratorInvalid
 from service.pack import file_sha256
 from service.settings import Device
 

@@ -7,7 +7,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import DTypeLike
 
-from service.errors import GeneratorInvalid
+from models.tool_errors import GeneratorInvalid
 
 _LABELS = frozenset({"c", "label", "labels", "class", "classes", "class_idx", "y"})
 _TRUNCATIONS = frozenset({"psi", "truncation", "truncation_psi"})

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from models.generate.draw import Feed
 from models.generate.generator_inputs import Axes, Input, InputRole, roles
-from service.errors import DeviceUnavailable, GeneratorInvalid, InferenceFailed
+from models.tool_errors import GeneratorInvalid
+from service.errors import DeviceUnavailable, InferenceFailed
 from service.inference.onnx_runtime import ort
+from service.inference.providers import Placement
 from service.inference.small_weights import all_nodes
 from service.settings import Device
 
-_PROVIDERS: dict[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _DTYPES = {
     "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
@@ -34,21 +35,19 @@ class OnnxGenerator:
     def __init__(self, path: Path, axes: Axes, *, device: Device, threads: int) -> None:
         """Load it; see ``load_generator``."""
         _refuse_drawing(path)
-        provider = _PROVIDERS[device]
-        if provider not in ort.get_available_providers():
-            raise DeviceUnavailable(
-                f"The device {device} needs ONNX Runtime's {provider}, which this installation does not have. "
-                "Install the extra [gpu], or take the device cpu."
-            )
+        placement = Placement(device, threads)
+        placement.require(ort)
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
         try:
-            self._session = ort.InferenceSession(str(path), options, providers=[provider])
+            self._session = ort.InferenceSession(str(path), options, providers=placement.providers())
         except Exception as error:  # ONNX Runtime's exceptions share no base class but Exception
             raise GeneratorInvalid(f"ONNX Runtime cannot load {path.name}: {error}") from error
-        if self._session.get_providers()[0] != provider:
-            raise DeviceUnavailable(f"ONNX Runtime did not take {provider} for {path.name}: check the CUDA libraries.")
+        if self._session.get_providers()[0] != placement.provider:
+            raise DeviceUnavailable(
+                f"ONNX Runtime did not take {placement.provider} for {path.name}: check the CUDA libraries."
+            )
         self.inputs: Sequence[Input]
         self.inputs, self.batch = _inputs(self._session.get_inputs(), axes)
         self._output = self._session.get_outputs()[0].name

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from models.generate.draw import Feed
 from models.generate.generator_inputs import Axes, Input, InputRole, role_of, roles
-from service.errors import DeviceUnavailable, GeneratorInvalid, InferenceFailed
+from models.tool_errors import GeneratorInvalid
+from service.errors import DeviceUnavailable, InferenceFailed
 from service.settings import Device
 
 _TENSORS = frozenset({"Tensor", "Optional[Tensor]"})

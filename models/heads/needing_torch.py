@@ -3,7 +3,7 @@
 from importlib import import_module
 from types import ModuleType
 
-from service.errors import ExtraMissing
+from models.tool_errors import ExtraMissing
 
 
 def training_module(name: str) -> ModuleType:

@@ -5,7 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.errors import CacheUnusable
+from models.tool_errors import CacheUnusable
 from service.settings import Settings
 
 CACHE_FILE = "embeddings.sqlite3"

@@ -15,11 +15,13 @@ from typing import Annotated
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from models.bounded import read_bounded
 from models.labelled.labelled_faces import LabelledFaces
+from models.tool_errors import CalibrationImpossible
 from service.arrays import Ints
 from service.bundle.bundle_manifest import CALIBRATION_REPORT
 from service.bundle.reader import read_manifest
-from service.errors import CalibrationImpossible
+from service.faults import faults
 
 CHOSEN_ON = ("tune", "calibrate")
 """The parts that something was chosen or measured on."""
@@ -133,13 +135,10 @@ def read_people(folder: Path) -> CalibrationPeople:
         return CalibrationPeople()
     path = folder / part.file
     try:
-        with path.open("rb") as stream:
-            content = stream.read(_REPORT_BYTES + 1)
-        if len(content) > _REPORT_BYTES:
-            raise ValueError(f"it has more than {_REPORT_BYTES} bytes")
-        return CalibrationPeople(tuple(_Report.model_validate(json.loads(content)).people))
+        report = _Report.model_validate(json.loads(read_bounded(path, _REPORT_BYTES)))
+        return CalibrationPeople(tuple(report.people))
     except (OSError, ValueError, RecursionError) as error:
-        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        reason = faults(error) if isinstance(error, ValidationError) else error
         raise CalibrationImpossible(
             f"The calibration report {path} cannot be read ({reason}). Calibrate the bundle again."
         ) from error

@@ -10,8 +10,15 @@ from models.labelled.labelled_faces import LabelledFaces, PairList
 from models.labelled.pairs.comparisons import Comparisons, compare_all, compare_given
 from models.labelled.pairs.sweep import BlockScorer, ExcludedPairs, mated_pairs
 from models.progress import Tick, silent
-from service.arrays import Bools, Ints
-from service.errors import LabelsInvalid
+from models.tool_errors import LabelsInvalid
+from service.arrays import Bools, Floats32, Ints
+from service.scoring.methods import Method
+from service.scoring.parameters import Parameters
+from service.scoring.terms import TermSource
+
+# A threshold of several sets together may be passed by far more pairs of the hardest of them.
+_KEEP_SHARE = 0.1
+_LEAST_KEEP = 10_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,6 +26,10 @@ class Comparable:
     """The detected faces of a labelled set, its people numbered without gaps.
 
     Attributes:
+        name: of the set.
+        embeddings: (m, d) float32, unit norm, of the detected faces.
+        norms: (m,) float32, lengths of what the backbone gave for them; 0 where one is not known.
+        images: pictures of the people, with a face or without, excluded ones not among them.
         rows: (m,) int64, the row of each face in the labelled set.
         identities: (m,) int64, who each is, from 0 to u - 1.
         people: (u,) int64, the identity of each person in the labelled set.
@@ -29,6 +40,10 @@ class Comparable:
             are given the non-mated ones too.
     """
 
+    name: str
+    embeddings: Floats32
+    norms: Floats32
+    images: int
     rows: Ints
     identities: Ints
     people: Ints
@@ -49,27 +64,32 @@ class Comparable:
         """Return who the faces in rows (r,) of the labelled set are, from 0 to u - 1."""
         return np.searchsorted(self.people, labelled.identities[rows])
 
-    def compare(self, name: str, scorer: BlockScorer, *, keep: int | None = None, tick: Tick = silent) -> Comparisons:
+    def compare(self, scorer: BlockScorer, *, keep: int | None = None, tick: Tick = silent) -> Comparisons:
         """Score the pairs: all of them, or the given ones.
 
         Args:
-            name: of the set.
             scorer: of the m faces.
             keep: how many of the highest non-mated pairs are kept; see ``sweep``.
             tick: told the share done.
         """
         if self.given is None:
-            return compare_all(name, scorer, self.identities, self.failed, exclude=self.excluded, keep=keep, tick=tick)
-        different = ~self.given.mated
+            return compare_all(
+                self.name, scorer, self.identities, self.failed, exclude=self.excluded, keep=keep, tick=tick
+            )
+        others = self.given.subset(~self.given.mated)
         tick(1.0)
         return compare_given(
-            name,
-            scorer,
-            self.identities,
-            self.failed,
-            self.mated(),
-            (self.given.first[different], self.given.second[different]),
+            self.name, scorer, self.identities, self.failed, self.mated(), (others.first, others.second)
         )
+
+    def compare_by(
+        self, method: Method, parameters: Parameters, source: TermSource, tick: Tick = silent
+    ) -> Comparisons:
+        """Score the pairs by a method, whose terms a source gives; raises as ``TermSource.terms`` says."""
+        terms = source.terms(self.embeddings, method.needs, parameters).with_norms(self.norms, parameters)
+        scorer = BlockScorer(self.embeddings, method, terms, parameters)
+        faces = len(self.rows)
+        return self.compare(scorer, keep=int(_KEEP_SHARE * faces * (faces - 1) / 2) + _LEAST_KEEP, tick=tick)
 
 
 def comparable(labelled: LabelledFaces, exclusions: SetExclusions | None, *, given: bool) -> Comparable:
@@ -102,6 +122,10 @@ def comparable(labelled: LabelledFaces, exclusions: SetExclusions | None, *, giv
     person = np.full(len(labelled), -1, np.int64)
     person[kept] = numbers
     found = Comparable(
+        name=labelled.name,
+        embeddings=labelled.embeddings[rows],
+        norms=labelled.norms[rows],
+        images=int(np.count_nonzero(kept)),
         rows=rows,
         identities=person[rows],
         people=people,
@@ -110,8 +134,24 @@ def comparable(labelled: LabelledFaces, exclusions: SetExclusions | None, *, giv
         given=None if detected is None else _moved(detected, rows, len(labelled)),
         lost=lost,
     )
-    _check(labelled.name, found)
+    for kind, count in _counts(found):
+        if not count:
+            raise LabelsInvalid(f"{found.name} has no {kind} pair whose two faces were found: nothing can be measured.")
     return found
+
+
+def comparable_part(labelled: LabelledFaces, exclusions: SetExclusions, rows: Ints) -> Comparable:
+    """Return what can be compared of some people of a set.
+
+    Args:
+        labelled: the whole set.
+        exclusions: of the whole set.
+        rows: (m,) int64, the faces of those people.
+
+    Raises:
+        LabelsInvalid: as ``comparable`` says.
+    """
+    return comparable(labelled.subset(rows), exclusions.subset(rows), given=not labelled.identities_stated)
 
 
 def _mated(labelled: LabelledFaces, kept: Bools, exclusions: SetExclusions | None) -> PairList:
@@ -147,12 +187,6 @@ def _is_listed(first: Ints, second: Ints, listed: Ints, size: int) -> Bools:
     keys = np.minimum(first, second) * size + np.maximum(first, second)
     ordered = np.sort(listed, axis=1)
     return np.isin(keys, ordered[:, 0] * size + ordered[:, 1])
-
-
-def _check(name: str, found: Comparable) -> None:
-    for kind, count in _counts(found):
-        if not count:
-            raise LabelsInvalid(f"{name} has no {kind} pair whose two faces were found: nothing can be measured.")
 
 
 def _counts(found: Comparable) -> Iterator[tuple[str, int]]:

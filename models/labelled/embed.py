@@ -1,87 +1,124 @@
 """Embeddings of listed pictures: from the cache where it has them, else through the service's own pipeline."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from models.engines.engine import BATCH_SIZE, Done, Engine, LocalEngine
 from models.images.image_folder import UNREADABLE, ImageFolder, extract_crops
-from models.labelled.embedding_cache import CachedFace, EmbeddingCache
+from models.labelled.embedding_cache import CachedFace, EmbeddingCache, open_cache
 from models.progress import Tick, silent
 from service.arrays import Floats32, ImageArray
+from service.cpus import usable_cpus
 from service.pipeline import FacePipeline
+from service.settings import Settings
+
+PictureForm = Literal["photo", "crop"]
 
 # Files of one block: a multiple of the batch, so that blocks change no batch; kept in the cache together.
 _BLOCK = 8 * BATCH_SIZE
 
 
-def embed_listed(
-    images: Sequence[Path],
-    pipeline: FacePipeline,
-    cache: EmbeddingCache | None,
-    *,
-    crops: bool,
-    workers: int,
-    max_image_bytes: int,
-    engine: Engine | None = None,
-    tick: Tick = silent,
-) -> tuple[Floats32, tuple[str, ...]]:
-    """Embed the largest face of every picture.
+@dataclass(frozen=True, slots=True)
+class Embedder:
+    """What embeds pictures, and how.
 
-    Args:
-        images: the pictures' files.
+    Attributes:
         pipeline: the service's own.
         cache: what former runs gave; None for none.
-        crops: whether the pictures are aligned crops already.
-        workers: threads that decode, detect and align.
+        workers: threads that read, decode, detect and align.
         max_image_bytes: the largest file that is read.
+        input_form: what the pictures are, photographs or aligned crops.
         engine: embeds blocks of files; None for this process.
-        tick: told the share done.
+    """
 
-    Returns:
-        (n, d) float32 as the backbone gives them, zeros where there is no embedding; and why there is none, "" where
-        there is one.
+    pipeline: FacePipeline
+    cache: EmbeddingCache | None = None
+    workers: int = 2
+    max_image_bytes: int = 16 * 1024 * 1024
+    input_form: PictureForm = "photo"
+    engine: Engine | None = None
+
+    def embed(self, images: Sequence[Path], tick: Tick = silent) -> tuple[Floats32, tuple[str, ...]]:
+        """Embed the largest face of every picture.
+
+        Args:
+            images: the pictures' files.
+            tick: told the share done.
+
+        Returns:
+            (n, d) float32 as the backbone gives them, zeros where there is no embedding; and why there is none, ""
+            where there is one.
+
+        Raises:
+            InferenceFailed: if a network fails.
+            CacheUnusable: if the cache cannot be read or written.
+        """
+        embeddings = np.zeros((len(images), self.pipeline.dimension), np.float32)
+        rejected = [UNREADABLE] * len(images)
+        rows: dict[bytes, list[int]] = {}
+        for row, source in enumerate(_digests(images, self.workers)):
+            if source is not None:
+                rows.setdefault(source, []).append(row)
+        done = len(images) - sum(map(len, rows.values()))
+        known = self.cache.find(list(rows)) if self.cache else {}
+        usable = {
+            source: face
+            for source, face in known.items()
+            if face.rejected or len(face.embedding) == self.pipeline.dimension
+        }
+        # The same bytes are embedded once: in another place of a batch their last digits would differ.
+        pending = [source for source in rows if source not in usable]
+        blocks = [
+            tuple((source, images[rows[source][0]]) for source in pending[start : start + _BLOCK])
+            for start in range(0, len(pending), _BLOCK)
+        ]
+        work = EmbedFiles(self.input_form == "crop", self.workers, self.max_image_bytes)
+        for faces in chain([usable], (self.engine or LocalEngine(self.pipeline)).map(work, blocks)):
+            for source, face in faces.items():
+                for row in rows[source]:
+                    rejected[row] = face.rejected
+                    if not face.rejected:
+                        embeddings[row] = face.embedding
+                done += len(rows[source])
+            if self.cache and faces is not usable:
+                # A file that could not be read may be readable next time; every other reason lies in its bytes.
+                self.cache.keep({source: face for source, face in faces.items() if face.rejected != UNREADABLE})
+            tick(done / max(1, len(images)))
+        tick(1.0)
+        return embeddings, tuple(rejected)
+
+
+@contextmanager
+def open_embedder(
+    settings: Settings,
+    pipeline: FacePipeline,
+    *,
+    input_form: PictureForm = "photo",
+    cached: bool = True,
+    engine: Engine | None = None,
+) -> Iterator[Embedder]:
+    """Give what embeds pictures by the settings while the block runs.
+
+    Args:
+        settings: the service's.
+        pipeline: the service's own.
+        input_form: what the pictures are.
+        cached: whether embeddings are kept, and taken from what was kept.
+        engine: embeds blocks of files; None for this process.
 
     Raises:
-        InferenceFailed: if a network fails.
-        CacheUnusable: if the cache cannot be read or written.
+        CacheUnusable: if the cache cannot be written.
     """
-    embeddings = np.zeros((len(images), pipeline.dimension), np.float32)
-    rejected = [UNREADABLE] * len(images)
-    rows: dict[bytes, list[int]] = {}
-    for row, source in enumerate(_digests(images, workers)):
-        if source is not None:
-            rows.setdefault(source, []).append(row)
-    done = len(images) - sum(map(len, rows.values()))
-    known = cache.find(list(rows)) if cache else {}
-    usable = {
-        source: face for source, face in known.items() if face.rejected or len(face.embedding) == pipeline.dimension
-    }
-    # The same bytes are embedded once: in another place of a batch their last digits would differ.
-    pending = [source for source in rows if source not in usable]
-    blocks = [
-        tuple((source, images[rows[source][0]]) for source in pending[start : start + _BLOCK])
-        for start in range(0, len(pending), _BLOCK)
-    ]
-    work = EmbedFiles(crops, workers, max_image_bytes)
-    for faces in chain([usable], (engine or LocalEngine(pipeline)).map(work, blocks)):
-        for source, face in faces.items():
-            for row in rows[source]:
-                rejected[row] = face.rejected
-                if not face.rejected:
-                    embeddings[row] = face.embedding
-            done += len(rows[source])
-        if cache and faces is not usable:
-            # A file that could not be read may be readable next time; every other reason lies in its bytes.
-            cache.keep({source: face for source, face in faces.items() if face.rejected != UNREADABLE})
-        tick(done / max(1, len(images)))
-    tick(1.0)
-    return embeddings, tuple(rejected)
+    with open_cache(settings, pipeline, input_form) if cached else nullcontext() as cache:
+        yield Embedder(pipeline, cache, settings.workers or usable_cpus(), settings.max_image_bytes, input_form, engine)
 
 
 @dataclass(frozen=True, slots=True)

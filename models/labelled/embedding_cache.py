@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from models.labelled.cache_files import CACHE_FILE, adopt_former, cache_folder
+from models.tool_errors import CacheUnusable
 from service.arrays import Floats32
-from service.errors import CacheUnusable
 from service.pipeline import FacePipeline
 from service.settings import Settings
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from models.bounded import TOML_BYTES, first_problem, parse_toml, read_bounded
+from models.bounded import TOML_BYTES, parse_toml, read_bounded
 from models.labelled.exclusions import Entry, Exclusions
 from models.labelled.files.text import DELIMITERS, fields_of, header_of
-from service.errors import ExclusionsInvalid
+from models.tool_errors import ExclusionsInvalid
+from service.faults import faults
 
 MOST_ENTRIES = 50_000
 CSV_BYTES = 16 * 1024 * 1024
@@ -56,7 +57,7 @@ def _entry(where: str, entry: Any) -> Entry:
     try:
         return Entry.model_validate(dict(entry))
     except ValidationError as error:
-        raise ValueError(f"{where}.{first_problem(error)}") from error
+        raise ValueError(f"{where}.{faults(error)}") from error
 
 
 def _of_toml(content: bytes) -> tuple[str, Iterator[tuple[str, Any]]]:

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from models.labelled.labelled_faces import LabelledFaces
 from models.labelled.pairs.sweep import ExcludedPairs
+from models.tool_errors import ExclusionsInvalid
 from service.arrays import Bools, Ints
-from service.errors import ExclusionsInvalid
 
 # How alike two names are from which on the one is taken for the other misspelt, as difflib has it.
 _ALIKE = 0.7

@@ -6,16 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from models.engines.engine import Engine
-from models.labelled.embed import embed_listed
-from models.labelled.embedding_cache import EmbeddingCache
+from models.labelled.embed import Embedder
 from models.labelled.files.labelled_npz import read_arrays
 from models.labelled.files.listing import Listing, PairList, TemplateList
 from models.labelled.files.read import read_listing
 from models.progress import Tick, silent
+from models.tool_errors import LabelsInvalid
 from service.arrays import Bools, Floats, Floats32, Ints
-from service.errors import LabelsInvalid
-from service.pipeline import FacePipeline
 from service.scoring.calibration import InputForm
 from service.scoring.similarity import require_unit, telling_norms
 
@@ -107,15 +104,10 @@ class LabelledFaces:
 
 def read_labelled(
     path: Path,
+    embedder: Embedder | None,
     *,
-    pipeline: FacePipeline | None,
-    cache: EmbeddingCache | None,
     name: str | None = None,
-    input_form: InputForm = "photo",
     images_root: Path | None = None,
-    workers: int = 2,
-    max_image_bytes: int = 16 * 1024 * 1024,
-    engine: Engine | None = None,
     tick: Tick = silent,
 ) -> LabelledFaces:
     """Read labelled faces and embed what is not in the cache.
@@ -124,39 +116,25 @@ def read_labelled(
         path: a folder with a folder per identity; a CSV of pairs (``probe,reference,label``) or of faces
             (``subject,image`` and perhaps ``template`` and ``group``); an LFW-style pairs file; or an ``.npz`` of
             embeddings with labels.
-        pipeline: embeds the pictures; None where the file holds embeddings.
-        cache: embeddings of former runs; None for none.
+        embedder: embeds the pictures; None where the file holds embeddings.
         name: what the set is called; the file's name by default.
-        input_form: what the pictures are; an ``.npz`` always holds embeddings.
         images_root: where the pictures' paths start from; beside the file by default.
-        workers: threads that decode, detect and align.
-        max_image_bytes: the largest file that is read.
-        engine: embeds blocks of pictures; None for this process.
         tick: told the share embedded.
 
     Raises:
         LabelsInvalid: if the labels cannot be read, naming the line, or a picture is not there.
-        InferenceFailed: if a network fails.
+        InferenceFailed, CacheUnusable: as ``Embedder.embed`` says.
     """
     called = name or path.stem
     if path.suffix == ".npz":
         found, listing = read_arrays(path)
         missing = tuple("" if row.any() else NO_EMBEDDING for row in found)
         return _labelled(called, listing, found, missing, "embedding")
-    if pipeline is None:
+    if embedder is None:
         raise LabelsInvalid(f"{path} names pictures, and only an .npz of embeddings can be read without a model pack.")
     listing = read_listing(path, images_root)
-    found, rejected = embed_listed(
-        [listing.root / image for image in listing.images],
-        pipeline,
-        cache,
-        crops=input_form == "crop",
-        workers=workers,
-        max_image_bytes=max_image_bytes,
-        engine=engine,
-        tick=tick,
-    )
-    return _labelled(called, listing, found, rejected, input_form)
+    found, rejected = embedder.embed([listing.root / image for image in listing.images], tick)
+    return _labelled(called, listing, found, rejected, embedder.input_form)
 
 
 def _labelled(

@@ -1,6 +1,6 @@
 """What ``models list`` shows: shipped packs and installed ones, one row each."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 from models.packs.shipped import shipped_manifest, shipped_names
@@ -33,10 +33,6 @@ class PackRow:
     pipeline_id: str | None
     bytes: int | None
     licence: str | None
-
-    def as_json(self) -> dict[str, object]:
-        """Return the row as JSON values."""
-        return asdict(self)
 
 
 def pack_rows(store: PackStore) -> list[PackRow]:

@@ -13,9 +13,10 @@ from models.packs.convert.graph_form import make_batch_dynamic, read_graph
 from models.packs.convert.speed import flush_alone, rewrite_for_speed
 from models.packs.photographs import real_inputs
 from models.packs.proof import prove_equal
+from models.tool_errors import GraphNotConvertible
 from service.arrays import Floats32
 from service.cpus import usable_cpus
-from service.errors import GraphNotConvertible, PackInvalid
+from service.errors import PackInvalid
 from service.inference.providers import Placement
 from service.inference.runs import RunGraph
 from service.inference.session import OnnxSession
@@ -55,12 +56,7 @@ def check_file(path: Path, part: PackFile, *, advice: str) -> None:
 
 
 def build_pack(
-    manifest_content: bytes,
-    originals: Path,
-    built: Path,
-    *,
-    sources: Mapping[str, ReceiptSource],
-    step: Step,
+    manifest_content: bytes, originals: Path, built: Path, *, sources: Mapping[str, ReceiptSource], step: Step
 ) -> Receipt:
     """Write a pack that can be served into an empty folder.
 
@@ -177,13 +173,7 @@ def _store(
 
 
 def _proven(
-    content: bytes,
-    stored: Path,
-    published: OnnxSession,
-    inputs: Floats32,
-    *,
-    batch_sizes: Sequence[int],
-    name: str,
+    content: bytes, stored: Path, published: OnnxSession, inputs: Floats32, *, batch_sizes: Sequence[int], name: str
 ) -> Proof:
     stored.write_bytes(content)
     try:

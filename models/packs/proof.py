@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from models.packs.convert.graph_form import EXPORT_ADVICE
+from models.tool_errors import GraphNotConvertible
 from service.arrays import Floats32, Floats64
-from service.errors import GraphNotConvertible, InferenceFailed
+from service.errors import InferenceFailed
 from service.inference.runs import RunGraph
 from service.pack import Proof
 

@@ -9,7 +9,8 @@ from models.packs.install import Step, build_pack, check_file
 from models.packs.shipped import shipped_manifest, shipped_names
 from models.packs.sources.source_kinds import obtain
 from models.packs.store import PackStore
-from service.errors import PackConflict, PackInvalid, PackNotFound
+from models.tool_errors import PackConflict
+from service.errors import PackInvalid, PackNotFound
 from service.inference.small_weights import subnormal_warnings
 from service.pack import (
     MANIFEST_NAME,
@@ -162,11 +163,7 @@ def _notes_on_speed(pack: InstalledPack) -> list[str]:
 
 def _check_beside(folder: Path, part: PackFile) -> None:
     try:
-        check_file(
-            folder / part.file,
-            part,
-            advice=f"Correct {MANIFEST_NAME} (sha256sum and wc -c tell), or the file.",
-        )
+        check_file(folder / part.file, part, advice=f"Correct {MANIFEST_NAME} (sha256sum and wc -c tell), or the file.")
     except OSError as error:
         raise PackInvalid(f"{folder / part.file} cannot be read: {error.strerror}.") from error
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from service.errors import PackStoreBusy, PackStoreUnusable
+from models.tool_errors import PackStoreBusy, PackStoreUnusable
 from service.pack import pack_folder
 
 _STAGING = ".staging-"

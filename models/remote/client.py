@@ -6,7 +6,8 @@ from typing import Any, BinaryIO, Self
 
 import httpx2
 
-from service.errors import AdminUnreachable, StaleGeneration
+from models.tool_errors import AdminUnreachable
+from service.errors import StaleGeneration
 
 # Loading a million anchors takes minutes, and the answer comes when they are loaded.
 _TIMEOUT = httpx2.Timeout(30, read=900, write=120)
@@ -81,12 +82,7 @@ class AdminClient:
         return self._ask("PUT", "/anchor-sets/active", json=document)
 
     def rollback(
-        self,
-        *,
-        expected_generation: int | None,
-        to_generation: int | None,
-        dry_run: bool,
-        allow_uncalibrated: bool,
+        self, *, expected_generation: int | None, to_generation: int | None, dry_run: bool, allow_uncalibrated: bool
     ) -> dict[str, Any]:
         """Activate the bundle that was active before, or as some generation; raises as ``activate`` does."""
         document = {

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.remote.client import AdminClient
-from service.errors import ActivationIncomplete, AdminUnreachable
+from models.tool_errors import ActivationIncomplete, AdminUnreachable
 
 _POLL_SECONDS = 0.5
 # These heal by themselves, so they are waited for; what else a replica reports will not change.

@@ -3,12 +3,11 @@
 import json
 import logging
 from functools import partial
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import anyio.to_thread
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BaseModel
 
 from service.activation.outcomes import ActivationResult, AnchorSetEntry, ReplicaState
 from service.api.openapi import ADMIN_PROBLEMS, json_body
@@ -31,13 +30,11 @@ from service.api.wire.admin_wire import (
     StoreAnswer,
     UploadAnswer,
 )
-from service.documents import Limits, Unreadable, parse_document
+from service.documents import Limits, ModelT, Unreadable, parse_document
 from service.errors import BundleUnknown
 from service.store.records import BUNDLE_ID
 
 logger = logging.getLogger(__name__)
-
-Model = TypeVar("Model", bound=BaseModel)
 
 _DOCUMENT = Limits(64 * 1024, max_objects=8, max_arrays=8, max_values=64)
 _ARCHIVES = ("application/x-tar", "application/gzip", "application/zip", "application/octet-stream")
@@ -221,7 +218,7 @@ def _check_id(anchor_set_id: str) -> None:
         raise BundleUnknown("An anchor set's id has 16 hexadecimal digits, as `ida-verify anchors push` prints it.")
 
 
-async def _document(request: Request, model: type[Model]) -> Model:
+async def _document(request: Request, model: type[ModelT]) -> ModelT:
     content = bytearray()
     async for piece in request.stream():
         content += piece

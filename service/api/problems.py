@@ -16,87 +16,70 @@ logger = logging.getLogger(__name__)
 PROBLEM_JSON = "application/problem+json"
 
 
-class InvalidRequest(errors.InputError):
+class InvalidRequest(errors.InputError, code="invalid_request"):
     """The request is not what the endpoint takes."""
 
-    code = "invalid_request"
 
-
-class UnknownField(errors.InputError):
+class UnknownField(errors.InputError, code="unknown_field"):
     """The request has a field that the endpoint does not know."""
 
-    code = "unknown_field"
 
-
-class UnsupportedMediaType(errors.InputError):
+class UnsupportedMediaType(errors.InputError, code="unsupported_media_type"):
     """The request's body is neither JSON nor multipart."""
 
-    code = "unsupported_media_type"
+
+class RequestRefused(errors.IdaError):
+    """The request is not answered: now, or for this token, or at all. Nothing is wrong with what was sent in it."""
 
 
-class Unauthorized(errors.InputError):
+class Unauthorized(RequestRefused, code="unauthorized"):
     """The request has no token that the admin API knows."""
 
-    code = "unauthorized"
 
-
-class ReadOnlyToken(errors.InputError):
+class ReadOnlyToken(RequestRefused, code="read_only_token"):
     """The request changes something, and its token may only read."""
 
-    code = "read_only_token"
 
-
-class TooManyAttempts(errors.InputError):
+class TooManyAttempts(RequestRefused, code="too_many_attempts"):
     """Too many wrong tokens came from the client's address.
 
     Attributes:
         retry_after: seconds after which a token is looked at again.
     """
 
-    code = "too_many_attempts"
-
     def __init__(self, message: str, retry_after: int) -> None:
         super().__init__(message)
         self.retry_after = retry_after
 
 
-class Overloaded(errors.InputError):
+class Overloaded(RequestRefused, code="overloaded"):
     """More requests wait than may.
 
     Attributes:
         retry_after: seconds after which it is worth trying again.
     """
 
-    code = "overloaded"
-
     def __init__(self, message: str, retry_after: int = 1) -> None:
         super().__init__(message)
         self.retry_after = retry_after
 
 
-class DeadlineExceeded(errors.InputError):
+class DeadlineExceeded(RequestRefused, code="deadline_exceeded"):
     """The request was not begun before its deadline."""
 
-    code = "deadline_exceeded"
 
-
-class SlowRequest(errors.InputError):
+class SlowRequest(RequestRefused, code="request_timeout"):
     """The request's body did not arrive in time."""
 
-    code = "request_timeout"
 
-
-class RequestTooLarge(errors.InputError):
+class RequestTooLarge(errors.InputError, code="request_too_large"):
     """The request's body is larger than two images of the largest size can make it."""
-
-    code = "request_too_large"
 
 
 STATUS: dict[type[errors.IdaError], int] = {
     InvalidRequest: 400,
     UnknownField: 400,
     errors.InvalidBase64: 400,
-    errors.DocumentTooComplex: 413,
     errors.UnknownMethod: 400,
     errors.MethodNotServed: 400,
     errors.UnknownOperatingPoint: 400,

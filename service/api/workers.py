@@ -8,12 +8,9 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import TypeVar
 
-from service.api.places import Place
+from service.api.places import Place, Result
 from service.telemetry import Metrics
-
-Result = TypeVar("Result")
 
 # Weight of the newest call in the mean time of one: the last dozen count.
 _NEWEST = 0.08

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from service.errors import PackInvalid, PackNotFound
+from service.faults import faults
 
 MANIFEST_NAME = "pack.toml"
 MANIFEST_BYTES_LIMIT = 1024 * 1024
@@ -253,10 +254,7 @@ def parse_manifest(content: bytes, *, where: str) -> PackManifest:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise PackInvalid(f"{where} is not valid TOML: {error}") from error
     except ValidationError as error:
-        reasons = "; ".join(
-            f"{'.'.join(map(str, item['loc'])) or 'manifest'}: {item['msg']}" for item in error.errors()
-        )
-        raise PackInvalid(f"{where}: {reasons}") from error
+        raise PackInvalid(f"{where}: {faults(error, most=20)}") from error
 
 
 def read_manifest(folder: Path) -> PackManifest:

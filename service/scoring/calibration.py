@@ -11,6 +11,7 @@ import numpy as np
 
 from service.arrays import Floats64
 from service.errors import UnknownOperatingPoint
+from service.scoring.dao import to_score
 from service.scoring.methods import Scale, find_method
 from service.scoring.parameters import Parameters
 
@@ -123,7 +124,7 @@ class MethodCalibration:
 
     def fmr_at_score(self, score: float) -> StatedFmr:
         """Return the false-match rate that a score of this method stands for."""
-        return self.curve.at(_on_scale(score, find_method(self.method).scale))
+        return self.curve.at(on_scale(score, find_method(self.method).scale))
 
     def point(self, name: str) -> OperatingPoint:
         """Return the operating point of a name.
@@ -218,7 +219,13 @@ def _in_words(forms: tuple[InputForm, InputForm]) -> str:
     return f"two {forms[0]}s" if forms[0] == forms[1] else f"{articles[forms[0]]} and {articles[forms[1]]}"
 
 
-def _on_scale(score: float, scale: Scale) -> float:
+def on_scale(score: float, scale: Scale) -> float:
+    """Return a score on the scale of ``Method.combine``, which is that of a method's curve."""
     if scale == "linear":
         return score
     return math.log(score) if score > 0 else -math.inf
+
+
+def as_score(value: float, scale: Scale) -> float:
+    """Return the score that a value on the scale of ``Method.combine`` stands for: the inverse of ``on_scale``."""
+    return value if scale == "linear" else float(to_score(value))

@@ -11,7 +11,8 @@ from fakes import FakeBackboneSession, fake_pipeline, picture
 from PIL import Image
 from typer.testing import CliRunner
 
-from models.anchors.build import BuildOptions, BuildProgress, build_bundle
+from models.anchors.build import BuildProgress, build_bundle
+from models.anchors.build_options import BuildOptions
 from models.anchors.source import FolderSource
 from models.commands.anchors import app
 from models.images.image_folder import extract_crops, scan

@@ -10,7 +10,8 @@ from tiny_generators import write_generator
 from tiny_packs import write_pack
 from typer.testing import CliRunner
 
-from models.anchors.build import BuildOptions, build_bundle, build_from_embeddings
+from models.anchors.build import build_bundle, build_from_embeddings
+from models.anchors.build_options import BuildOptions
 from models.anchors.source import FolderSource, RealFacesSource
 from models.anchors.steps import AnchorSteps
 from models.commands import packs
@@ -20,8 +21,9 @@ from models.degrade.copies import CopyPlan
 from models.degrade.recipe import find_recipe
 from models.generate.generator import GeneratorFile
 from models.images.image_folder import scan
+from models.tool_errors import AnchorSourceInvalid
 from service.bundle.reader import read_bundle
-from service.errors import AnchorSourceInvalid, BundleMismatch
+from service.errors import BundleMismatch
 from service.scoring.parameters import Parameters
 from service.settings import load_settings
 from service.snapshot.golden_check import check_golden

@@ -10,12 +10,14 @@ from typer.testing import CliRunner
 
 from models.bundles.create import NewBundle, create_bundle
 from models.commands.evaluate import evaluate_command
-from models.evaluation.asked import Asked, Labels
+from models.evaluation.asked import Asked
 from models.evaluation.evaluation_session import evaluate
 from models.evaluation.measure import MeasureOptions
 from models.labelled.exclusions import Exclusions
+from models.labelled.labels import Labels
 from models.progress import unstaged
-from service.errors import BundleMismatch, LabelsInvalid
+from models.tool_errors import LabelsInvalid
+from service.errors import BundleMismatch
 from service.scoring.parameters import Parameters
 from service.settings import DEFAULT_BUNDLE, Settings
 

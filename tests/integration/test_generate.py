@@ -15,7 +15,7 @@ from models.generate.draw import Draw
 from models.generate.generated_folder import Generated, generate_folder
 from models.generate.generator import GeneratorFile, image_name
 from models.generate.generator_inputs import Axes
-from service.errors import GenerationConflict, ImagesNotWritten
+from models.tool_errors import GenerationConflict, ImagesNotWritten
 from service.pipeline import load_pipeline
 from service.settings import load_settings
 from service.snapshot.snapshot import load_snapshot

@@ -21,7 +21,8 @@ from models.commands.packs import app
 from models.packs.photographs import example_photographs
 from models.packs.pull import Outcome, pull_pack
 from models.packs.store import PackStore
-from service.errors import PackConflict, PackInvalid, PackNotFound, PackSourceUnavailable
+from models.tool_errors import PackConflict, PackSourceUnavailable
+from service.errors import PackInvalid, PackNotFound
 from service.inference.backbone import Backbone
 from service.inference.providers import Placement
 from service.inference.session import OnnxSession

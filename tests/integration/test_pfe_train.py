@@ -84,7 +84,7 @@ def test_training_likelihood_equals_the_services_own(people):
     log_variances = np.random.default_rng(4).uniform(-6, -2, rows.shape).astype(np.float32)
     arrays = (rows[:50], rows[50:100], log_variances[:50], log_variances[50:100])
 
-    by_torch = training.mutual_likelihood(*map(torch.from_numpy, arrays)).numpy()
+    by_torch = training.pair_likelihood(*map(torch.from_numpy, arrays)).numpy()
 
     assert by_torch == pytest.approx(mutual_likelihood(*arrays), rel=1e-5)
 

@@ -8,7 +8,8 @@ import pytest
 from killing_work import KillOnce
 from PIL import Image
 
-from models.anchors.build import BuildOptions, build_bundle
+from models.anchors.build import build_bundle
+from models.anchors.build_options import BuildOptions
 from models.anchors.embedding import EmbedItems
 from models.anchors.source import FolderSource
 from models.degrade.copies import CopyPlan
@@ -16,7 +17,7 @@ from models.degrade.recipe import DEFAULT_RECIPE, find_recipe
 from models.engines.engine import LocalEngine
 from models.engines.ray_engine import RayEngine
 from models.images.image_folder import scan
-from models.labelled.embed import embed_listed
+from models.labelled.embed import Embedder
 from service.errors import PackInvalid
 from service.pipeline import load_pipeline
 from service.settings import Settings
@@ -81,9 +82,8 @@ def test_bundle_built_by_ray_is_the_local_one_to_the_byte(pipeline, engine, imag
 
 def test_listed_faces_are_the_same_to_the_byte(pipeline, engine, images):
     paths = [images / f"{number:03}.jpg" for number in range(IMAGES)]
-    given = {"crops": False, "workers": 1, "max_image_bytes": LIMIT}
-    here, rejected_here = embed_listed(paths, pipeline, None, **given)
-    there, rejected_there = embed_listed(paths, pipeline, None, engine=engine, **given)
+    here, rejected_here = Embedder(pipeline, workers=1).embed(paths)
+    there, rejected_there = Embedder(pipeline, workers=1, engine=engine).embed(paths)
     assert rejected_there == rejected_here
     assert {reason for reason in rejected_here if reason} == {"unsupported_image_type", "no_face"}
     assert there.tobytes() == here.tobytes()

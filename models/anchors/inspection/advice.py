@@ -12,7 +12,7 @@ _MUCH_MORE_ALIKE = 0.05
 _MANY_DUPLICATES = 0.01
 
 
-def describe(findings: Findings) -> list[str]:
+def findings_lines(findings: Findings) -> list[str]:
     """Return the findings as lines for people."""
     parameters, geometry = findings.parameters, findings.geometry
     lines = [

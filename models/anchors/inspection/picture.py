@@ -7,8 +7,8 @@ import numpy as np
 
 from models.anchors.inspection.findings import Findings
 from models.anchors.inspection.neighbours import Neighbours
+from models.output import writing
 from service.arrays import Floats
-from service.errors import ImagesNotWritten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +26,7 @@ def draw(findings: Findings, path: Path) -> None:
         path: a .png file, written over.
 
     Raises:
-        ImagesNotWritten: if the disk does not take it.
+        ReportNotWritten: if the disk does not take it.
     """
     # Imported here: matplotlib takes a second, and only a picture needs it.
     from matplotlib.figure import Figure  # noqa: PLC0415
@@ -61,10 +61,8 @@ def draw(findings: Findings, path: Path) -> None:
         f"{findings.count} anchors, bundle {findings.bundle_id}: mean pair cosine "
         f"{findings.geometry.mean_pair_cosine:.3f}, effective dimension {findings.geometry.effective_dimension:.0f}"
     )
-    try:
+    with writing(path):
         figure.savefig(path, dpi=100, format="png")
-    except OSError as error:
-        raise ImagesNotWritten(f"The picture cannot be written to {path}: {error.strerror or error}.") from error
 
 
 def _histogram(axes: "Axes", anchors: Floats, probes: Floats | None) -> None:

@@ -8,13 +8,12 @@ import numpy as np
 
 from models.images.image_folder import scan
 from models.images.unreadable import unreadable_sentence
-from models.labelled.embed import embed_listed
-from models.labelled.embedding_cache import EmbeddingCache
+from models.labelled.embed import Embedder
 from models.labelled.files.npz import load_npz
 from models.progress import Tick, silent
+from models.tool_errors import AnchorSourceInvalid
 from service.arrays import Floats32
-from service.errors import AnchorSourceInvalid, InvalidEmbedding
-from service.pipeline import FacePipeline
+from service.errors import InvalidEmbedding
 from service.scoring.similarity import normalise, require_unit
 
 
@@ -41,31 +40,15 @@ class Probes:
         require_unit(self.embeddings)
 
 
-def probes_of_folder(
-    folder: Path,
-    pipeline: FacePipeline,
-    cache: EmbeddingCache | None,
-    *,
-    workers: int,
-    max_image_bytes: int,
-    tick: Tick = silent,
-) -> Probes:
+def probes_of_folder(folder: Path, embedder: Embedder, tick: Tick = silent) -> Probes:
     """Return the largest face of every picture below a folder.
 
     Raises:
         AnchorSourceInvalid: if none has a face.
-        InferenceFailed, CacheUnusable: as ``embed_listed`` says.
+        InferenceFailed, CacheUnusable: as ``Embedder.embed`` says.
     """
     images = scan(folder).images
-    embeddings, rejected = embed_listed(
-        [folder / image for image in images],
-        pipeline,
-        cache,
-        crops=False,
-        workers=workers,
-        max_image_bytes=max_image_bytes,
-        tick=tick,
-    )
+    embeddings, rejected = embedder.embed([folder / image for image in images], tick)
     found = [row for row, reason in enumerate(rejected) if not reason]
     unreadable = unreadable_sentence([image.as_posix() for image in images], rejected)
     if not found:

@@ -53,6 +53,11 @@ class Look:
     line: str
     marker: str
 
+    @property
+    def style(self) -> dict[str, Any]:
+        """What matplotlib calls colour, line and marker."""
+        return {"color": self.colour, "linestyle": self.line, "marker": self.marker}
+
 
 def looks_of(pack: PackResult) -> list[Look]:
     """Return how each of a pack's methods is drawn: a colour for the method, a line and a marker for the bundle."""

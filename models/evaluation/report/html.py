@@ -10,7 +10,6 @@ from markupsafe import Markup
 from models.evaluation.report import plots
 from models.evaluation.report.report_document import MethodResult, PackResult, Report, SetResult, StatedRates
 from models.evaluation.report.words import (
-    fmr_name,
     interval_text,
     judged,
     method_name,
@@ -22,6 +21,7 @@ from models.evaluation.report.words import (
     stated_name,
     verdict,
 )
+from models.labelled.rates.measured import fmr_name
 from models.labelled.rates.rate_ratio import ratio_text, verdict_text
 
 _FILTERS = {
@@ -101,30 +101,26 @@ def _section(anchor: str, labelled: SetResult, pack: PackResult) -> Section:
         facts=set_facts(labelled, pack),
         note=smallest_note(cosine.rates),
         judged=tuple((method_name(method, pack), judged(method, cosine)) for method in pack.methods[1:]),
-        # Safe as they are: the plots' own text was escaped when they were drawn.
-        det=Markup(plots.det(pack)),  # noqa: S704
-        distributions=Markup(plots.distributions(pack)),  # noqa: S704
+        det=_safe(plots.det_plot(pack)),
+        distributions=_safe(plots.distributions_plot(pack)),
         identification=(
-            Markup(plots.identification(pack))  # noqa: S704
-            if any(method.identification for method in pack.methods)
-            else None
+            _safe(plots.identification_plot(pack)) if any(method.identification for method in pack.methods) else None
         ),
         reliability=(
-            Markup(plots.reliability(pack))  # noqa: S704
-            if any(stated.reliability for stated in pack.stated)
-            else None
+            _safe(plots.reliability_plot(pack)) if any(stated.reliability for stated in pack.stated) else None
         ),
-        groups=tuple(Markup(plots.groups(pack, level)) for level in range(len(cosine.groups))),  # noqa: S704
-        ablations=tuple(Markup(plots.ablation(found)) for found in pack.ablations),  # noqa: S704
-        probability_gap=(
-            Markup(plots.probability_gap(pack.probability_gap))  # noqa: S704
-            if pack.probability_gap
-            else None
-        ),
+        groups=tuple(_safe(plots.groups_plot(pack, level)) for level in range(len(cosine.groups))),
+        ablations=tuple(_safe(plots.ablation_plot(found)) for found in pack.ablations),
+        probability_gap=_safe(plots.probability_gap_plot(pack.probability_gap)) if pack.probability_gap else None,
         unstated=_unstated(pack),
         often=_often(cosine),
         often_of=len(cosine.highest_non_mated),
     )
+
+
+def _safe(plot: str) -> Markup:
+    # The plots' own text was escaped when they were drawn.
+    return Markup(plot)  # noqa: S704
 
 
 def _unstated(pack: PackResult) -> dict[str, list[str]]:

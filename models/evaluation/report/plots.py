@@ -1,5 +1,8 @@
 """The plots of a report, as SVG that stands inside its HTML."""
 
+from collections.abc import Sequence
+from typing import Literal
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter
@@ -8,10 +11,11 @@ from models.evaluation.ablations import Ablation
 from models.evaluation.probability_gap import ProbabilityGap
 from models.evaluation.report.drawing import COLOURS, COSINE, MATED, NON_MATED, PERCENT, PLAIN, looks_of, svg
 from models.evaluation.report.report_document import PackResult
-from models.evaluation.report.words import fmr_name, method_name, segment_name, stated_name
+from models.evaluation.report.words import method_name, segment_name, stated_name
+from models.labelled.rates.measured import MEASURED_FALSE_MATCHES, fmr_name
 
 
-def det(pack: PackResult) -> str:
+def det_plot(pack: PackResult) -> str:
     """Return the DET curves: FNMR against FMR on log axes, the lower the better."""
     looks = looks_of(pack)
     lowest = min(min((rate for rate in m.curves.det_fnmr if rate > 0), default=1e-3) for m in pack.methods)
@@ -21,7 +25,7 @@ def det(pack: PackResult) -> str:
         for method, look in zip(pack.methods, looks, strict=True):
             shown = np.maximum(method.curves.det_fnmr, lowest / 2)
             axis.plot(method.curves.det_fmr, shown, color=look.colour, linestyle=look.line, label=look.name)
-        least = 30 / pack.non_mated_pairs
+        least = MEASURED_FALSE_MATCHES / pack.non_mated_pairs
         left = min(1 / pack.non_mated_pairs, 0.25)
         axis.axvspan(left, max(left, least), color="#000000", alpha=0.05, linewidth=0)
         axis.set(xscale="log", yscale="log", xlabel="FMR", ylabel="FNMR", xlim=(left, 0.5), ylim=(lowest / 2, 1.15))
@@ -32,55 +36,49 @@ def det(pack: PackResult) -> str:
     return svg(9.4, 4.6, 1, 1, draw)
 
 
-def distributions(pack: PackResult) -> str:
+def distributions_plot(pack: PackResult) -> str:
     """Return the scores of mated and non-mated pairs by method (Fig. 9)."""
-    columns = min(3, len(pack.methods))
-    rows = -(-len(pack.methods) // columns)
+    panels = []
+    for method in pack.methods:
+        curves, title = method.curves, f"{method_name(method, pack)}\noverlap {method.overlap:.4f}"
+        shares = {"non-mated": curves.non_mated, "mated": curves.mated}
+        panels.append((title, "log of the score" if curves.log_scores else "score", curves.score_edges, shares))
+    return _histograms(panels, "upper right")
+
+
+def probability_gap_plot(gap: ProbabilityGap) -> str:
+    """Return the scores of the faces in two segments of probability by method (Fig. 8 and 9)."""
+    low, high = map(segment_name, gap.segments)
+    return _histograms(
+        [(f"{m.label}\noverlap {m.overlap:.3f}", "", m.edges, {low: m.low, high: m.high}) for m in gap.methods],
+        "upper left",
+    )
+
+
+def _histograms(
+    panels: Sequence[tuple[str, str, tuple[float, ...], dict[str, tuple[float, ...]]]],
+    legend: Literal["upper left", "upper right"],
+) -> str:
+    """Draw two histograms on each panel, given by its title, its label and its edges."""
+    columns = min(3, len(panels))
+    rows = -(-len(panels) // columns)
 
     def draw(axes: list[Axes]) -> None:
-        for axis, method in zip(axes, pack.methods, strict=False):
-            edges = np.array(method.curves.score_edges)
-            for share, colour, name in (
-                (method.curves.non_mated, NON_MATED, "non-mated"),
-                (method.curves.mated, MATED, "mated"),
-            ):
+        for axis, (title, label, edges, shares) in zip(axes, panels, strict=False):
+            for (name, share), colour in zip(shares.items(), (NON_MATED, MATED), strict=True):
                 axis.stairs(share, edges, color=colour, fill=True, alpha=0.35)
                 axis.stairs(share, edges, color=colour, label=name, linewidth=1.2)
-            axis.set_title(f"{method_name(method, pack)}\noverlap {method.overlap:.4f}", loc="left")
-            axis.set_xlabel("log of the score" if method.curves.log_scores else "score")
-            axis.set_yticks([])
+            axis.set_title(title, loc="left")
+            axis.set(xlabel=label, yticks=[])
             axis.grid(visible=False)
-        for axis in axes[len(pack.methods) :]:
+        for axis in axes[len(panels) :]:
             axis.set_visible(False)
-        axes[0].legend(loc="upper right", fontsize=8)
+        axes[0].legend(loc=legend, fontsize=8)
 
     return svg(3.4 * columns, 2.5 * rows, columns, rows, draw)
 
 
-def probability_gap(gap: ProbabilityGap) -> str:
-    """Return the scores of the faces in two segments of probability by method (Fig. 8 and 9)."""
-    columns = min(3, len(gap.methods))
-    rows = -(-len(gap.methods) // columns)
-
-    def draw(axes: list[Axes]) -> None:
-        for axis, method in zip(axes, gap.methods, strict=False):
-            for share, colour, segment in (
-                (method.low, NON_MATED, gap.segments[0]),
-                (method.high, MATED, gap.segments[1]),
-            ):
-                axis.stairs(share, method.edges, color=colour, fill=True, alpha=0.35)
-                axis.stairs(share, method.edges, color=colour, label=segment_name(segment), linewidth=1.2)
-            axis.set_title(f"{method.label}\noverlap {method.overlap:.3f}", loc="left")
-            axis.set_yticks([])
-            axis.grid(visible=False)
-        for axis in axes[len(gap.methods) :]:
-            axis.set_visible(False)
-        axes[0].legend(loc="upper left", fontsize=8)
-
-    return svg(3.4 * columns, 2.5 * rows, columns, rows, draw)
-
-
-def identification(pack: PackResult) -> str:
+def identification_plot(pack: PackResult) -> str:
     """Return rank-1 rates against the number of distractors."""
 
     def draw(axes: list[Axes]) -> None:
@@ -88,15 +86,7 @@ def identification(pack: PackResult) -> str:
         for method, look in zip(pack.methods, looks_of(pack), strict=True):
             if method.identification:
                 shares = [share.value for share in method.identification.rank1]
-                axis.plot(
-                    method.identification.distractors,
-                    shares,
-                    color=look.colour,
-                    linestyle=look.line,
-                    marker=look.marker,
-                    markersize=4,
-                    label=look.name,
-                )
+                axis.plot(method.identification.distractors, shares, markersize=4, label=look.name, **look.style)
         axis.set(xscale="log", xlabel="distractors", ylabel="rank-1 rate")
         axis.xaxis.set_major_formatter(PLAIN)
         axis.yaxis.set_major_formatter(PERCENT)
@@ -105,7 +95,7 @@ def identification(pack: PackResult) -> str:
     return svg(9.4, 3.4, 1, 1, draw)
 
 
-def reliability(pack: PackResult) -> str:
+def reliability_plot(pack: PackResult) -> str:
     """Return observed against stated false-match rates, the diagonal being perfect."""
     looks = {(m.label, m.bundle): look for m, look in zip(pack.methods, looks_of(pack), strict=True)}
 
@@ -124,15 +114,7 @@ def reliability(pack: PackResult) -> str:
                 for end in ("value", "low", "high")
             )
             seen = value > 0
-            axis.plot(
-                rates[seen],
-                value[seen],
-                color=look.colour,
-                linestyle=look.line,
-                marker=look.marker,
-                markersize=3,
-                label=stated_name(stated, pack),
-            )
+            axis.plot(rates[seen], value[seen], markersize=3, label=stated_name(stated, pack), **look.style)
             # A log axis has no place for 0, where an interval may well end.
             low = np.maximum(low, 1e-12)
             axis.fill_between(rates[seen], low[seen], high[seen], color=look.colour, alpha=0.12, linewidth=0)
@@ -144,7 +126,7 @@ def reliability(pack: PackResult) -> str:
     return svg(8.0, 4.8, 1, 1, draw)
 
 
-def groups(pack: PackResult, level: int) -> str:
+def groups_plot(pack: PackResult, level: int) -> str:
     """Return FMR and FNMR of every group by method, at one threshold for all."""
     looks = looks_of(pack)
     names = [row.group for row in pack.methods[0].groups[level].rows]
@@ -154,12 +136,8 @@ def groups(pack: PackResult, level: int) -> str:
         step = 0.7 / len(pack.methods)
         for number, (method, look) in enumerate(zip(pack.methods, looks, strict=True)):
             places = np.arange(len(names)) + step * (number - (len(pack.methods) - 1) / 2)
-            for axis, rates in zip(
-                axes,
-                ([row.fmr for row in method.groups[level].rows], [row.fnmr for row in method.groups[level].rows]),
-                strict=True,
-            ):
-                for place, rate in zip(places, rates, strict=True):
+            for place, row in zip(places, method.groups[level].rows, strict=True):
+                for axis, rate in zip(axes, (row.fmr, row.fnmr), strict=True):
                     if rate is None:
                         continue
                     if rate.low is not None and rate.high is not None:
@@ -182,7 +160,7 @@ def groups(pack: PackResult, level: int) -> str:
     return svg(9.2, 1.4 + 0.16 * len(names) * (1 + len(pack.methods)), 2, 1, draw)
 
 
-def ablation(found: Ablation) -> str:
+def ablation_plot(found: Ablation) -> str:
     """Return TAR against the values of a parameter, the cosine as a line (Fig. 6 and 7)."""
     values = np.array([point.value for point in found.points])
 

@@ -8,8 +8,8 @@ from models.evaluation.ablations import Ablation
 from models.evaluation.changes import Changes, ListedPair
 from models.evaluation.groups import GroupRates
 from models.evaluation.identification import Identification
+from models.evaluation.method_rates import FnmrAtFmr
 from models.evaluation.probability_gap import ProbabilityGap
-from models.evaluation.rates import Rate
 from models.evaluation.reliability import Reliability
 from models.evaluation.tenfold import Accuracy
 
@@ -59,7 +59,7 @@ class MethodResult:
     method: str
     bundle: str | None
     parameters: dict[str, float | None]
-    rates: tuple[Rate, ...]
+    rates: tuple[FnmrAtFmr, ...]
     equal_error_rate: float
     overlap: float
     curves: Curves
@@ -108,7 +108,7 @@ class UnexcludedRates:
     bundle: str | None
     mated_pairs: int
     non_mated_pairs: int
-    rates: tuple[Rate, ...]
+    rates: tuple[FnmrAtFmr, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,8 @@ from rich.table import Table
 from rich.text import Text
 
 from models.evaluation.probability_gap import ProbabilityGap
-from models.evaluation.rates import Interval
 from models.evaluation.report.report_document import PackResult, Report, SetResult
 from models.evaluation.report.words import (
-    fmr_name,
     interval_text,
     judged,
     method_name,
@@ -23,6 +21,8 @@ from models.evaluation.report.words import (
     stated_name,
     verdict,
 )
+from models.labelled.rates.interval import Interval
+from models.labelled.rates.measured import fmr_name
 from models.labelled.rates.rate_ratio import ratio_text, verdict_text
 
 _STYLE = {

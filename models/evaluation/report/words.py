@@ -1,10 +1,13 @@
 """How results are put into words: the same in the terminal and in the HTML report."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
-from models.evaluation.rates import Interval, Rate
+from models.evaluation.method_rates import FnmrAtFmr
 from models.evaluation.report.report_document import MethodResult, PackResult, SetResult, StatedRates
+from models.labelled.rates.interval import Interval
+from models.labelled.rates.measured import fmr_name
 
 PlainVerdict = Literal["better", "worse", "level", "unknown"]
 
@@ -29,12 +32,6 @@ def stated_name(stated: StatedRates, pack: PackResult) -> str:
     return stated.label if len(pack.bundles) < 2 else f"{stated.label} ({stated.bundle})"
 
 
-def fmr_name(fmr: float) -> str:
-    """Return a rate as operating points are named: 1e-4."""
-    mantissa, _, exponent = f"{fmr:.0e}".partition("e")
-    return f"{mantissa}e{int(exponent)}"
-
-
 def percent(value: float, signed: bool = False) -> str:
     """Return a share in percent, with digits enough to tell small ones apart."""
     shown = 100 * value
@@ -49,22 +46,15 @@ def rate_text(rate: float) -> str:
 
 def rate_interval(found: Interval) -> str:
     """Return a false-match rate with its interval in brackets."""
-    if found.low is None or found.high is None:
-        return rate_text(found.value)
-    return f"{rate_text(found.value)} [{rate_text(found.low)}, {rate_text(found.high)}]"
+    return found.text(rate_text)
 
 
 def interval_text(found: Interval | None, signed: bool = False) -> str:
     """Return a share in percent with its interval in brackets."""
-    if found is None:
-        return "-"
-    value = percent(found.value, signed)
-    if found.low is None or found.high is None:
-        return value
-    return f"{value} [{percent(found.low, signed)}, {percent(found.high, signed)}]"
+    return "-" if found is None else found.text(partial(percent, signed=signed))
 
 
-def verdict(rate: Rate) -> PlainVerdict:
+def verdict(rate: FnmrAtFmr) -> PlainVerdict:
     """Return whether a method is better than the cosine beyond the noise of its people."""
     gain = rate.gain
     if gain is None or gain.low is None or gain.high is None:
@@ -110,7 +100,7 @@ def set_facts(labelled: SetResult, pack: PackResult) -> str:
     )
 
 
-def smallest_note(rates: Sequence[Rate]) -> str:
+def smallest_note(rates: Sequence[FnmrAtFmr]) -> str:
     """Return which rates the pairs measure, which they only hint at, and which they cannot show."""
     by_quality = {
         kind: [fmr_name(rate.fmr) for rate in rates if rate.quality == kind] for kind in ("wide", "extrapolated")

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.labelled.labelled_faces import LabelledFaces
+from models.tool_errors import TrainingImpossible
 from service.arrays import Floats32, Ints
-from service.errors import TrainingImpossible
 
 LEAST_PEOPLE = 10
 """People with two or more faces that training needs, to learn from and to be tried on."""

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from models.heads.descent import Looks, descend
 from models.heads.pfe.mated import MatedFaces, constant_variance
 from models.heads.pfe.pfe_graph import PfeWeights
 from models.heads.pfe.pfe_options import PfeOptions
 from models.progress import Tick, silent
-from service.errors import TrainingImpossible
 
 _PAIRS_ASIDE = 8192
 _PAIRS_SEED, _ASIDE_SEED = 1, 2
@@ -55,7 +55,7 @@ def train_pfe(faces: MatedFaces, options: PfeOptions, *, threads: int, tick: Tic
         tick: told the share done.
 
     Raises:
-        TrainingImpossible: if the loss is no longer finite.
+        TrainingImpossible: as ``descend`` says.
     """
     torch.set_num_threads(threads)
     kept, aside = faces.split(options.set_aside, options.seed)
@@ -79,43 +79,20 @@ def train_pfe(faces: MatedFaces, options: PfeOptions, *, threads: int, tick: Tic
         return said
 
     def likelihood(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-        return mutual_likelihood(one, other, variances(one), variances(other)).mean()
+        return pair_likelihood(one, other, variances(one), variances(other)).mean()
 
-    def of_aside() -> float:
-        with torch.no_grad():
-            return float(likelihood(*looked_at))
-
-    start = of_aside()
-    checks, best, since = [PfeCheck(0, 0.0)], 0, 0
-    kept_weights = [weight.detach().clone() for weight in weights]
-    every = max(1, options.iterations // options.checks)
-    for iteration in range(1, options.iterations + 1):
+    def batch_loss() -> torch.Tensor:
         one, other = (torch.from_numpy(rows) for rows in kept.draw(options.batch, generator))
-        loss = -likelihood(embeddings[one], embeddings[other])
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call,unused-ignore]
-        optimizer.step()
-        rate.step()
-        if iteration % every and iteration != options.iterations:
-            continue
-        checks.append(PfeCheck(iteration, of_aside() - start))
-        tick(iteration / options.iterations)
-        if not np.isfinite(checks[-1].aside):
-            raise TrainingImpossible(
-                f"After {iteration} iterations the loss is no longer finite: choose a lower --learning-rate."
-            )
-        if checks[-1].aside > max(check.aside for check in checks[:-1]):
-            best, since, kept_weights = iteration, 0, [weight.detach().clone() for weight in weights]
-        else:
-            since += 1
-            if since >= options.patience:
-                break
-    tick(1.0)
-    arrays = [weight.numpy().astype(np.float32) for weight in kept_weights]
-    return TrainedPfe(PfeWeights(*arrays), variance, tuple(checks), best)
+        return -likelihood(embeddings[one], embeddings[other])
+
+    looks = Looks(options.iterations, options.checks, options.patience)
+    losses, best = descend(weights, optimizer, rate, batch_loss, lambda: -float(likelihood(*looked_at)), looks, tick)
+    checks = tuple(PfeCheck(found.iteration, losses[0].aside - found.aside) for found in losses)
+    arrays = [weight.detach().numpy().astype(np.float32) for weight in weights]
+    return TrainedPfe(PfeWeights(*arrays), variance, checks, best)
 
 
-def mutual_likelihood(
+def pair_likelihood(
     one: torch.Tensor, other: torch.Tensor, log_variance: torch.Tensor, other_log_variance: torch.Tensor
 ) -> torch.Tensor:
     """Return the log-likelihood that both sides of each pair are one point, (n,); see ``service.scoring.mls``."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from models.heads.ssr.ssr_run import TrainedHead
-from service.errors import ReportNotWritten
+from models.output import writing
 
 # Two of Okabe and Ito's colours (2008), which colour-blind people tell apart.
 _TRAINING, _ASIDE = "#0072B2", "#D55E00"
@@ -43,7 +43,5 @@ def draw_curves(head: TrainedHead, path: Path) -> None:
         errors.plot(middle, [decile.deviation for decile in agreed.deciles], marker="o", markersize=3, label=label)
     errors.set(title="Error by tenth of the density", xlabel="true log F", ylabel="root mean squared error of log F")
     errors.legend()
-    try:
+    with writing(path):
         figure.savefig(path, dpi=100, format="png")
-    except OSError as error:
-        raise ReportNotWritten(f"The picture cannot be written to {path}: {error.strerror or error}.") from error

@@ -46,7 +46,7 @@ class Agreement:
     deciles: tuple[Decile, ...]
 
     def as_json(self) -> dict[str, JsonValue]:
-        """Return it for the head's card."""
+        """Return it for the head's card, whose arrays are lists."""
         return {**asdict(self), "deciles": [asdict(decile) for decile in self.deciles]}
 
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.tool_errors import TrainingImpossible
 from service.arrays import Floats32, Ints
-from service.errors import TrainingImpossible
 
 UNKNOWN = -1
 # Two faces to mix are the least that a sample is made of.

@@ -44,12 +44,7 @@ class Sampler:
         variances, directions = torch.linalg.eigh(covariance)
         self._variances = variances.clamp(min=_LEAST_VARIANCE).to(faces)
         self._directions = directions.to(faces)
-        self._kinds = {
-            "spread": self._spread,
-            "mixture": self._mixture,
-            "shift": self._shift,
-            "noise": self._noise,
-        }
+        self._kinds = {"spread": self._spread, "mixture": self._mixture, "shift": self._shift, "noise": self._noise}
 
     def draw(self, count: int) -> SampleBatch:
         """Return samples (m, d) float32 of unit norm, and their sources (m,) int64, -1 for a point that has none."""

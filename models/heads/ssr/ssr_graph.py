@@ -1,17 +1,15 @@
-"""A trained head as an ONNX file, written node by node, so that nothing but the contract is in it."""
+"""A trained SSR head as an ONNX file."""
 
 from dataclasses import dataclass
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
+from models.heads.head_graph import head_file
 from models.heads.ssr.ssr_options import Target
 from service.arrays import Floats32
-from service.inference.small_weights import flush_small_weights
 
-_OPSET, _IR_VERSION = 17, 8
 # The smallest normal float32: a density is above 0, whatever a poor head says.
 _LEAST_DENSITY = np.finfo(np.float32).tiny
 
@@ -57,18 +55,4 @@ def head_graph(weights: HeadWeights) -> bytes:
         *([helper.make_node("Exp", ["predicted"], ["unbounded"])] if log else []),
         helper.make_node("Max", ["unbounded" if log else "predicted", "least"], ["density"]),
     ]
-    graph = helper.make_graph(
-        nodes,
-        "ssr_head",
-        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ("n", dimension))],
-        [helper.make_tensor_value_info("density", TensorProto.FLOAT, ("n",))],
-        [numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in constants.items()],
-    )
-    opset = helper.make_opsetid("", _OPSET)
-    model: onnx.ModelProto = helper.make_model(
-        graph, opset_imports=[opset], ir_version=_IR_VERSION, producer_name="ida-verify"
-    )
-    flush_small_weights(model)
-    onnx.checker.check_model(model)
-    content: bytes = model.SerializeToString(deterministic=True)
-    return content
+    return head_file("ssr_head", nodes, constants, dimension, ("density", ("n",)))

@@ -38,13 +38,3 @@ class Layers:
     def parameters(self) -> list[torch.nn.Parameter]:
         """Return the weights."""
         return [*self.first.parameters(), *self.second.parameters()]
-
-    def copied(self) -> list[torch.Tensor]:
-        """Return copies of the weights, to ``restore`` later."""
-        return [weights.detach().clone() for weights in self.parameters()]
-
-    def restore(self, copies: list[torch.Tensor]) -> None:
-        """Set the weights to what they were."""
-        with torch.no_grad():
-            for weights, former in zip(self.parameters(), copies, strict=True):
-                weights.copy_(former)

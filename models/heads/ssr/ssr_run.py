@@ -67,7 +67,7 @@ def train_function() -> TrainSsr:
     Raises:
         ExtraMissing: if it is not installed.
     """
-    train: TrainSsr = training_module("models.heads.ssr.ssr_training").train
+    train: TrainSsr = training_module("models.heads.ssr.ssr_training").train_ssr
     return train
 
 
@@ -105,7 +105,7 @@ def train_head(
     Raises:
         ExtraMissing: if PyTorch is not installed.
         BundleExists, BundleNotWritten: as ``derive_bundle`` says.
-        TrainingImpossible, DeviceUnavailable, TooFewAnchors: as ``train`` says.
+        TrainingImpossible, DeviceUnavailable, TooFewAnchors: as ``train_ssr`` says.
         LabelsInvalid, ExclusionsInvalid: as ``validate`` says.
         InferenceFailed, SearchFailed: if the head cannot be measured.
     """

@@ -1,11 +1,11 @@
 """The training itself, in PyTorch (the extra ``train``): new samples in every batch, until the schedule ends."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from models.heads.descent import Looks, LossCheck, descend
 from models.heads.ssr.first_weights import set_first_weights
 from models.heads.ssr.pool import Pool
 from models.heads.ssr.samples import Sampler
@@ -14,8 +14,9 @@ from models.heads.ssr.ssr_network import Layers
 from models.heads.ssr.ssr_options import Schedule, TrainOptions
 from models.heads.ssr.targets import Targets
 from models.progress import Tick, silent
+from models.tool_errors import TrainingImpossible
 from service.arrays import Floats32
-from service.errors import DeviceUnavailable, TrainingImpossible
+from service.errors import DeviceUnavailable
 from service.scoring.parameters import Parameters
 from service.settings import Device
 
@@ -26,21 +27,6 @@ _WARM_UP = 0.1
 _ROUNDING = 1e-6
 # The seeds of what is drawn apart from the batches.
 _START_SEED, _CHECK_SEED, _CLUSTER_SEED = 1, 2, 3
-
-
-@dataclass(frozen=True, slots=True)
-class LossCheck:
-    """How far training was when the samples set aside were looked at.
-
-    Attributes:
-        iteration: batches so far.
-        training: mean loss of the batches since the last check; of the first, the loss before any.
-        aside: loss of the samples set aside.
-    """
-
-    iteration: int
-    training: float
-    aside: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +57,7 @@ def squared_error(predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor
     return torch.mean((predicted - target) ** 2)
 
 
-def train(
+def train_ssr(
     anchors: Pool,
     faces: Pool,
     parameters: Parameters,
@@ -123,27 +109,30 @@ def train(
         raise TrainingImpossible("All samples have the same density: there is nothing to learn. Give more anchors.")
     head = Layers.new(anchors.embeddings.shape[1], options.hidden)
     set_first_weights(
-        head,
-        everywhere,
-        points.cpu(),
-        ((first - mean) / deviation).cpu(),
-        4 * options.seed + _CLUSTER_SEED,
+        head, everywhere, points.cpu(), ((first - mean) / deviation).cpu(), 4 * options.seed + _CLUSTER_SEED
     )
     head = head.to(on)
     points_aside, sources_aside = sampler(aside, _CHECK_SEED).draw(_SAMPLES_TO_CHECK)
     true = wanted(points_aside, sources_aside)
-    batches = sampler(kept, 0)
+    batches, schedule = sampler(kept, 0), options.schedule
 
     # F varies by 1e-4 of its square or so, and log F by little more: unscaled, the loss would hardly move anything.
-    def batch() -> tuple[torch.Tensor, torch.Tensor]:
-        drawn, from_sources = batches.draw(options.schedule.batch)
-        return drawn, (wanted(drawn, from_sources) - mean) / deviation
+    def loss(points: torch.Tensor, said: torch.Tensor) -> torch.Tensor:
+        return squared_error(head(points), (said - mean) / deviation)
 
-    checks, best = _descend(head, batch, (points_aside, (true - mean) / deviation), options, tick)
+    def batch_loss() -> torch.Tensor:
+        drawn, from_sources = batches.draw(schedule.batch)
+        return loss(drawn, wanted(drawn, from_sources))
+
+    # Not while the rate still rises, which may well worsen the loss at first.
+    looks = Looks(schedule.iterations, options.checks, options.patience, _WARM_UP * schedule.iterations)
+    checks, best = descend(
+        head.parameters(), *_optimizer(head, schedule), batch_loss, lambda: float(loss(points_aside, true)), looks, tick
+    )
     weights = _exported(head, mean, deviation, options)
     return Trained(
         weights=weights,
-        checks=tuple(checks),
+        checks=checks,
         best=best,
         mean=mean,
         deviation=deviation,
@@ -161,51 +150,6 @@ def predict(weights: HeadWeights, embeddings: Floats32) -> Floats32:
         )
         said: Floats32 = (hidden @ torch.from_numpy(weights.second) + weights.second_bias).numpy()
     return said
-
-
-def _descend(
-    head: Layers,
-    batch: Callable[[], tuple[torch.Tensor, torch.Tensor]],
-    aside: tuple[torch.Tensor, torch.Tensor],
-    options: TrainOptions,
-    tick: Tick,
-) -> tuple[list[LossCheck], int]:
-    """Move the weights along the schedule, leave those of the best check in the head; return the checks, and which."""
-    schedule = options.schedule
-    optimizer, rate = _optimizer(head, schedule)
-    every = max(1, schedule.iterations // options.checks)
-    best_weights, best = head.copied(), 0
-    start = _loss_aside(head, aside)
-    checks, least, since = [LossCheck(0, start, start)], start, 0
-    total, counted = 0.0, 0
-    for iteration in range(1, schedule.iterations + 1):
-        points, target = batch()
-        loss = squared_error(head(points), target)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call,unused-ignore]
-        optimizer.step()
-        rate.step()
-        total, counted = total + float(loss.detach()), counted + 1
-        if iteration % every and iteration != schedule.iterations:
-            continue
-        check = LossCheck(iteration, total / counted, _loss_aside(head, aside))
-        checks.append(check)
-        total, counted = 0.0, 0
-        tick(iteration / schedule.iterations)
-        if not np.isfinite(check.training + check.aside):
-            raise TrainingImpossible(
-                f"After {iteration} iterations the loss is no longer finite: choose a lower --learning-rate."
-            )
-        if check.aside < least:
-            best_weights, best, least, since = head.copied(), iteration, check.aside, 0
-        elif iteration > _WARM_UP * schedule.iterations:
-            # Not while the rate still rises, which may well worsen the loss at first.
-            since += 1
-            if since >= options.patience:
-                break
-    head.restore(best_weights)
-    tick(1.0)
-    return checks, best
 
 
 def _optimizer(head: Layers, schedule: Schedule) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
@@ -226,12 +170,6 @@ def _optimizer(head: Layers, schedule: Schedule) -> tuple[torch.optim.Optimizer,
         pct_start=_WARM_UP,
         cycle_momentum=False,
     )
-
-
-def _loss_aside(head: Layers, aside: tuple[torch.Tensor, torch.Tensor]) -> float:
-    points, target = aside
-    with torch.no_grad():
-        return float(squared_error(head(points), target))
 
 
 def _exported(head: Layers, mean: float, deviation: float, options: TrainOptions) -> HeadWeights:

@@ -11,20 +11,19 @@ from models.anchors.embedding import CHECKPOINT_ITEMS, EmbedItems, blocks_of
 from models.anchors.source import FolderSource
 from models.degrade.copies import CopyPlan
 from models.degrade.recipe import Recipe
-from models.engines.engine import Engine, LocalEngine
+from models.engines.engine import LocalEngine
 from models.heads.ssr.pool import UNKNOWN, Pool
 from models.heads.ssr.provenance import made_of
 from models.images.image_folder import scan
 from models.images.unreadable import unreadable_sentence
-from models.labelled.embed import embed_listed
-from models.labelled.embedding_cache import EmbeddingCache
+from models.labelled.embed import Embedder
 from models.labelled.files.labelled_npz import read_arrays
 from models.labelled.labelled_faces import unit_or_zeros
 from models.progress import Tick, silent
+from models.tool_errors import TrainingImpossible
 from service.arrays import Floats32, Ints
 from service.bundle.bundle_manifest import Manifest
-from service.errors import DimensionMismatch, TrainingImpossible
-from service.pipeline import FacePipeline
+from service.errors import DimensionMismatch
 
 # The anchors are copies that follow from the build's seed; the same number here must not make the same copies again.
 _COPY_SEED = 1_000_003
@@ -45,28 +44,9 @@ class GatheredFaces:
     unreadable: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class EmbeddingRun:
-    """What embeds pictures, and how.
-
-    Attributes:
-        pipeline: the service's own.
-        cache: embeddings of former runs; None for none.
-        workers: threads that read, detect, degrade and align.
-        max_image_bytes: the largest file that is read.
-        engine: embeds blocks of pictures; None for this process.
-    """
-
-    pipeline: FacePipeline
-    cache: EmbeddingCache | None
-    workers: int
-    max_image_bytes: int
-    engine: Engine | None = None
-
-
 def embed_folder(
     folder: Path,
-    by: EmbeddingRun,
+    by: Embedder,
     manifest: Manifest,
     *,
     recipe: Recipe | None = None,
@@ -87,21 +67,12 @@ def embed_folder(
 
     Raises:
         TrainingImpossible: if no image gives a face.
-        CacheUnusable, InferenceFailed: as ``embed_listed`` says.
+        CacheUnusable, InferenceFailed: as ``Embedder.embed`` says.
     """
     found = scan(folder)
     degrading = recipe is not None and copies > 0
     part = 1 / (1 + copies) if degrading else 1.0
-    rows, rejected = embed_listed(
-        [folder / image for image in found.images],
-        by.pipeline,
-        by.cache,
-        crops=False,
-        workers=by.workers,
-        max_image_bytes=by.max_image_bytes,
-        engine=by.engine,
-        tick=lambda share: tick(part * share),
-    )
+    rows, rejected = by.embed([folder / image for image in found.images], lambda share: tick(part * share))
     usable = np.array([not reason for reason in rejected], dtype=bool)
     if not usable.any():
         raise TrainingImpossible(f"No image of {folder} gives a face to train on: {len(found.images)} were looked at.")
@@ -143,7 +114,7 @@ def read_embeddings(path: Path, dimension: int) -> GatheredFaces:
     return GatheredFaces(Pool(rows, np.full(len(rows), UNKNOWN)), {"embeddings": path.stem, "faces": len(rows)})
 
 
-def _degraded(source: FolderSource, numbers: Ints, by: EmbeddingRun, plan: CopyPlan, tick: Tick) -> Pool:
+def _degraded(source: FolderSource, numbers: Ints, by: Embedder, plan: CopyPlan, tick: Tick) -> Pool:
     made: list[Floats32] = []
     sources: list[int] = []
     items = 0

@@ -6,11 +6,12 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from pydantic import JsonValue
 
-from models.calibration.part_faces import part_faces
 from models.heads.ssr.head_agreement import Agreement, agreement
+from models.labelled.comparable import comparable_part
 from models.labelled.exclusions import Exclusions, resolve
 from models.labelled.labelled_faces import LabelledFaces
 from models.labelled.rates.measured import measured_fmrs
+from models.labelled.rates.threshold_rates import smoothed_fnmr
 from models.progress import Stage, unstaged
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
@@ -48,11 +49,6 @@ class Validated:
     people: int
     agreement: Agreement
     rates: tuple[RateByDensity, ...]
-
-    @property
-    def most_lost(self) -> float | None:
-        """By how much ida-l is behind ida-r where it is furthest, in TAR; None where no rate is measured."""
-        return max((rate.ida_r - rate.ida_l for rate in self.rates), default=None)
 
     def as_json(self) -> dict[str, JsonValue]:
         """Return it for the head's card."""
@@ -92,20 +88,19 @@ def _validated(
     labelled: LabelledFaces, exclusions: Exclusions, sources: TermSources, parameters: Parameters, stage: Stage
 ) -> Validated:
     tick = stage(f"measuring {labelled.name}")
-    faces = part_faces(labelled, resolve(exclusions, labelled), np.arange(len(labelled)))
+    faces = comparable_part(labelled, resolve(exclusions, labelled), np.arange(len(labelled)))
     true, predicted = (
         sources.terms(faces.embeddings, (statistic,), parameters)["log_density"] for statistic in (SUPPORT, PREDICTION)
     )
     tick(0.1)
-    searched = faces.compare(METHODS["ida-r"], parameters, sources, lambda share: tick(0.1 + 0.45 * share))
-    learned = faces.compare(METHODS["ida-l"], parameters, sources, lambda share: tick(0.55 + 0.45 * share))
+    searched = faces.compare_by(METHODS["ida-r"], parameters, sources, lambda share: tick(0.1 + 0.45 * share))
+    learned = faces.compare_by(METHODS["ida-l"], parameters, sources, lambda share: tick(0.55 + 0.45 * share))
     tick(1.0)
+    fars = measured_fmrs(searched.non_mated)
+    tars = (1 - smoothed_fnmr(found, fars) for found in (searched, learned))
     return Validated(
         name=labelled.name,
-        people=faces.people,
+        people=len(faces.people),
         agreement=agreement(np.asarray(predicted, dtype=np.float64), np.asarray(true, dtype=np.float64)),
-        rates=tuple(
-            RateByDensity(fmr, 1 - searched.fnmr(fmr), 1 - learned.fnmr(fmr))
-            for fmr in measured_fmrs(searched.non_mated)
-        ),
+        rates=tuple(RateByDensity(*map(float, rate)) for rate in zip(fars, *tars, strict=True)),
     )

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
+from models.tool_errors import LabelsInvalid
 from service.arrays import Bools, Ints
-from service.errors import LabelsInvalid
 
 _SHOWN = 1000
 

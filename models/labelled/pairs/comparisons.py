@@ -118,15 +118,9 @@ class Comparisons:
         # The top's lowest score may be shared with pairs that were not kept.
         return np.where(scores > self.complete_above, exact, np.maximum(binned, exact)).astype(np.float64)
 
-    def threshold(self, fmr: float) -> float:
-        """Return the score that a pair must exceed for a false-match rate of at most ``fmr``."""
-        allowed = min(int(fmr * self.non_mated * (1 + 1e-12)), len(self.top_scores) - 1)
-        return float(self.top_scores[allowed])
-
-    def fnmr(self, fmr: float) -> float:
-        """Return (errors + 0.5) / (pairs + 1) over the mated pairs at the threshold of a false-match rate."""
-        accepted = np.searchsorted(-self.mated_scores, -self.threshold(fmr), side="left")
-        return (self.mated - int(accepted) + 0.5) / (self.mated + 1)
+    def mated_below(self, scores: Floats64) -> Ints:
+        """Return how many mated pairs score less, (s,) int64, those that failed among them."""
+        return self.mated - np.searchsorted(-self.mated_scores, -scores, side="right")
 
 
 def compare_all(

@@ -2,11 +2,15 @@
 
 from service.scoring.calibration import Quality
 
-OPERATING_FMRS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+OPERATING_FMRS: tuple[float, ...] = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 # With 30 false matches expected, the rate is known to about a third, were the pairs independent.
 MEASURED_FALSE_MATCHES = 30
-# "Rule of three": of N pairs without an error, the rate is below 3/N with 95 % confidence.
-RULE_OF_THREE = 3
+_RULE_OF_THREE = 3
+
+
+def shown_down_to(trials: int) -> float:
+    """Return the smallest rate that so many trials show: N without an error say below 3/N with 95 % confidence."""
+    return min(1.0, _RULE_OF_THREE / max(1, trials))
 
 
 def quality(non_mated_pairs: int, fmr: float) -> Quality:
@@ -16,7 +20,7 @@ def quality(non_mated_pairs: int, fmr: float) -> Quality:
     expected = round(expected, 9)
     if expected >= MEASURED_FALSE_MATCHES:
         return "measured"
-    return "wide" if expected >= RULE_OF_THREE else "extrapolated"
+    return "wide" if expected >= _RULE_OF_THREE else "extrapolated"
 
 
 def measured_fmrs(non_mated_pairs: int) -> tuple[float, ...]:
@@ -27,30 +31,30 @@ def measured_fmrs(non_mated_pairs: int) -> tuple[float, ...]:
     return tuple(float(f"{fmr:.0e}") for fmr in steps if quality(non_mated_pairs, fmr) == "measured")
 
 
-def fmr_bound(false_matches: int, non_mated_pairs: int, high: float) -> float:
+def upper_end(errors: float, trials: int, high: float) -> float:
     """Return the upper end to state for an observed rate whose interval ends at ``high``.
 
-    Without one error in N pairs a bootstrap sees nothing to vary, and the rule of three says at most 3/N.
+    Without one error a bootstrap sees nothing to vary, and the rule of three bounds what was not seen.
+
+    Args:
+        errors: how many were observed.
+        trials: non-mated pairs for a false-match rate; for a false non-match rate people and not pairs, since the
+            pairs of one person fail together.
+        high: upper end of the interval by resampling.
     """
-    if non_mated_pairs == 0:
-        return 1.0
-    return max(high, min(1.0, RULE_OF_THREE / non_mated_pairs)) if false_matches == 0 else high
+    return high if errors else max(high, shown_down_to(trials))
 
 
-def fnmr_bound(false_non_matches: float, people: int, high: float) -> float:
-    """Return the upper end to state for an observed false non-match rate whose interval ends at ``high``.
+def fmr_name(fmr: float) -> str:
+    """Return a rate in short.
 
-    Without one error the rule of three says at most 3/n, n being people and not pairs: the pairs of one person fail
-    together.
+    >>> fmr_name(1e-4)
+    '1e-4'
     """
-    return max(high, min(1.0, RULE_OF_THREE / max(1, people))) if false_non_matches == 0 else high
+    mantissa, exponent = f"{fmr:.0e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
 
 
 def point_name(fmr: float) -> str:
-    """Return what requests call the operating point of a false-match rate.
-
-    >>> point_name(1e-4)
-    'fmr_1e-4'
-    """
-    mantissa, exponent = f"{fmr:.0e}".split("e")
-    return f"fmr_{mantissa}e{int(exponent)}"
+    """Return what requests call the operating point of a false-match rate, such as "fmr_1e-4"."""
+    return f"fmr_{fmr_name(fmr)}"

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from models.labelled.rates.interval import Interval
+
 Verdict = Literal["higher", "lower", "as_stated", "undecided"]
 
 FACTOR = 2.0
@@ -10,20 +12,11 @@ FACTOR = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class RateRatio:
-    """Observed over stated false-match rate.
+class RateRatio(Interval):
+    """Observed over stated false-match rate, 1 where they are equal.
 
     The stated rate is taken as the promise that it is; the interval is that of the observed one.
-
-    Attributes:
-        value: observed over stated; 1 where they are equal.
-        low: lower end of its 95 % interval; None where none can be drawn.
-        high: upper end.
     """
-
-    value: float
-    low: float | None
-    high: float | None
 
     @property
     def verdict(self) -> Verdict:
@@ -37,9 +30,9 @@ class RateRatio:
         return "as_stated" if self.low >= 1 / FACTOR and self.high <= FACTOR else "undecided"
 
 
-def rate_ratio(stated: float, observed: float, low: float | None, high: float | None) -> RateRatio:
-    """Return how many times a stated false-match rate (above 0) is observed, with the interval of what is observed."""
-    return RateRatio(observed / stated, None if low is None else low / stated, None if high is None else high / stated)
+def rate_ratio(stated: float, observed: Interval) -> RateRatio:
+    """Return how many times a stated false-match rate (above 0) is observed."""
+    return RateRatio(observed.value, observed.low, observed.high).over(stated)
 
 
 _VERDICTS: dict[Verdict, str] = {
@@ -57,6 +50,4 @@ def verdict_text(verdict: Verdict) -> str:
 
 def ratio_text(ratio: RateRatio) -> str:
     """Return how many times the stated rate is observed, its interval in brackets."""
-    if ratio.low is None or ratio.high is None:
-        return f"{ratio.value:.3g}"
-    return f"{ratio.value:.3g} [{ratio.low:.2g}, {ratio.high:.2g}]"
+    return ratio.text("{:.3g}".format, "{:.2g}".format)

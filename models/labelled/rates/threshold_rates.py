@@ -1,44 +1,56 @@
 """Rates that scored pairs have at a threshold: TAR at FAR, equal error rate, DET curve, overlap.
 
-A false-match rate is reached by accepting scores above a threshold; mated pairs lost for want of a detected face are
+A score of at least the threshold is a match, as in the service; mated pairs lost for want of a detected face are
 rejected at every threshold.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from models.labelled.pairs.comparisons import Comparisons
-from service.arrays import Floats64
+from service.arrays import Floats64, Ints
 
 OVERLAP_BINS = 120
 _DET_POINTS = 121
 
 
 def threshold_at(comparisons: Comparisons, fmr: float) -> float:
-    """Return the score that a pair must exceed for a false-match rate of at most ``fmr``.
+    """Return the lowest threshold whose false-match rate is at most ``fmr``: just above a non-mated pair's score.
 
-    Exact where the non-mated pairs above it were all kept, else interpolated in their histogram.
+    Exact where the non-mated pairs above it were all kept, else interpolated in their histogram; minus infinity where
+    every pair may be a match.
     """
     allowed = int(fmr * comparisons.non_mated * (1 + 1e-12))
-    if allowed < len(comparisons.top_scores) or len(comparisons.top_scores) == comparisons.non_mated:
-        return comparisons.threshold(fmr)
+    if allowed >= comparisons.non_mated:
+        return -np.inf
+    if allowed < len(comparisons.top_scores):
+        return float(np.nextafter(comparisons.top_scores[allowed], np.inf))
     beyond = np.concatenate([np.cumsum(comparisons.histogram[::-1])[::-1], [0]]).astype(np.float64)
     return float(np.interp(-allowed, -beyond, comparisons.edges))
 
 
-def fnmr_above(comparisons: Comparisons, thresholds: Floats64) -> Floats64:
-    """Return the share of mated pairs (t,) that do not exceed thresholds (t,), those lost among them."""
-    accepted = np.searchsorted(-comparisons.mated_scores, -np.asarray(thresholds), side="left")
-    return 1.0 - accepted / comparisons.mated
+def rejected_at(comparisons: Comparisons, fmrs: Sequence[float]) -> Ints:
+    """Return how many mated pairs are rejected at the thresholds of false-match rates, (f,) int64."""
+    return comparisons.mated_below(np.array([threshold_at(comparisons, fmr) for fmr in fmrs]))
+
+
+def fnmr_at(comparisons: Comparisons, fmrs: Sequence[float]) -> Floats64:
+    """Return their share of the mated pairs, (f,)."""
+    return rejected_at(comparisons, fmrs) / comparisons.mated
+
+
+def smoothed_fnmr(comparisons: Comparisons, fmrs: Sequence[float]) -> Floats64:
+    """Return (errors + 0.5) / (pairs + 1) instead, (f,): never 0, so that ratios of it are defined."""
+    return (rejected_at(comparisons, fmrs) + 0.5) / (comparisons.mated + 1)
 
 
 def det_curve(comparisons: Comparisons) -> tuple[Floats64, Floats64]:
     """Return FMR and FNMR (d,) float64 at evenly spaced log FMR, from one non-mated pair in all to all of them."""
     fmrs = np.logspace(-np.log10(comparisons.non_mated), 0, _DET_POINTS)
     fmrs[0] = 1.0 / comparisons.non_mated
-    thresholds = np.array([threshold_at(comparisons, fmr) for fmr in fmrs[:-1]] + [-np.inf])
-    return fmrs, fnmr_above(comparisons, thresholds)
+    return fmrs, fnmr_at(comparisons, fmrs.tolist())
 
 
 def equal_error_rate(comparisons: Comparisons) -> float:
@@ -47,10 +59,10 @@ def equal_error_rate(comparisons: Comparisons) -> float:
     Where mated pairs were lost the two may never meet; the rate is then above that of the scored pairs alone.
     """
     scores = np.unique(comparisons.mated_scores)
-    # Just below a mated score, and at it: beyond those, no threshold has both rates lower.
-    thresholds = np.concatenate([np.nextafter(scores, -np.inf), scores])
-    fnmr = fnmr_above(comparisons, thresholds)
-    fmr = comparisons.non_mated_at_least(np.nextafter(thresholds, np.inf)) / comparisons.non_mated
+    # At a mated score, and just above it: beyond those, no threshold has both rates lower.
+    thresholds = np.concatenate([scores, np.nextafter(scores, np.inf)])
+    fnmr = comparisons.mated_below(thresholds) / comparisons.mated
+    fmr = comparisons.non_mated_at_least(thresholds) / comparisons.non_mated
     at = int(np.argmin(np.abs(fmr - fnmr)))
     return float((fmr[at] + fnmr[at]) / 2)
 

@@ -9,8 +9,9 @@ import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import external_data_helper, numpy_helper
 
+from models.tool_errors import GraphNotConvertible
 from service.arrays import Ints
-from service.errors import GraphNotConvertible, PackInvalid
+from service.errors import PackInvalid
 
 BATCH_AXIS = "batch"
 

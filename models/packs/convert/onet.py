@@ -120,12 +120,7 @@ class _Graph:
         self.last = "crops"
 
     def add(
-        self,
-        operator: str,
-        *constants: str,
-        source: str | None = None,
-        output: str | None = None,
-        **attributes: Any,
+        self, operator: str, *constants: str, source: str | None = None, output: str | None = None, **attributes: Any
     ) -> None:
         """Add a node."""
         name = output or f"step{len(self._nodes)}"

@@ -7,7 +7,7 @@ import onnx
 from models.packs.convert.batch_norm import fold_batch_norms
 from models.packs.convert.onnx_graph import Network
 from models.packs.convert.prelu import replace_prelus
-from service.errors import GraphNotConvertible
+from models.tool_errors import GraphNotConvertible
 from service.inference.small_weights import flush_small_weights
 
 

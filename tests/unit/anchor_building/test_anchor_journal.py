@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.anchors.journal import embedding_journal
-from service.errors import ImagesNotWritten
+from models.tool_errors import ImagesNotWritten
 
 JOB = {"source": "a"}
 

@@ -5,7 +5,8 @@ import pytest
 
 from models.anchors.rows import AnchorRows, mean_pair_cosine
 from models.anchors.steps import AnchorSteps, distinct, shape_set, shared_directions, thinned
-from service.errors import AnchorSourceInvalid, TooFewAnchors
+from models.tool_errors import AnchorSourceInvalid
+from service.errors import TooFewAnchors
 
 
 def pair_mean(rows):

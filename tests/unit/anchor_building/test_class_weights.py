@@ -5,7 +5,7 @@ import pytest
 from onnx import helper, numpy_helper, save_model
 
 from models.anchors.class_weights import read_class_weights
-from service.errors import AnchorSourceInvalid
+from models.tool_errors import AnchorSourceInvalid
 
 
 @pytest.fixture

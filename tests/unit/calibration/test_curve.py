@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from models.calibration.curve import FLOOR, fit_curve
-from models.calibration.points import observe, operating_points
+from models.calibration.operating_points import operating_points
 from models.labelled.pairs.resampling import person_weights
-from service.errors import CalibrationImpossible
+from models.labelled.rates.observed import observe
+from models.tool_errors import CalibrationImpossible
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from models.labelled.exclusion_file import read_exclusions
 from models.labelled.exclusions import Exclusions, check_sets, resolve
 from models.labelled.labelled_faces import LabelledFaces
-from service.errors import ExclusionsInvalid
+from models.tool_errors import ExclusionsInvalid
 
 TOML = """
 version = "2026-1"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.labelled.rates.measured import fmr_bound, fnmr_bound, measured_fmrs, point_name, quality
+from models.labelled.rates.measured import measured_fmrs, point_name, quality, upper_end
 
 
 @pytest.mark.parametrize(
@@ -26,11 +26,11 @@ def test_measured_fmrs_go_down_to_the_smallest_with_thirty_expected():
 
 
 def test_no_false_match_in_n_pairs_is_at_most_three_in_n():
-    assert fmr_bound(0, 1500, 0.0) == pytest.approx(3 / 1500)
-    assert fmr_bound(0, 1500, 0.1) == 0.1
-    assert fmr_bound(2, 1500, 0.0015) == 0.0015
-    assert fmr_bound(0, 2, 0.0) == 1.0
-    assert fmr_bound(0, 0, 0.0) == 1.0
+    assert upper_end(0, 1500, 0.0) == pytest.approx(3 / 1500)
+    assert upper_end(0, 1500, 0.1) == 0.1
+    assert upper_end(2, 1500, 0.0015) == 0.0015
+    assert upper_end(0, 2, 0.0) == 1.0
+    assert upper_end(0, 0, 0.0) == 1.0
 
 
 @pytest.mark.parametrize(("fmr", "name"), [(1e-2, "fmr_1e-2"), (1e-6, "fmr_1e-6"), (3e-4, "fmr_3e-4")])
@@ -39,8 +39,8 @@ def test_point_name_is_the_rates(fmr, name):
 
 
 def test_no_false_non_match_among_n_people_is_at_most_three_in_n():
-    assert fnmr_bound(0, 60, 0.0) == pytest.approx(3 / 60)
-    assert fnmr_bound(0, 60, 0.2) == 0.2
-    assert fnmr_bound(1, 60, 0.01) == 0.01
-    assert fnmr_bound(0, 2, 0.0) == 1.0
-    assert fnmr_bound(0, 0, 0.0) == 1.0
+    assert upper_end(0, 60, 0.0) == pytest.approx(3 / 60)
+    assert upper_end(0, 60, 0.2) == 0.2
+    assert upper_end(1, 60, 0.01) == 0.01
+    assert upper_end(0, 2, 0.0) == 1.0
+    assert upper_end(0, 0, 0.0) == 1.0

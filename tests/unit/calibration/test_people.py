@@ -13,7 +13,7 @@ from models.commands.calibrate import calibrate_bundle
 from models.commands.evaluate import evaluate_command
 from models.labelled.calibration_people import CalibrationPeople, people_keys, read_people, record_of
 from models.labelled.labelled_faces import LabelledFaces
-from service.errors import CalibrationImpossible
+from models.tool_errors import CalibrationImpossible
 from service.scoring.parameters import Parameters
 
 DIMENSION, PEOPLE, EACH = 32, 150, 4

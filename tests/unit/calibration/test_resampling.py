@@ -12,6 +12,7 @@ from models.labelled.pairs.resampling import (
     rejected_weights,
 )
 from models.labelled.pairs.sweep import BlockScorer, ExcludedPairs
+from models.labelled.rates.threshold_rates import smoothed_fnmr
 from service.scoring.methods import find_method
 from service.scoring.parameters import Parameters
 
@@ -116,7 +117,9 @@ def test_fnmr_at_a_false_match_rate_agrees_with_a_loop(five_people, fmr):
 def test_weights_of_one_give_the_rates_themselves(five_people):
     _, _, found = five_people
 
-    assert fnmr_at_fmr(found, np.array([0.05]), np.ones((1, 5), np.float32))[0, 0] == pytest.approx(found.fnmr(0.05))
+    drawn = fnmr_at_fmr(found, np.array([0.05]), np.ones((1, 5), np.float32))
+
+    assert drawn[0] == pytest.approx(smoothed_fnmr(found, [0.05]))
 
 
 def test_given_pairs_are_weighted_like_all_pairs(make_people):

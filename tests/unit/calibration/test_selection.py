@@ -6,18 +6,18 @@ import pytest
 from models.calibration.selection import Fold, Grid, select
 from models.labelled.comparable import comparable
 from models.labelled.labelled_faces import LabelledFaces
-from service.errors import CalibrationImpossible
+from models.tool_errors import CalibrationImpossible
 from service.scoring.parameters import Parameters
 
 GRID = Grid(strengths=(0.3, 1.0), ks=(1, 2), taus=(1.0, 5.0))
 DIMENSION = 48
 
 
-def labelled_faces(rows, identities, name):
+def labelled_faces(rows, identities, name, norms):
     return LabelledFaces(
         name=name,
         embeddings=rows.astype(np.float32),
-        norms=np.zeros(len(rows), np.float32),
+        norms=norms.astype(np.float32),
         detected=np.ones(len(rows), bool),
         identities=identities,
         identity_names=tuple(f"person {number:03}" for number in range(identities.max() + 1)),
@@ -38,10 +38,9 @@ def fold_of(seed, support_of, people=45, faces_each=4, name="set", norms_of=None
     rows = centres[identities] + 0.75 * generator.standard_normal((len(identities), DIMENSION))
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     in_crowd = crowded[identities]
-    found = comparable(labelled_faces(rows, identities, name), None, given=False)
     support = np.stack([support_of(in_crowd, generator)] * 2, axis=1)
     norms = np.zeros(len(rows)) if norms_of is None else norms_of(in_crowd)
-    return Fold(name, found, rows.astype(np.float32), norms.astype(np.float32), support)
+    return Fold(comparable(labelled_faces(rows, identities, name, norms), None, given=False), support)
 
 
 def knows_the_crowd(in_crowd, generator):
@@ -121,10 +120,10 @@ def test_select_averages_the_folds_rates_and_pools_no_scores():
         by_hand = []
         for fold in folds:
             scores, same = [], []
-            for i in range(len(fold.embeddings)):
-                for j in range(i + 1, len(fold.embeddings)):
-                    scores.append(float(np.dot(fold.embeddings[i], fold.embeddings[j])))
-                    same.append(fold.comparable.identities[i] == fold.comparable.identities[j])
+            for i in range(len(fold.faces.embeddings)):
+                for j in range(i + 1, len(fold.faces.embeddings)):
+                    scores.append(float(np.dot(fold.faces.embeddings[i], fold.faces.embeddings[j])))
+                    same.append(fold.faces.identities[i] == fold.faces.identities[j])
             scores, same = np.array(scores), np.array(same)
             non_mated = np.sort(scores[~same])[::-1]
             threshold = non_mated[int(found.fmr * len(non_mated))]

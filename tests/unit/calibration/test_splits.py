@@ -5,7 +5,7 @@ import pytest
 
 from models.calibration.splits import check_people, least_people, part_people, people_folds
 from models.labelled.labelled_faces import LabelledFaces
-from service.errors import CalibrationImpossible
+from models.tool_errors import CalibrationImpossible
 
 
 def labelled(identities, names=None, name="set"):

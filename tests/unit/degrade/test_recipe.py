@@ -5,7 +5,7 @@ import pytest
 
 from models.degrade.operations import Blur, Jpeg
 from models.degrade.recipe import Recipe, copy_key, find_recipe, parse_recipe
-from service.errors import RecipeInvalid
+from models.tool_errors import RecipeInvalid
 
 
 def recipe(text):

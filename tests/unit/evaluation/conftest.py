@@ -67,7 +67,7 @@ def scored_by_cosine():
     def score(labelled, exclusions=None, given=False):
         found = comparable(labelled, exclusions, given=given)
         scorer = cosine_scorer(labelled.embeddings[found.rows])
-        return found, score_set("made up", found, Variant("cosine", METHODS["cosine"], Parameters()), scorer)
+        return found, score_set(found, Variant("cosine", METHODS["cosine"], Parameters()), scorer)
 
     return score
 

@@ -6,9 +6,9 @@ import pytest
 from models.evaluation.ablations import AskedAblation, ablate, parse
 from models.evaluation.systems import System
 from models.labelled.pairs.sweep import BlockScorer
-from models.labelled.rates.threshold_rates import fnmr_above, threshold_at
+from models.labelled.rates.threshold_rates import fnmr_at
 from models.progress import unstaged
-from service.errors import AblationInvalid
+from models.tool_errors import AblationInvalid
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
 from service.scoring.terms import FaceTerms
@@ -23,8 +23,6 @@ def run(people, scored_by_cosine):
         return ablate(
             parse(asked) if isinstance(asked, str) else asked,
             system,
-            labelled.embeddings,
-            labelled.norms,
             found,
             cosine.comparisons,
             seed=0,
@@ -36,8 +34,7 @@ def run(people, scored_by_cosine):
         similarities = -np.sort(-(labelled.embeddings @ system.bundle.anchors.embeddings.T).astype(np.float64), axis=1)
         log_density = -np.log(np.exp(parameters.tau * similarities[:, : parameters.k]).sum(axis=1))
         scorer = BlockScorer(labelled.embeddings, METHODS["ida-r"], FaceTerms(log_density=log_density), parameters)
-        scores = found.compare("alone", scorer)
-        return tuple(float(fnmr_above(scores, np.array([threshold_at(scores, fmr)]))[0]) for fmr in fmrs)
+        return tuple(fnmr_at(found.compare(scorer), fmrs).tolist())
 
     return measure, alone
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.evaluation.changes import PairNames, changes, highest_non_mated
+from models.evaluation.changes import PairChanges
 from models.evaluation.scored import score_set
 from models.evaluation.systems import Variant
 from models.labelled.pairs.sweep import BlockScorer
@@ -23,21 +23,21 @@ def both(people, scored_by_cosine):
     parameters = Parameters(strength=0.7, tau=4.0)
     terms = FaceTerms(log_density=np.random.default_rng(1).normal(-3, 1, len(found.rows)))
     scorer = BlockScorer(labelled.embeddings[found.rows], METHODS["ida-r"], terms, parameters)
-    method = score_set("made up", found, Variant("ida-r", METHODS["ida-r"], parameters), scorer)
+    method = score_set(found, Variant("ida-r", METHODS["ida-r"], parameters), scorer)
     return labelled, found, cosine, method
 
 
 def test_changed_decisions_agree_with_deciding_every_pair_twice(both):
     labelled, found, cosine, method = both
 
-    changed = changes(PairNames(labelled, found, cosine, method), found, cosine, method, FMR, most=3)
+    changed = PairChanges(labelled, found, cosine, method).at(FMR, most=3)
 
     kinds = dict.fromkeys(changed.examples, 0)
     limits = [threshold_at(scored.comparisons, FMR) for scored in (cosine, method)]
     for i in range(len(found.rows)):
         for j in range(i + 1, len(found.rows)):
             before, after = (
-                float(scored.scorer.pairs(np.array([i]), np.array([j]))[0]) > limit
+                float(scored.scorer.pairs(np.array([i]), np.array([j]))[0]) >= limit
                 for scored, limit in zip((cosine, method), limits, strict=True)
             )
             same = found.identities[i] == found.identities[j]
@@ -52,7 +52,7 @@ def test_changed_decisions_agree_with_deciding_every_pair_twice(both):
 def test_examples_are_named_and_at_most_as_many_as_asked(both):
     labelled, found, cosine, method = both
 
-    changed = changes(PairNames(labelled, found, cosine, method), found, cosine, method, FMR, most=2)
+    changed = PairChanges(labelled, found, cosine, method).at(FMR, most=2)
 
     for kind, pairs in changed.examples.items():
         assert len(pairs) == min(2, getattr(changed, kind))
@@ -70,7 +70,7 @@ def test_examples_are_named_and_at_most_as_many_as_asked(both):
 def test_highest_non_mated_pairs_come_in_order_of_the_methods_score(both):
     labelled, found, cosine, method = both
 
-    listed = highest_non_mated(PairNames(labelled, found, cosine, method), method, 5)
+    listed = PairChanges(labelled, found, cosine, method).highest_non_mated(5)
 
     assert len(listed) == 5
     assert [pair.score for pair in listed] == sorted((pair.score for pair in listed), reverse=True)
@@ -82,7 +82,7 @@ def test_highest_non_mated_pairs_come_in_order_of_the_methods_score(both):
 def test_method_that_is_the_cosine_changes_nothing(both):
     labelled, found, cosine, _ = both
 
-    changed = changes(PairNames(labelled, found, cosine, cosine), found, cosine, cosine, FMR, most=3)
+    changed = PairChanges(labelled, found, cosine, cosine).at(FMR, most=3)
 
     assert not any(changed.examples.values())
     assert changed.mated_corrected == changed.mated_broken == changed.non_mated_corrected == 0

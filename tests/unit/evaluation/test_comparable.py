@@ -5,7 +5,7 @@ import pytest
 
 from models.labelled.comparable import comparable
 from models.labelled.exclusions import SetExclusions
-from service.errors import LabelsInvalid
+from models.tool_errors import LabelsInvalid
 
 
 def exclusions(size, *, dropped=(), faces=(), identities=()):

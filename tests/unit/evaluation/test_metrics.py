@@ -9,7 +9,7 @@ from models.labelled.rates.threshold_rates import (
     det_curve,
     distribution,
     equal_error_rate,
-    fnmr_above,
+    fnmr_at,
     threshold_at,
 )
 
@@ -41,9 +41,22 @@ def test_fnmr_at_fmr_agrees_with_counting(hand_made, scored_by_cosine):
     _, scored = scored_by_cosine(labelled, given=True)
 
     for fmr, rejected in [(0.0, 2), (0.2, 1), (0.4, 0), (0.6, 0)]:
-        # One in five allowed: the pair 25 degrees apart may pass, and the threshold lies at the next, 40.
-        threshold = threshold_at(scored.comparisons, fmr)
-        assert fnmr_above(scored.comparisons, np.array([threshold]))[0] == pytest.approx(rejected / 4)
+        # One in five allowed: the pair 25 degrees apart may pass, and the threshold lies just above the next, 40.
+        assert fnmr_at(scored.comparisons, [fmr])[0] == pytest.approx(rejected / 4)
+
+
+def test_pair_whose_score_is_the_threshold_is_a_match_as_in_the_service(hand_made, scored_by_cosine):
+    # Three strangers exactly as alike as two pairs of a person: all five are a match together, or none is.
+    _, scored = scored_by_cosine(hand_made([20, 40, 40, 70], [40, 40, 40, 80, 90]), given=True)
+    comparisons = scored.comparisons
+
+    for fmr, matches in [(0.0, 0), (0.2, 0), (0.4, 0), (0.6, 3), (1.0, 5)]:
+        threshold = threshold_at(comparisons, fmr)
+        assert np.count_nonzero(comparisons.top_scores >= threshold) == matches
+        assert comparisons.non_mated_at_least(np.array([threshold]))[0] == matches
+        assert 4 - comparisons.mated_below(np.array([threshold]))[0] == np.sum(comparisons.mated_scores >= threshold)
+    at_them = float(comparisons.top_scores[0])
+    assert comparisons.mated_below(np.array([at_them])) == [1]
 
 
 def test_fnmr_counts_lost_mated_pairs_as_rejected(people, scored_by_cosine, loop):
@@ -51,11 +64,11 @@ def test_fnmr_counts_lost_mated_pairs_as_rejected(people, scored_by_cosine, loop
     _, scored = scored_by_cosine(labelled)
 
     thresholds = np.array([-2.0, 0.1, 0.5, 2.0])
-    found = fnmr_above(scored.comparisons, thresholds)
+    found = scored.comparisons.mated_below(thresholds) / scored.comparisons.mated
 
     mated = [similarity for _, _, similarity, same in loop(labelled) if same]
     for threshold, rate in zip(thresholds, found, strict=True):
-        rejected = sum(similarity is None or similarity <= threshold for similarity in mated)
+        rejected = sum(similarity is None or similarity < threshold for similarity in mated)
         assert rate == pytest.approx(rejected / len(mated))
 
 

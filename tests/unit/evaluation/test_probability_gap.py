@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.evaluation.probability_gap import own_probability, probability_gap
-from service.errors import LabelsInvalid
+from models.tool_errors import LabelsInvalid
 
 
 def test_probability_of_two_classes_by_hand():

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from models.evaluation.rates import Cosine, Interval, rates, replicate
+from models.evaluation.method_rates import fnmr_replicates, method_rates
 from models.evaluation.scored import score_set
 from models.evaluation.systems import Variant, cosine_scorer
 from models.labelled.comparable import comparable
 from models.labelled.pairs.resampling import person_weights
 from models.labelled.pairs.sweep import BlockScorer
+from models.labelled.rates.interval import Interval
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
 from service.scoring.terms import FaceTerms
@@ -20,8 +21,9 @@ FMRS = (1e-1, 1e-2, 1e-3)
 def measured():
     def measure(scored, cosine=None, replicates=200):
         weights = person_weights(scored.comparisons.people, replicates, seed=3)
-        drawn = replicate(scored.comparisons, FMRS, weights, workers=2)
-        return rates(scored.comparisons, scored.variant.method.scale, FMRS, drawn, cosine), drawn
+        drawn = fnmr_replicates(scored.comparisons, FMRS, weights, workers=2)
+        found = method_rates(scored.comparisons, scored.variant.method.scale, FMRS, drawn, cosine)
+        return found.rates, found
 
     return measure
 
@@ -83,7 +85,7 @@ def test_every_replicate_is_the_plain_rate_of_its_weighted_pairs(people, scored_
                     break
         mated = [(s, w) for s, w, same in pairs if same]
         rejected = sum(w for s, w in mated if s is None or s <= threshold + 1e-7)
-        assert drawn.at(0.1)[row] == pytest.approx(rejected / sum(w for _, w in mated))
+        assert drawn.replicates.at(0.1)[row] == pytest.approx(rejected / sum(w for _, w in mated))
 
 
 def test_method_that_orders_pairs_as_the_cosine_does_gains_exactly_nothing(people, scored_by_cosine, measured):
@@ -92,10 +94,10 @@ def test_method_that_orders_pairs_as_the_cosine_does_gains_exactly_nothing(peopl
     terms = FaceTerms(log_density=np.full(len(labelled), -2.0))
     parameters = Parameters(strength=0.0)
     scorer = BlockScorer(labelled.embeddings, METHODS["ida-r"], terms, parameters)
-    same = score_set("made up", found, Variant("ida-r", METHODS["ida-r"], parameters), scorer)
+    same = score_set(found, Variant("ida-r", METHODS["ida-r"], parameters), scorer)
 
     of_cosine, drawn = measured(cosine)
-    of_method, _ = measured(same, Cosine(of_cosine, drawn))
+    of_method, _ = measured(same, drawn)
 
     assert of_method[0].gain == Interval(0.0, 0.0, 0.0)
     assert of_method[0].threshold == pytest.approx(np.exp(of_cosine[0].threshold), rel=1e-5)
@@ -106,10 +108,10 @@ def test_method_that_knows_who_is_who_gains_all_that_the_cosine_loses(people, sc
     labelled = people(count=20, faces_each=3, spread=2.0)
     found, cosine = scored_by_cosine(labelled)
     perfect = np.eye(20, dtype=np.float32)[labelled.identities]
-    oracle = score_set("made up", found, Variant("cosine", METHODS["cosine"], Parameters()), cosine_scorer(perfect))
+    oracle = score_set(found, Variant("cosine", METHODS["cosine"], Parameters()), cosine_scorer(perfect))
 
     of_cosine, drawn = measured(cosine)
-    of_oracle, _ = measured(oracle, Cosine(of_cosine, drawn))
+    of_oracle, _ = measured(oracle, drawn)
 
     assert of_oracle[0].fnmr.value == 0.0
     assert of_oracle[0].gain.value == pytest.approx(of_cosine[0].fnmr.value)
@@ -119,9 +121,9 @@ def test_method_that_knows_who_is_who_gains_all_that_the_cosine_loses(people, sc
 def test_replicates_of_rates_beyond_the_kept_scores_are_not_given(people):
     labelled = people(count=60, faces_each=4, spread=1.0)
     found = comparable(labelled, None, given=False)
-    scores = found.compare("made up", cosine_scorer(labelled.embeddings), keep=1500)
+    scores = found.compare(cosine_scorer(labelled.embeddings), keep=1500)
 
-    drawn = replicate(scores, FMRS, person_weights(60, 100, seed=0), workers=1)
+    drawn = fnmr_replicates(scores, FMRS, person_weights(60, 100, seed=0), workers=1)
 
     assert drawn.fmrs == (1e-2, 1e-3)
     assert drawn.at(1e-1) is None

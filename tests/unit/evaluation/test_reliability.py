@@ -152,7 +152,7 @@ def test_threshold_of_a_method_on_a_log_scale_is_taken_to_that_scale(people, sco
     scorer = BlockScorer(
         labelled.embeddings, METHODS["ida-r"], FaceTerms(log_density=np.full(len(labelled), -3.0)), parameters
     )
-    scored = score_set("made up", found, Variant("ida-r", METHODS["ida-r"], parameters), scorer)
+    scored = score_set(found, Variant("ida-r", METHODS["ida-r"], parameters), scorer)
     middle = float(np.median(scored.comparisons.top_scores))
 
     checked = reliability(

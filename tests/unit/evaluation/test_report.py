@@ -15,12 +15,14 @@ from rich.console import Console
 from models.evaluation.ablations import parse
 from models.evaluation.evaluate_set import evaluate_set
 from models.evaluation.measure import MeasureOptions
-from models.evaluation.rates import Interval, Rate
+from models.evaluation.method_rates import FnmrAtFmr
 from models.evaluation.report.html import to_html
 from models.evaluation.report.report_document import Report, SetResult, to_json
 from models.evaluation.report.terminal import show
-from models.evaluation.report.words import fmr_name, interval_text, judged, percent, rate_text, verdict
+from models.evaluation.report.words import interval_text, judged, percent, rate_text, verdict
 from models.labelled.exclusions import SetExclusions
+from models.labelled.rates.interval import Interval
+from models.labelled.rates.measured import fmr_name
 from service.scoring.calibration import Calibrations, FmrCurve, MethodCalibration, OperatingPoint
 from service.scoring.parameters import Parameters
 
@@ -274,7 +276,7 @@ def test_identification_can_be_left_out(report, system):
     ],
 )
 def test_verdict_needs_the_whole_interval_on_one_side(gain, said):
-    assert verdict(Rate(1e-3, "measured", 0.5, Interval(0.1), gain)) == said
+    assert verdict(FnmrAtFmr(1e-3, "measured", 0.5, Interval(0.1), gain)) == said
 
 
 def test_sentence_names_the_rates_at_which_a_method_is_better(report, system):

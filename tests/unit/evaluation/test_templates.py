@@ -7,7 +7,7 @@ import pytest
 
 from models.evaluation.templates import pooled
 from models.labelled.files.listing import TemplateList
-from service.errors import LabelsInvalid
+from models.tool_errors import LabelsInvalid
 
 
 def test_template_is_the_mean_of_its_detected_faces_scaled_to_unit_norm(people):

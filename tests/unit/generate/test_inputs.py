@@ -5,7 +5,7 @@ import pytest
 
 from models.generate.draw import Draw, feed
 from models.generate.generator_inputs import Input, InputRole, roles
-from service.errors import GeneratorInvalid
+from models.tool_errors import GeneratorInvalid
 
 LATENT = Input("z", InputRole.LATENT, (None, 6))
 NOISE = Input("noise_4", InputRole.NOISE, (None, 1, 4, 4))

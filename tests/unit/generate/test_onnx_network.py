@@ -8,7 +8,7 @@ from models.generate.draw import Draw
 from models.generate.generator import ImageRun, to_pixels
 from models.generate.generator_inputs import Axes
 from models.generate.network import load_generator
-from service.errors import GeneratorInvalid
+from models.tool_errors import GeneratorInvalid
 
 
 def images(path, count, *, draw=None, batch=4, axes=None, skip=()):

@@ -8,7 +8,7 @@ import pytest
 
 from models.anchors.inspection.geometry import geometry
 from models.anchors.inspection.probes import probes_of_arrays
-from service.errors import AnchorSourceInvalid
+from models.tool_errors import AnchorSourceInvalid
 
 
 def test_geometry_of_equal_directions_counts_them():

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from fakes import FakeBackboneSession, fake_pipeline, picture
 
-from models.anchors.inspection.advice import describe
+from models.anchors.inspection.advice import findings_lines
 from models.anchors.inspection.geometry import geometry
 from models.anchors.inspection.probes import Probes, probes_of_arrays, probes_of_folder
-from service.errors import AnchorSourceInvalid, InvalidEmbedding
+from models.labelled.embed import Embedder
+from models.tool_errors import AnchorSourceInvalid
+from service.errors import InvalidEmbedding
 from service.settings import Settings
 
 
@@ -31,7 +33,7 @@ def long_pipeline(tmp_path):
 
 
 def test_probes_of_a_folder_have_unit_norm_and_no_cosine_above_one(photographs, long_pipeline, look, unit_rows):
-    probes = probes_of_folder(photographs, long_pipeline, None, workers=1, max_image_bytes=10**6)
+    probes = probes_of_folder(photographs, Embedder(long_pipeline, workers=1))
 
     assert np.linalg.norm(probes.embeddings, axis=1) == pytest.approx(np.ones(12), abs=1e-5)
     assert -1 <= geometry(probes.embeddings).mean_pair_cosine <= 1
@@ -39,11 +41,11 @@ def test_probes_of_a_folder_have_unit_norm_and_no_cosine_above_one(photographs, 
     found = look((anchors / np.linalg.norm(anchors, axis=1, keepdims=True)).astype(np.float32), probes.embeddings)
     assert np.abs(found.probes.neighbours.similarities).max() <= 1 + 1e-5
     assert found.probes.colliding == 0
-    assert not any("3." in line and "cosine" in line for line in describe(found))
+    assert not any("3." in line and "cosine" in line for line in findings_lines(found))
 
 
 def test_folder_and_arrays_of_the_same_faces_are_the_same_probes(photographs, long_pipeline, tmp_path):
-    of_folder = probes_of_folder(photographs, long_pipeline, None, workers=1, max_image_bytes=10**6)
+    of_folder = probes_of_folder(photographs, Embedder(long_pipeline, workers=1))
     np.savez(tmp_path / "faces.npz", embeddings=7.5 * of_folder.embeddings)
 
     of_arrays = probes_of_arrays(tmp_path / "faces.npz", of_folder.embeddings.shape[1])

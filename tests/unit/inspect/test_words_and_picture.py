@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.anchors.inspection.advice import describe
+from models.anchors.inspection.advice import findings_lines
 from models.anchors.inspection.picture import draw
-from service.errors import ImagesNotWritten
+from models.tool_errors import ReportNotWritten
 
 
 def test_words_tell_the_figures_of_the_set(look, unit_rows):
-    text = "\n".join(describe(look(unit_rows(50))))
+    text = "\n".join(findings_lines(look(unit_rows(50))))
 
     assert "50 anchors of bundle abc, k = 3, tau = 4" in text
     assert "of 24 directions" in text
@@ -21,7 +21,7 @@ def test_words_tell_the_figures_of_the_set(look, unit_rows):
 def test_words_against_faces_name_who_collides(look, unit_rows):
     rows = unit_rows(50)
 
-    text = "\n".join(describe(look(rows, rows[:1], guard=0.9)))
+    text = "\n".join(findings_lines(look(rows, rows[:1], guard=0.9)))
 
     assert "against 1 real faces (2 more pictures gave none)" in text
     assert "identity collisions: 1 faces have an anchor at 0.9 or more" in text
@@ -30,9 +30,9 @@ def test_words_against_faces_name_who_collides(look, unit_rows):
 
 
 def test_words_advise_what_the_figures_call_for(look, unit_rows):
-    crowded = "\n".join(describe(look(unit_rows(100, common=5.0), unit_rows(100, seed=2))))
-    copied = "\n".join(describe(look(np.repeat(unit_rows(30), 2, axis=0))))
-    fine = "\n".join(describe(look(unit_rows(100), unit_rows(100, seed=2))))
+    crowded = "\n".join(findings_lines(look(unit_rows(100, common=5.0), unit_rows(100, seed=2))))
+    copied = "\n".join(findings_lines(look(np.repeat(unit_rows(30), 2, axis=0))))
+    fine = "\n".join(findings_lines(look(unit_rows(100), unit_rows(100, seed=2))))
 
     assert "--shared mean" in crowded
     assert "--duplicates" in copied
@@ -52,5 +52,5 @@ def test_picture_is_written_with_and_without_faces(look, unit_rows, tmp_path, fa
 
 
 def test_picture_that_cannot_be_written_says_so(look, unit_rows, tmp_path):
-    with pytest.raises(ImagesNotWritten, match="picture"):
+    with pytest.raises(ReportNotWritten, match="picture"):
         draw(look(unit_rows(20)), tmp_path / "nowhere" / "set.png")

@@ -8,7 +8,7 @@ from fakes import fake_pipeline, picture
 from typer.testing import CliRunner
 
 from models.cli import app
-from models.labelled.embed import embed_listed
+from models.labelled.embed import Embedder
 from models.labelled.embedding_cache import CachedFace, EmbeddingCache, open_cache
 from service.settings import Settings
 
@@ -28,7 +28,7 @@ def kept(settings, tmp_path):
 
     def keep():
         with open_cache(settings, pipeline, "photo") as cache:
-            embed_listed([tmp_path / "a.png"], pipeline, cache, crops=False, workers=1, max_image_bytes=10**6)
+            Embedder(pipeline, cache, workers=1).embed([tmp_path / "a.png"])
 
     return keep
 

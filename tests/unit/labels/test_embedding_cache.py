@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from models.labelled.embedding_cache import CachedFace, EmbeddingCache
-from service.errors import CacheUnusable
+from models.tool_errors import CacheUnusable
 
 MAKER = b"m" * 32
 

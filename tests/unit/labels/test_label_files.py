@@ -7,7 +7,7 @@ import pytest
 
 from models.labelled.files.labelled_npz import read_arrays
 from models.labelled.files.read import read_listing
-from service.errors import LabelsInvalid
+from models.tool_errors import LabelsInvalid
 
 
 @pytest.fixture

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from fakes import FakeBackboneSession, fake_pipeline, picture
 
+from models.labelled.embed import Embedder
 from models.labelled.embedding_cache import open_cache
 from models.labelled.labelled_faces import read_labelled
-from service.errors import LabelsInvalid
+from models.tool_errors import LabelsInvalid
 from service.settings import Settings
 
 
@@ -42,7 +43,7 @@ def folder(tmp_path):
 def test_every_picture_is_embedded_as_the_service_would(folder, settings):
     pipeline = fake_pipeline(settings)
 
-    found = read_labelled(folder, pipeline=pipeline, cache=None)
+    found = read_labelled(folder, Embedder(pipeline))
 
     assert len(found) == 40
     assert found.failures == {"no_face": 1, "image_undecodable": 1}
@@ -61,13 +62,13 @@ def test_second_run_embeds_only_what_is_new(folder, settings):
     session = CountingSession()
     pipeline = fake_pipeline(settings, session)
     with open_cache(settings, pipeline, "photo") as cache:
-        first = read_labelled(folder, pipeline=pipeline, cache=cache)
+        first = read_labelled(folder, Embedder(pipeline, cache))
         embedded = session.crops
         (folder / "person1" / "new.png").write_bytes(picture(seed=99))
         # Moved and renamed: the same bytes are the same face.
         (folder / "person0" / "0.png").rename(folder / "person1" / "moved.png")
     with open_cache(settings, pipeline, "photo") as cache:
-        second = read_labelled(folder, pipeline=pipeline, cache=cache)
+        second = read_labelled(folder, Embedder(pipeline, cache))
 
     assert embedded == 38
     assert session.crops == 39
@@ -81,12 +82,12 @@ def test_second_run_embeds_only_what_is_new(folder, settings):
 def test_other_limits_are_not_answered_from_the_cache(folder, settings):
     pipeline = fake_pipeline(settings)
     with open_cache(settings, pipeline, "photo") as cache:
-        read_labelled(folder, pipeline=pipeline, cache=cache)
+        read_labelled(folder, Embedder(pipeline, cache))
     strict = settings.model_copy(update={"min_face_pixels": 150})
     pipeline = fake_pipeline(strict)
 
     with open_cache(strict, pipeline, "photo") as cache:
-        found = read_labelled(folder, pipeline=pipeline, cache=cache)
+        found = read_labelled(folder, Embedder(pipeline, cache))
 
     assert found.failures["face_too_small"] == 38
 
@@ -98,7 +99,7 @@ def test_crops_are_embedded_as_they_are(tmp_path, settings):
     (tmp_path / "crops" / "a" / "1.png").write_bytes(picture(seed=1, width=112, height=112))
     (tmp_path / "crops" / "b" / "1.png").write_bytes(picture(seed=2, width=113, height=112))
 
-    found = read_labelled(tmp_path / "crops", pipeline=pipeline, cache=None, input_form="crop")
+    found = read_labelled(tmp_path / "crops", Embedder(pipeline, input_form="crop"))
 
     assert found.input_form == "crop"
     assert found.failures == {"invalid_crop": 1}
@@ -110,7 +111,7 @@ def test_embeddings_of_other_norms_keep_them_and_of_unit_norm_have_none(tmp_path
     rows = np.array([[3.0, 4.0], [0.6, 0.8], [0.0, 0.0]])
     np.savez(tmp_path / "set.npz", embeddings=rows, identities=np.array([1, 1, 2]))
 
-    found = read_labelled(tmp_path / "set.npz", pipeline=None, cache=None)
+    found = read_labelled(tmp_path / "set.npz", None)
 
     assert found.embeddings == pytest.approx(np.array([[0.6, 0.8], [0.6, 0.8], [0.0, 0.0]]))
     assert found.norms == pytest.approx([5.0, 0.0, 0.0])
@@ -120,7 +121,7 @@ def test_embeddings_of_other_norms_keep_them_and_of_unit_norm_have_none(tmp_path
 def test_embeddings_need_no_model(tmp_path):
     np.savez(tmp_path / "set.npz", embeddings=np.eye(3), identities=np.array([1, 1, 2]))
 
-    found = read_labelled(tmp_path / "set.npz", pipeline=None, cache=None, name="mine")
+    found = read_labelled(tmp_path / "set.npz", None, name="mine")
 
     assert (found.name, found.input_form) == ("mine", "embedding")
     assert found.detected.all()
@@ -129,7 +130,7 @@ def test_embeddings_need_no_model(tmp_path):
 def test_row_of_zeros_among_embeddings_is_an_undetected_face(tmp_path):
     np.savez(tmp_path / "set.npz", embeddings=np.array([[0.0, 1.0], [0.0, 0.0]]), identities=np.array([1, 1]))
 
-    found = read_labelled(tmp_path / "set.npz", pipeline=None, cache=None)
+    found = read_labelled(tmp_path / "set.npz", None)
 
     assert found.detected.tolist() == [True, False]
     assert found.failures == {"no_embedding": 1}
@@ -137,7 +138,7 @@ def test_row_of_zeros_among_embeddings_is_an_undetected_face(tmp_path):
 
 def test_pictures_without_a_model_pack_are_refused(folder):
     with pytest.raises(LabelsInvalid, match="model pack"):
-        read_labelled(folder, pipeline=None, cache=None)
+        read_labelled(folder, None)
 
 
 def test_part_of_a_set_keeps_the_pairs_within_it(tmp_path):
@@ -151,7 +152,7 @@ def test_part_of_a_set_keeps_the_pairs_within_it(tmp_path):
         mated=np.array([True, True, False, False]),
         fold=np.array([0, 0, 1, 1]),
     )
-    labelled = read_labelled(tmp_path / "set.npz", pipeline=None, cache=None)
+    labelled = read_labelled(tmp_path / "set.npz", None)
 
     part = labelled.subset(np.array([4, 3, 2]))
 

@@ -9,16 +9,18 @@ from fakes import fake_pipeline, picture
 from typer.testing import CliRunner
 
 import models.commands.verify_command as faces_command
-from models.anchors.build import BuildOptions, build_bundle
+from models.anchors.build import build_bundle
+from models.anchors.build_options import BuildOptions
 from models.anchors.inspection.probes import probes_of_folder
 from models.anchors.source import FolderSource
 from models.evaluation.asked import Asked, Labels
 from models.evaluation.evaluation_session import evaluate
 from models.evaluation.measure import MeasureOptions
-from models.heads.ssr.training_faces import EmbeddingRun, embed_folder
+from models.heads.ssr.training_faces import embed_folder
 from models.images.image_folder import scan
 from models.images.unreadable import unreadable_sentence
 from models.labelled.calibration_people import CalibrationPeople
+from models.labelled.embed import Embedder
 from models.labelled.exclusions import Exclusions
 from models.labelled.labelled_faces import read_labelled
 from models.progress import unstaged
@@ -72,7 +74,7 @@ def failing(request, settings, people, monkeypatch):
 def test_labelled_faces_go_on_without_it(people, failing):
     pipeline, code = failing
 
-    found = read_labelled(people, pipeline=pipeline, cache=None)
+    found = read_labelled(people, Embedder(pipeline))
 
     assert found.failures == {code: 1}
     assert found.detected.sum() == 23
@@ -96,7 +98,7 @@ def test_evaluation_goes_on_and_warns_with_its_path(people, failing, settings):
 def test_probes_go_on_and_name_it(people, failing):
     pipeline, code = failing
 
-    probes = probes_of_folder(people, pipeline, None, workers=1, max_image_bytes=10**6)
+    probes = probes_of_folder(people, Embedder(pipeline, workers=1))
 
     assert (len(probes.names), probes.without_face) == (23, 1)
     assert f"{BAD} ({code})" in probes.unreadable
@@ -123,7 +125,7 @@ def test_training_embeds_the_others(people, failing):
     class OfOthers:
         provenance: ClassVar = {}
 
-    gathered = embed_folder(people, EmbeddingRun(pipeline, None, 1, 10**6), OfOthers())
+    gathered = embed_folder(people, Embedder(pipeline, workers=1), OfOthers())
 
     assert gathered.facts["rejected"] == {code: 1}
     assert f"{BAD} ({code})" in gathered.unreadable
@@ -163,7 +165,7 @@ def test_pair_or_face_that_cannot_be_decoded_is_one_line_with_its_path(people, m
 
 
 def test_nobody_is_known_of_a_bundle_that_does_not_say(people, failing):
-    found = read_labelled(people, pipeline=failing[0], cache=None)
+    found = read_labelled(people, Embedder(failing[0]))
 
     assert all(len(part) == 0 for part in CalibrationPeople().parts_of(found).values())
     assert np.array_equal(CalibrationPeople().set_aside(found), [])

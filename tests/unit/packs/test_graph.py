@@ -10,7 +10,8 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from models.packs.convert.graph_form import make_batch_dynamic, read_graph
-from service.errors import GraphNotConvertible, PackInvalid
+from models.tool_errors import GraphNotConvertible
+from service.errors import PackInvalid
 
 
 def run(content: bytes, images: np.ndarray) -> list[np.ndarray]:

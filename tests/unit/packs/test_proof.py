@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from models.packs.proof import prove_equal
-from service.errors import GraphNotConvertible, InferenceFailed
+from models.tool_errors import GraphNotConvertible
+from service.errors import InferenceFailed
 from service.inference.runs import RunGraph
 
 INPUTS = np.random.default_rng(5).normal(size=(4, 1, 2, 3)).astype(np.float32)

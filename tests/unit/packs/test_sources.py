@@ -6,7 +6,7 @@ import pytest
 import tiny_packs
 
 from models.packs.sources.source_kinds import match, package_sha256
-from service.errors import PackSourceUnavailable
+from models.tool_errors import PackSourceUnavailable
 from service.pack import NpmSource, PackSource, PypiSource
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from models.packs.store import PackStore, storage_errors
-from service.errors import PackNotFound, PackStoreBusy, PackStoreUnusable
+from models.tool_errors import PackStoreBusy, PackStoreUnusable
+from service.errors import PackNotFound
 
 
 @pytest.fixture

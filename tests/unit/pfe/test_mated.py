@@ -5,7 +5,7 @@ import pytest
 
 from models.heads.pfe.mated import constant_variance, mated_faces
 from models.labelled.labelled_faces import LabelledFaces
-from service.errors import TrainingImpossible
+from models.tool_errors import TrainingImpossible
 
 
 def labelled(identities, undetected=()):

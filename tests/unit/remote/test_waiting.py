@@ -3,7 +3,7 @@
 import pytest
 
 from models.remote.waiting import wait_for_replicas
-from service.errors import ActivationIncomplete, AdminUnreachable
+from models.tool_errors import ActivationIncomplete, AdminUnreachable
 
 
 class Service:

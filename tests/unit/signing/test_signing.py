@@ -9,9 +9,10 @@ from small_bundles import small_bundle
 
 from models.bundles.keys import make_keys, read_private_key
 from models.bundles.sign import sign_bundle
+from models.tool_errors import KeyUnusable
 from service.bundle.reader import manifest_content, read_bundle_id
 from service.bundle.signature import load_trusted_keys, read_signature
-from service.errors import BundleExists, BundleInvalid, BundleNotTrusted, KeyUnusable, SettingsInvalid
+from service.errors import BundleExists, BundleInvalid, BundleNotTrusted, SettingsInvalid
 
 
 @pytest.fixture

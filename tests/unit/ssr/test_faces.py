@@ -7,15 +7,17 @@ import pytest
 from fakes import DIMENSION, fake_pipeline, picture
 
 from models.degrade.recipe import find_recipe
-from models.heads.ssr.training_faces import EmbeddingRun, embed_folder, read_embeddings
-from service.errors import DimensionMismatch, TrainingImpossible
+from models.heads.ssr.training_faces import embed_folder, read_embeddings
+from models.labelled.embed import Embedder
+from models.tool_errors import TrainingImpossible
+from service.errors import DimensionMismatch
 from service.settings import load_settings
 
 
 @pytest.fixture
 def by():
     """Return what embeds pictures: the service's pipeline around fake networks."""
-    return EmbeddingRun(fake_pipeline(load_settings()), None, workers=2, max_image_bytes=1 << 20)
+    return Embedder(fake_pipeline(load_settings()))
 
 
 @pytest.fixture

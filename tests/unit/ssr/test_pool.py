@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.heads.ssr.pool import Pool
-from service.errors import TrainingImpossible
+from models.tool_errors import TrainingImpossible
 
 
 def test_split_never_puts_one_source_on_both_sides(unit_rows):

@@ -9,13 +9,14 @@ from models.heads.ssr.head_agreement import r_squared
 from models.heads.ssr.pool import Pool
 from models.heads.ssr.ssr_graph import head_graph
 from models.heads.ssr.ssr_options import Schedule, Shares, TrainOptions
-from service.errors import DeviceUnavailable, TooFewAnchors, TrainingImpossible
+from models.tool_errors import TrainingImpossible
+from service.errors import DeviceUnavailable, TooFewAnchors
 from service.inference.ssr_head import SsrHead
 from service.scoring.parameters import Parameters
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: install the extra [train]")
 
-from models.heads.ssr.ssr_training import predict, squared_error, train  # noqa: E402 - only where PyTorch is
+from models.heads.ssr.ssr_training import predict, squared_error, train_ssr  # noqa: E402 - only where PyTorch is
 
 pytestmark = pytest.mark.train
 
@@ -26,7 +27,7 @@ OPTIONS = TrainOptions(
 
 def run(anchors, faces, options=OPTIONS, parameters=None, **changes):
     given = {"device": "cpu", "threads": 1, **changes}
-    return train(anchors, anchors.with_others(faces), parameters or Parameters(k=5, tau=3.0), options, **given)
+    return train_ssr(anchors, anchors.with_others(faces), parameters or Parameters(k=5, tau=3.0), options, **given)
 
 
 def test_equation_6_is_the_mean_of_squared_differences():

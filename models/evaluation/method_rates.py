@@ -7,34 +7,25 @@ import numpy as np
 
 from models.labelled.pairs.comparisons import Comparisons
 from models.labelled.pairs.resampling import WeightArray, fnmr_at_fmr, interval
-from models.labelled.rates.measured import fnmr_bound, quality
-from models.labelled.rates.threshold_rates import fnmr_above, threshold_at
+from models.labelled.rates.interval import Interval
+from models.labelled.rates.measured import OPERATING_FMRS, quality, upper_end
+from models.labelled.rates.threshold_rates import fnmr_at, threshold_at
 from service.arrays import Floats64
-from service.scoring.calibration import Quality
-from service.scoring.dao import to_score
+from service.scoring.calibration import Quality, as_score
 from service.scoring.methods import Scale
 
-FMRS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+FMRS = (1e-1, *OPERATING_FMRS)
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
-    """A value with the ends of its 95 % interval; both None where it has none."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
+class FnmrAtFmr:
     """What a false-match rate costs.
 
     Attributes:
         fmr: the false-match rate.
         quality: "measured", "wide" where the non-mated pairs show its order only, "extrapolated" where they cannot show
             it; nothing is given there.
-        threshold: the score to exceed, on the scale of answers; None where the rate cannot be shown.
+        threshold: a score of at least this, on the scale of answers, is a match; None where the rate cannot be shown.
         fnmr: share of mated pairs rejected, those with an undetected face among them; None as above.
         gain: the cosine's FNMR less this one, above 0 where this method is better; None also for the cosine.
     """
@@ -47,7 +38,7 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Replicates:
+class FnmrReplicates:
     """FNMR of every replicate.
 
     Attributes:
@@ -63,7 +54,9 @@ class Replicates:
         return self.fnmr[:, self.fmrs.index(fmr)] if fmr in self.fmrs else None
 
 
-def replicate(comparisons: Comparisons, fmrs: tuple[float, ...], weights: WeightArray, workers: int) -> Replicates:
+def fnmr_replicates(
+    comparisons: Comparisons, fmrs: tuple[float, ...], weights: WeightArray, workers: int
+) -> FnmrReplicates:
     """Return the FNMR of each replicate at the rates whose threshold the kept scores certainly hold.
 
     Args:
@@ -78,7 +71,7 @@ def replicate(comparisons: Comparisons, fmrs: tuple[float, ...], weights: Weight
         fmr for fmr in fmrs if (kept >= 1 or 2 * fmr <= kept) and quality(comparisons.non_mated, fmr) != "extrapolated"
     )
     if not held or not len(weights):
-        return Replicates((), np.empty((len(weights), 0)))
+        return FnmrReplicates((), np.empty((len(weights), 0)))
 
     def smoothed(drawn: WeightArray) -> Floats64:
         return fnmr_at_fmr(comparisons, np.array(held), drawn)
@@ -88,29 +81,29 @@ def replicate(comparisons: Comparisons, fmrs: tuple[float, ...], weights: Weight
     pairs = np.bincount(comparisons.mated_person, minlength=comparisons.people) + comparisons.failed
     drawn = (weights.astype(np.float64) @ pairs)[:, None]
     # The half error that steadies a choice between parameters would shift a reported rate.
-    return Replicates(held, np.clip((rates * (drawn + 1) - 0.5) / np.maximum(drawn, 1), 0.0, 1.0))
+    return FnmrReplicates(held, np.clip((rates * (drawn + 1) - 0.5) / np.maximum(drawn, 1), 0.0, 1.0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Cosine:
-    """What every other method is compared with.
+class MethodRates:
+    """The rates of one method.
 
     Attributes:
-        rates: the cosine's.
-        replicates: its replicates.
+        rates: FNMR at each false-match rate.
+        replicates: those of the bootstrap.
     """
 
-    rates: tuple[Rate, ...]
-    replicates: Replicates
+    rates: tuple[FnmrAtFmr, ...]
+    replicates: FnmrReplicates
 
 
-def rates(
+def method_rates(
     comparisons: Comparisons,
     scale: Scale,
     fmrs: tuple[float, ...],
-    replicates: Replicates,
-    cosine: Cosine | None,
-) -> tuple[Rate, ...]:
+    replicates: FnmrReplicates,
+    cosine: MethodRates | None,
+) -> MethodRates:
     """Return the FNMR at each false-match rate.
 
     Args:
@@ -118,30 +111,23 @@ def rates(
         scale: the method's.
         fmrs: the false-match rates.
         replicates: of the same pairs.
-        cosine: what the cosine gives on the same pairs with the same weights; None where this is the cosine.
+        cosine: the cosine's on the same pairs with the same weights; None where this is the cosine.
     """
-    found = []
+    people, found = comparisons.people_with_mated_pairs, []
     for position, fmr in enumerate(fmrs):
         kind = quality(comparisons.non_mated, fmr)
         if kind == "extrapolated":
-            found.append(Rate(fmr, kind))
+            found.append(FnmrAtFmr(fmr, kind))
             continue
-        threshold = threshold_at(comparisons, fmr)
-        value = float(fnmr_above(comparisons, np.array([threshold]))[0])
-        drawn = replicates.at(fmr)
+        value, drawn = float(fnmr_at(comparisons, [fmr])[0]), replicates.at(fmr)
+        # No error in n people is no proof of none, and resampling cannot bound what was not seen.
+        fnmr = _interval(value, drawn) if value > 0 else Interval(value, 0.0, upper_end(value, people, 0.0))
         gain = None
         if cosine is not None and (reference := cosine.rates[position].fnmr) is not None:
             other = cosine.replicates.at(fmr)
             gain = _interval(reference.value - value, None if drawn is None or other is None else other - drawn)
-        found.append(
-            Rate(fmr, kind, answered(threshold, scale), _fnmr(value, drawn, comparisons), gain),
-        )
-    return tuple(found)
-
-
-def answered(score: float, scale: Scale) -> float:
-    """Return a score as answers give it, from the scale of ``Method.combine``."""
-    return float(to_score(score)) if scale == "log" else score
+        found.append(FnmrAtFmr(fmr, kind, as_score(threshold_at(comparisons, fmr), scale), fnmr, gain))
+    return MethodRates(tuple(found), replicates)
 
 
 def _interval(value: float, drawn: Floats64 | None) -> Interval:
@@ -149,11 +135,3 @@ def _interval(value: float, drawn: Floats64 | None) -> Interval:
         return Interval(value)
     low, high = interval(drawn)
     return Interval(value, float(low), float(high))
-
-
-def _fnmr(value: float, drawn: Floats64 | None, comparisons: Comparisons) -> Interval:
-    found = _interval(value, drawn)
-    if value > 0:
-        return found
-    # No error in n people is no proof of none: the rule of three bounds what was not seen, and resampling cannot.
-    return Interval(value, 0.0, fnmr_bound(value, comparisons.people_with_mated_pairs, 0.0))

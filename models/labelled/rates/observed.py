@@ -1,6 +1,5 @@
-"""Operating points: thresholds for round false-match rates, and what people set aside make of them."""
+"""What thresholds do to some people: false-match and false non-match rates with their intervals."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,10 +7,10 @@ import numpy as np
 
 from models.labelled.pairs.comparisons import Comparisons
 from models.labelled.pairs.resampling import WeightArray, accepted_weights, rejected_weights, share_interval
-from models.labelled.rates.measured import OPERATING_FMRS, fmr_bound, fnmr_bound, point_name, quality
+from models.labelled.rates.interval import Interval
+from models.labelled.rates.measured import upper_end
 from service.arrays import Floats64
-from service.scoring.calibration import FmrCurve, OperatingPoint
-from service.scoring.dao import to_score
+from service.scoring.calibration import as_score
 from service.scoring.methods import Scale
 
 
@@ -39,6 +38,11 @@ class ObservedRates:
     fnmr_low: float
     fnmr_high: float
 
+    @property
+    def fmr_interval(self) -> Interval:
+        """The false-match rate with its interval."""
+        return Interval(self.fmr, self.fmr_low, self.fmr_high)
+
 
 def observe(
     thresholds: Floats64, scale: Scale, sets: Sequence[Comparisons], weights: Sequence[WeightArray]
@@ -54,7 +58,7 @@ def observe(
     total, mated = sum(found.non_mated for found in sets), sum(found.mated for found in sets)
     reached = np.sum([found.non_mated_at_least(thresholds) for found in sets], axis=0)
     drawn_total, drawn_reached, drawn_mated, drawn_rejected = _resampled(thresholds, sets, weights)
-    rejected = np.sum([_rejected(found, thresholds) for found in sets], axis=0)
+    rejected = np.sum([found.mated_below(thresholds) for found in sets], axis=0)
     fmr_low, fmr_high = share_interval(drawn_reached, drawn_total)
     fnmr_low, fnmr_high = share_interval(drawn_rejected, drawn_mated)
     people = sum(found.people_with_mated_pairs for found in sets)
@@ -67,60 +71,13 @@ def observe(
                 false_matches=false_matches,
                 fmr=false_matches / total,
                 fmr_low=float(fmr_low[row]),
-                fmr_high=fmr_bound(false_matches, total, float(fmr_high[row])),
+                fmr_high=upper_end(false_matches, total, float(fmr_high[row])),
                 fnmr=float(rejected[row]) / mated,
                 fnmr_low=float(fnmr_low[row]),
-                fnmr_high=fnmr_bound(rejected[row], people, float(fnmr_high[row])),
+                fnmr_high=upper_end(rejected[row], people, float(fnmr_high[row])),
             )
         )
     return observed
-
-
-def operating_points(
-    curve: FmrCurve, scale: Scale, sets: Sequence[Comparisons], weights: Sequence[WeightArray]
-) -> tuple[OperatingPoint, ...]:
-    """Return the operating points of a curve, with what was measured on the people that it was fitted to.
-
-    Args:
-        curve: score to false-match rate; gives the thresholds and the intervals of their rates.
-        scale: of the method.
-        sets: the scored pairs that the curve was fitted to.
-        weights: as for ``observe``.
-    """
-    thresholds = np.array([curve.score_of(fmr) for fmr in OPERATING_FMRS])
-    total = sum(found.non_mated for found in sets)
-    points = []
-    for fmr, threshold, seen in zip(OPERATING_FMRS, thresholds, observe(thresholds, scale, sets, weights), strict=True):
-        stated = curve.at(float(threshold))
-        points.append(
-            OperatingPoint(
-                name=point_name(fmr),
-                fmr=fmr,
-                threshold=seen.threshold,
-                quality=quality(total, fmr),
-                fmr_low=stated.low,
-                fmr_high=fmr_bound(seen.false_matches, total, stated.high),
-                fnmr=seen.fnmr,
-                fnmr_low=seen.fnmr_low,
-                fnmr_high=seen.fnmr_high,
-                false_matches=seen.false_matches,
-                non_mated_pairs=total,
-                mated_pairs=sum(found.mated for found in sets),
-                people=sum(found.people for found in sets),
-                identity_pairs=sum(found.totals.identity_pairs for found in sets),
-            )
-        )
-    return tuple(points)
-
-
-def as_score(value: float, scale: Scale) -> float:
-    """Return the score that a value on the scale of ``Method.combine`` stands for."""
-    return float(to_score(value)) if scale == "log" else value
-
-
-def on_scale(score: float, scale: Scale) -> float:
-    """Return a score on the scale of ``Method.combine``: the inverse of ``as_score``."""
-    return math.log(score) if scale == "log" else score
 
 
 def _resampled(
@@ -141,8 +98,3 @@ def _resampled(
         rejected += below
         mated += of_all
     return total, accepted, mated, rejected
-
-
-def _rejected(found: Comparisons, thresholds: Floats64) -> Floats64:
-    accepted = np.searchsorted(-found.mated_scores, -thresholds, side="right")
-    return (found.mated - accepted).astype(np.float64)
