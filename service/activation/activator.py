@@ -200,7 +200,7 @@ class Activator:
         target = generation_before(active, history) if to_generation is None else to_generation
         if target == BEFORE_ALL and built_in_id is None:
             raise NothingToRollBack(
-                "Before the first activation the bundle of the settings was served, and there is none (IDA_BUNDLE). "
+                "Before the first activation that of the settings was served, and there is none (IDA_BUNDLE). "
                 f"{_CHOOSE}"
             )
         if target == BEFORE_ALL and built_in_id is not None:
@@ -214,7 +214,7 @@ class Activator:
         if record is None:
             raise GenerationUnknown(
                 f"There is no generation {target} that can be gone back to; the newest is {newest}. Look at GET "
-                "/admin/activations for those there are; 0 is the bundle of the settings."
+                "/admin/activations for those there are; 0 is the anchor set of the settings."
             )
         return record.bundle_id, position(record, history), record.allow_uncalibrated
 

@@ -101,7 +101,7 @@ class AnchorSets:
             found = read_bundle(folder, backbone_id=self._loader.backbone_id).bundle_id
             if found != bundle_id:
                 raise BundleIdMismatch(
-                    f"The archive holds the bundle {found}, not {bundle_id}. Send it under its own id."
+                    f"The archive holds the anchor set {found}, not {bundle_id}. Send it under its own id."
                 )
             created = self._store.push(folder, replace_signature=self._loader.keys is not None)
         finally:
@@ -122,7 +122,7 @@ class AnchorSets:
             pushed_at = self._store.pushed_at(bundle_id)
             reason = self._listing.why_retained(bundle_id, pushed_at)
             if reason is not None:
-                raise AnchorSetInUse(f"The bundle {bundle_id} cannot be deleted: {reason}.")
+                raise AnchorSetInUse(f"The anchor set {bundle_id} cannot be deleted: {reason}.")
             self._store.delete(bundle_id)
         logger.info("an anchor set was deleted", extra={"anchor_set_id": bundle_id, "who": who})
 

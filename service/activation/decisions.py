@@ -70,6 +70,6 @@ def refusal(bundle_id: str, reasons: tuple[str, ...]) -> BundleUncalibrated:
     """Return the error that refuses a bundle for what requests would lose."""
     more = f"; and {len(reasons) - _MOST_TOLD} more" if len(reasons) > _MOST_TOLD else ""
     return BundleUncalibrated(
-        f"The bundle {bundle_id} would take decisions away: {'; '.join(reasons[:_MOST_TOLD])}{more}. Calibrate it with "
+        f"The anchor set {bundle_id} would take decisions away: {'; '.join(reasons[:_MOST_TOLD])}{more}. Run "
         "`ida-verify calibrate`, or say that it may (allow_uncalibrated, --allow-uncalibrated)."
     )

@@ -133,16 +133,16 @@ class BundleLoader:
             problems = contradictions(snapshot.calibrations)
             if problems:
                 raise CalibrationInconsistent(
-                    f"The calibration of the bundle {snapshot.bundle_id} contradicts itself: {'; '.join(problems[:5])}"
-                    f"{f'; and {len(problems) - 5} more' if len(problems) > 5 else ''}. Calibrate the bundle again."
+                    f"The calibration of anchor set {snapshot.bundle_id} contradicts itself: {'; '.join(problems[:5])}"
+                    f"{f'; and {len(problems) - 5} more' if len(problems) > 5 else ''}. Calibrate the anchor set again."
                 )
         golden = check_golden(snapshot, self._pipeline.embed)
         if not golden.passed:
             raise GoldenCheckFailed(
-                f"The bundle {snapshot.bundle_id} scores its golden pairs otherwise than when it was made (drift "
+                f"The anchor set {snapshot.bundle_id} scores its golden pairs otherwise than when it was made (drift "
                 f"{golden.worst_drift:.3g}, at most {SCORE_TOLERANCE}; synthetic crop "
                 f"{golden.crop_similarity:.6f}, at least {LEAST_CROP_SIMILARITY}): the backbone, the search or the "
-                "bundle is not what it was. Run `ida-verify check`, and build the bundle again."
+                "bundle is not what it was. Run `ida-verify check`, and build the anchor set again."
             )
         return LoadedSnapshot(snapshot, golden, {"check": time.perf_counter() - began})
 
@@ -162,7 +162,7 @@ class BundleLoader:
         heads = [name for name in (SSR, PFE) if name in manifest.parts]
         if heads and manifest.pipeline_id != self.pipeline_id:
             raise HeadMismatch(
-                f"The bundle has a head ({', '.join(heads)}) that was trained for the pipeline {manifest.pipeline_id}, "
+                f"The anchor set has a head ({', '.join(heads)}) trained for the pipeline {manifest.pipeline_id}, "
                 f"and {self.pipeline_id} is served. Serve the pack it was made for (IDA_PACK), or build a bundle for "
                 "this one and train its head."
             )
@@ -194,7 +194,7 @@ def load_stored(
     try:
         loaded = loader.load(folder, generation)
         if loaded.snapshot.bundle_id != bundle_id:
-            raise BundleInvalid(f"The copy of the bundle {bundle_id} in {folder} is {loaded.snapshot.bundle_id}.")
+            raise BundleInvalid(f"The copy of the anchor set {bundle_id} in {folder} is {loaded.snapshot.bundle_id}.")
     except (BundleInvalid, BundleNotTrusted):
         copies.drop(bundle_id)
         if was_held:

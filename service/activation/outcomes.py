@@ -81,7 +81,7 @@ class ActivationResult:
         is_dry_run: whether it stopped before that.
         checks: what was checked; all of it held.
         golden_drift: by method, the largest change of a golden pair's score over the largest score.
-        crop_similarity: cosine of the synthetic crop's embedding here and when the bundle was made.
+        crop_similarity: cosine of the synthetic crop's embedding here and when the anchor set was made.
         seconds: how long each step took, by name, and in total.
     """
 

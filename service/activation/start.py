@@ -72,7 +72,7 @@ def start(loader: BundleLoader, store: BundleStore, copies: LocalCopies, built_i
             )
     reason = why_undecided(started.loaded.snapshot, loader.pipeline_id)
     if reason is not None:
-        logger.warning("no request gets a decision by the bundle that is served: %s", reason)
+        logger.warning("no request gets a decision by the anchor set that is served: %s", reason)
     return started
 
 
@@ -98,7 +98,7 @@ def _newest(
         return loaded
     if history:
         logger.error(
-            "no activated bundle can be served, the bundle of the settings is; generation %s is active", newest
+            "no activated bundle can be served, the anchor set of the settings is; generation %s is active", newest
         )
     return None
 

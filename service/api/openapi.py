@@ -174,7 +174,7 @@ _COMMON: dict[int, dict[str, str]] = {
         "unknown_field": "The field 'threshhold' is not known; see /docs.",
         "invalid_base64": "IMAGE is not base64: Incorrect padding.",
         "unknown_method": "There is no method 'dao'. Ask for one of: cosine, ida-r, ida-l.",
-        "method_not_served": "The method ida-l is not served here: the bundle has no SSR head. Ask for one of: cosine.",
+        "method_not_served": "The method ida-l is not served here: the anchor set has no SSR head. Ask for: cosine.",
     },
     413: {
         "image_too_large": "The image has 50,000,000 pixels, the limit is 40,000,000. Send a smaller one.",

@@ -189,18 +189,18 @@ class Calibrations:
         """
         if None not in (pipeline_id, self.pipeline_id) and pipeline_id != self.pipeline_id:
             return (
-                f"the bundle was calibrated with the pipeline {self.pipeline_id}, and {pipeline_id} is served: "
+                f"the anchor set was calibrated with the pipeline {self.pipeline_id}, and {pipeline_id} is served: "
                 "calibrate it with the model pack that is served"
             )
         of_method = [found for found in self.methods if found.method == method]
         if method in self.outdated:
-            return f"the bundle was calibrated for the method {method} with another head: calibrate it again"
+            return f"the anchor set was calibrated for the method {method} with another head: calibrate it again"
         if not of_method:
-            return f"the bundle was not calibrated for the method {method}"
+            return f"the anchor set was not calibrated for the method {method}"
         of_form = [found for found in of_method if forms == (found.input_form, found.input_form)]
         if not of_form:
             known = " and ".join(sorted({f"two {found.input_form}s" for found in of_method}))
-            return f"the bundle was calibrated for {known}, not for {_in_words(forms)}"
+            return f"the anchor set was calibrated for {known}, not for {_in_words(forms)}"
         wanted = relevant(method, parameters)
         for found in of_form:
             if relevant(method, found.parameters) == wanted:

@@ -46,8 +46,10 @@ def default_method(own: str, sources: TermSources, refused: Mapping[str, str]) -
     if not searched:
         return WITHOUT_SEARCH
     if not has_head:
-        raise BundleInvalid(f"The bundle's default_method is {own}, and {refused[own]}. Train a head for the bundle.")
+        raise BundleInvalid(
+            f"The anchor set's default_method is {own}, and {refused[own]}. Train a head for the anchor set."
+        )
     raise SettingsInvalid(
-        f"The bundle's default_method is {own}, and {refused[own]}. Unset IDA_K and IDA_TAU, or serve a bundle with a "
+        f"The anchor set's default_method is {own}, and {refused[own]}. Unset IDA_K and IDA_TAU, or serve one with a "
         "head for these."
     )

@@ -120,7 +120,7 @@ class Snapshot:
             pipeline_id: the pipeline that embedded them; None where it is not known.
         """
         if self.calibrations is None:
-            return "the bundle was not calibrated: run `ida-verify calibrate`"
+            return "the anchor set was not calibrated: run `ida-verify calibrate`"
         return self.calibrations.find(method, forms, self.parameters, pipeline_id)
 
 
@@ -176,7 +176,7 @@ def load_snapshot(
     method = default_method(bundle.manifest.default_method, sources, refused)
     if method != bundle.manifest.default_method:
         logger.warning(
-            "the anchors are not searched: requests that name no method get %s, not the bundle's own %s",
+            "the anchors are not searched: requests that name no method get %s, not the anchor set's own %s",
             method,
             bundle.manifest.default_method,
         )

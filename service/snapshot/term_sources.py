@@ -186,7 +186,7 @@ class TermSources:
                 head.terms(embeddings, tuple(head.provides), own)
             except InferenceFailed as error:
                 raise BundleInvalid(
-                    f"The bundle's {head.called} does not give what it should: {error.message} Train it again."
+                    f"The anchor set's {head.called} does not give what it should: {error.message} Train it again."
                 ) from error
 
     def _source(self, statistic: Statistic) -> TermSource:
@@ -224,4 +224,4 @@ def _loaded(kind: type[HeadT], stored: StoredHead[CardT]) -> HeadT:
     try:
         return kind.load(stored.path)
     except PackInvalid as error:
-        raise BundleInvalid(f"The bundle's {stored.card.called} cannot be loaded: {error.message}") from error
+        raise BundleInvalid(f"The anchor set's {stored.card.called} cannot be loaded: {error.message}") from error

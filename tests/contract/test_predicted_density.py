@@ -156,7 +156,7 @@ def test_without_the_search_info_and_the_log_say_so(tmp_path, bundle_with_head, 
     assert (info["default_method"], info["anchor_set_default_method"]) == ("ida-l", "ida-r")
     assert info["anchor_set"]["search"] == "off"
     assert info["anchor_set"]["count"] == 64
-    assert "get ida-l, not the bundle's own ida-r" in caplog.text
+    assert "get ida-l, not the anchor set's own ida-r" in caplog.text
 
 
 def test_without_the_search_a_default_of_cosine_stays(tmp_path, bundle, backbone_session):

@@ -52,7 +52,7 @@ class VerifyRequest(_Request):
 
     probe: FaceRequest = Field(description="The face presented now.")
     reference: FaceRequest = Field(description="The face of the claimed identity.")
-    method: Name | None = Field(default=None, description="Scoring method; the bundle's default_method if absent.")
+    method: Name | None = Field(default=None, description="Scoring method; the anchor set's default_method if absent.")
     operating_point: Name | None = Field(
         default=None,
         description="Name of the operating point to decide at, such as fmr_1e-4. If absent the service's default "
