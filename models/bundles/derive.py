@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -79,7 +79,7 @@ def derived_manifest(manifest: Manifest, change: Change) -> Manifest:
     parameters = change.parameters
     return manifest.model_copy(
         update={
-            **asdict(parameters),
+            **parameters.model_dump(),
             "default_method": change.default_method,
             "created_by": change.created_by,
         }

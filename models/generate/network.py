@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from models.generate.draw import Feed
 from models.generate.generator_inputs import Axes, Input
 from models.generate.onnx_network import OnnxGenerator
+from service.choices import Device
 from service.errors import ExtraMissing, GeneratorInvalid
-from service.settings import Device
 
 _TORCHSCRIPT_SUFFIXES = (".pt", ".ts", ".pth", ".torchscript")
 

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from models.generate.draw import Feed
 from models.generate.generator_inputs import Axes, Input, InputRole, roles
+from service.choices import Device
 from service.errors import DeviceUnavailable, GeneratorInvalid, InferenceFailed
 from service.inference.onnx_runtime import ort
 from service.inference.small_weights import all_nodes
-from service.settings import Device
 
 _PROVIDERS: dict[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _DTYPES = {
