@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from service.arrays import Floats32, ImageArray
+from service.choices import DamagedImages, FacePolicy
 from service.cpus import usable_cpus
 from service.faces.build_extractor import build_extractor
 from service.faces.extract import FaceExtractor, StageTimer, untimed
@@ -17,7 +18,7 @@ from service.inference.providers import Placement
 from service.inference.runs import RunGraph
 from service.inference.small_weights import subnormal_warnings
 from service.pack import NetworkRole, PackManifest, Preprocessing, load_pack
-from service.settings import DamagedImages, FacePolicy, Settings
+from service.settings import Settings
 
 logger = logging.getLogger(__name__)
 

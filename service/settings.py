@@ -13,20 +13,23 @@ import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.choices import (
+    DEFAULT_MAX_FULL_IMAGE_PIXELS,
+    DEFAULT_MAX_IMAGE_SIDE,
+    DamagedImages,
+    Device,
+    FacePolicy,
+    GpuEngine,
+)
 from service.errors import SettingsInvalid
 from service.faults import faults
+from service.scoring.parameters import Strength, SupportSize, Tau
 
-Device = Literal["cpu", "cuda"]
-DamagedImages = Literal["refuse", "accept"]
-FacePolicy = Literal["largest", "most_central", "reject"]
 AnchorSearch = Literal["on", "off"]
-GpuEngine = Literal["cuda", "cuda-graphs", "tensorrt"]
 Joining = Literal["auto", "on", "off"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 DEFAULT_BUNDLE = Path(__file__).parent / "bundle" / "default"
-DEFAULT_MAX_IMAGE_SIDE = 16_384
-DEFAULT_MAX_FULL_IMAGE_PIXELS = 25_000_000
 DEFAULT_PACK = "faceplugin-mobilefacenet"
 
 
@@ -191,12 +194,10 @@ class Settings(BaseSettings):
         default=256 * 1024 * 1024, ge=1024, description="Bytes of all those bodies together; who comes beyond gets 429."
     )
     max_batch: int = Field(default=64, ge=1, le=4096, description="Most pairs or faces of one batch.")
-    k: int | None = Field(default=None, ge=1, description="Support set size; the bundle's own (10) by default.")
-    tau: float | None = Field(default=None, gt=0, le=100, description="Tau of Eq. 4; the bundle's own (1) by default.")
-    strength: float | None = Field(
+    k: SupportSize | None = Field(default=None, description="Support set size; the bundle's own (10) by default.")
+    tau: Tau | None = Field(default=None, description="Tau of Eq. 4; the bundle's own (1) by default.")
+    strength: Strength | None = Field(
         default=None,
-        ge=0,
-        le=10,
         description="Strength a of the density term; the bundle's own by default (1: the paper).",
     )
     operating_point: str = Field(

@@ -1,7 +1,7 @@
 """Building an anchor bundle: a source's images to embeddings, what is done to them as a set, and the bundle written."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -207,7 +207,7 @@ def _write(
         provenance={
             "command": "ida-verify anchors build",
             "description": options.description,
-            "options": {**asdict(options.parameters), "dtype": options.stored_type, "seed": options.seed},
+            "options": {**options.parameters.model_dump(), "dtype": options.stored_type, "seed": options.seed},
             **made_from,
             "set": report.as_json(options.steps),
             "pack": pipeline.manifest.name,

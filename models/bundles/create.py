@@ -1,6 +1,6 @@
 """Making a new bundle of embeddings: its ids, its golden pairs and its files."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +79,7 @@ def create_bundle(folder: Path, embeddings: StoredArray, facts: NewBundle, embed
         pipeline_id=facts.pipeline_id,
         count=len(anchors),
         dimension=anchors.dimension,
-        **asdict(facts.parameters),
+        **facts.parameters.model_dump(),
         default_method=facts.default_method,
         parts={},
         provenance=facts.provenance,

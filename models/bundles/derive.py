@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -78,7 +78,11 @@ def derived_manifest(manifest: Manifest, change: Change) -> Manifest:
     """Return what the new bundle says of itself; its parts are filled in when it is written."""
     parameters = change.parameters
     return manifest.model_copy(
-        update={**asdict(parameters), "default_method": change.default_method, "created_by": change.created_by}
+        update={
+            **parameters.model_dump(),
+            "default_method": change.default_method,
+            "created_by": change.created_by,
+        }
     )
 
 

@@ -49,7 +49,7 @@ def calibration_report(
         "population": population,
         "input_form": calibrated.input_form,
         "default_method": calibrated.method,
-        "parameters": asdict(calibrated.parameters),
+        "parameters": calibrated.parameters.model_dump(),
         "seed": options.seed,
         "shares": list(options.shares),
         "folds": options.folds,

@@ -1,7 +1,7 @@
 """Calibrating a bundle: people parted, parameters chosen on some, thresholds measured on others, tried on the rest."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -135,7 +135,7 @@ def calibrate(
         folds = _folds(sets, left_out, [of_set[0] for of_set in rows], sources, base, options)
         selection = select(
             folds,
-            replace(base, typical_norm=_typical_norm(folds, base)),
+            base.changed(typical_norm=_typical_norm(folds, base)),
             options.grid,
             replicates=options.replicates,
             seed=options.seed,
@@ -147,7 +147,7 @@ def calibrate(
     tune = faces_of(0, left_out)
     if options.grid is not None and "pfe+ida-r" in names:
         told = stage("choosing the strength of pfe+ida-r")
-        parameters = replace(parameters, pfe_strength=pfe_strength(tune, sources, parameters, options.grid, told))
+        parameters = parameters.changed(pfe_strength=pfe_strength(tune, sources, parameters, options.grid, told))
     parts = {"calibrate": faces_of(1, left_out), "report": faces_of(2, left_out)}
     measured = [_measure(METHODS[name], parameters, input_form, sources, parts, options, stage) for name in names]
     without = []

@@ -1,7 +1,6 @@
 """Choosing the strength of pfe+ida-r."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -33,7 +32,7 @@ def pfe_strength(
     for done, strength in enumerate(strengths, 1):
         logs = []
         for part in parts:
-            found = part.compare_by(method, replace(base, pfe_strength=strength), source)
+            found = part.compare_by(method, base.changed(pfe_strength=strength), source)
             logs += np.log(smoothed_fnmr(found, measured_fmrs(found.non_mated))).tolist()
         means.append(float(np.mean(logs)) if logs else 0.0)
         tick(done / len(strengths))

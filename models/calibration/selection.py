@@ -164,7 +164,7 @@ def select(
     powers = grid.norm_powers if any(np.any(fold.faces.norms) for fold in folds) else (0.0,)
     combinations = list(product(grid.strengths, grid.ks, grid.taus, powers))
     for done, (strength, k, tau, norm_power) in enumerate(combinations):
-        parameters = replace(base, strength=strength, k=k, tau=tau, norm_power=norm_power)
+        parameters = base.changed(strength=strength, k=k, tau=tau, norm_power=norm_power)
         found = _mean_fnmr([fold.compare(parameters) for fold in folds], fmrs)
         ratios = [np.mean(np.log(found[name] / reference[name])) for name in fmrs]
         candidates.append(Candidate(parameters, float(np.mean(ratios))))
@@ -183,7 +183,7 @@ def select(
             break
     tick(1.0)
     if chosen is None:
-        return Selection("cosine", replace(base, strength=0.0), tuple(candidates), fmrs)
+        return Selection("cosine", base.changed(strength=0.0), tuple(candidates), fmrs)
     return Selection("ida-r", chosen.parameters, tuple(candidates), fmrs)
 
 

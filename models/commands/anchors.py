@@ -159,7 +159,7 @@ def _build(
 ) -> Built:
     def with_parameters(base: Parameters) -> BuildOptions:
         changed = {name: value for name, value in asked.items() if value is not None}
-        return replace(options, parameters=replace(base, **changed))
+        return replace(options, parameters=base.changed(**changed))
 
     with anchor_bars() as bars:
         source = image_source(given, pipeline, settings)

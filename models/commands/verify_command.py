@@ -14,9 +14,10 @@ from models.commands import reporting_errors
 from models.images.image_folder import DECODER_FAILURES, read_image
 from service.api.verify import embed_answer, full_answer
 from service.api.wire.verify_wire import VerifyAnswer
+from service.choices import FacePolicy
 from service.errors import ImageUndecodable, InputError
 from service.loaded import LoadedService, load
-from service.settings import FacePolicy, Settings, load_settings
+from service.settings import Settings, load_settings
 from service.verifier import Photo, Verifier
 
 Image = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="A photograph.")]

@@ -1,10 +1,11 @@
 """The paper's ablations: one parameter of DAO varied, all else held (Fig. 6a, 6b, 7)."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
+from pydantic import ValidationError
 
 from models.evaluation.method_rates import FMRS
 from models.evaluation.systems import System, term_finder
@@ -18,11 +19,11 @@ from models.tool_errors import AblationInvalid
 from service.anchors.face_terms import TermFinder
 from service.arrays import Floats32, Floats64, Ints
 from service.bundle.anchors_part import Anchors
+from service.choices import Device
 from service.scoring.density import log_density
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
 from service.scoring.terms import FaceTerms
-from service.settings import Device
 
 Knob = Literal["k", "anchors", "tau", "strength"]
 
@@ -96,19 +97,15 @@ def parse(text: str) -> AskedAblation:
         if knob != name:
             continue
         try:
-            values = tuple(sorted({float(value) for value in listed.split(",")})) if listed else DEFAULT_VALUES[knob]
+            values = tuple(sorted(set(map(float, listed.split(",") if listed else DEFAULT_VALUES[knob]))))
         except ValueError:
             break
-        whole = knob in ("k", "anchors")
-        lowest = {"k": 1.0, "anchors": 1.0, "tau": 1e-6, "strength": 0.0}[knob]
-        if all(
-            np.isfinite(value) and value >= lowest and (not whole or value.is_integer()) for value in map(float, values)
-        ):
-            return AskedAblation(knob, tuple(map(float, values)))
+        if all(_is_possible(knob, value) for value in values):
+            return AskedAblation(knob, values)
         break
     raise AblationInvalid(
         f"{text!r} is no ablation: name one of {', '.join(get_args(Knob))}, perhaps with values, as in `k=1,5,10` "
-        "(whole numbers for k and anchors)."
+        "(whole numbers for k and anchors; tau above 0 and at most 100, strength from 0 to 10)."
     )
 
 
@@ -166,7 +163,7 @@ def ablate(
 
 def _base(parameters: Parameters, knob: Knob) -> Parameters:
     """Return the parameters that are held; at strength 0 no other parameter would matter."""
-    return replace(parameters, strength=1.0) if parameters.strength == 0 and knob != "strength" else parameters
+    return parameters.changed(strength=1.0) if parameters.strength == 0 and knob != "strength" else parameters
 
 
 def _note(asked: AskedAblation, parameters: Parameters, possible: Sequence[float], count: int) -> str:
@@ -219,10 +216,20 @@ def _measured(
         yield value, [measure(FaceTerms(log_density=log_density(similarities[:, : changed.k], changed.tau)), changed)]
 
 
+def _is_possible(knob: Knob, value: float) -> bool:
+    if knob in ("k", "anchors"):
+        return value.is_integer() and value >= 1
+    try:
+        _changed(Parameters(), knob, value)
+    except ValidationError:
+        return False
+    return True
+
+
 def _changed(parameters: Parameters, knob: Knob, value: float) -> Parameters:
     if knob == "k":
-        return replace(parameters, k=int(value))
-    return replace(parameters, tau=value) if knob == "tau" else replace(parameters, strength=value)
+        return parameters.changed(k=int(value))
+    return parameters.changed(**{knob: value})
 
 
 def _finder(anchors: Anchors, rows: Ints, device: Device) -> TermFinder:

@@ -1,7 +1,7 @@
 """One labelled set, embedded once: every method and bundle on the same pairs, with the same resampled people."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -132,7 +132,7 @@ def _facts(system: System) -> EvaluatedBundle:
         bundle_id=system.bundle.bundle_id,
         anchors_digest=manifest.anchors_digest,
         anchors=manifest.count,
-        parameters=asdict(manifest.parameters),
+        parameters=manifest.parameters.model_dump(),
         population=calibrations.population if calibrations else None,
     )
 

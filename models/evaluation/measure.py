@@ -21,8 +21,8 @@ from models.labelled.pairs.sweep import BlockScorer
 from models.labelled.rates.threshold_rates import det_curve, distribution, equal_error_rate
 from models.progress import Stage
 from service.arrays import Floats32, Ints
+from service.choices import Device
 from service.scoring.calibration import relevant
-from service.settings import Device
 
 # The rate at which groups are compared besides the smallest measured one.
 _GROUP_FMR = 1e-3

@@ -1,7 +1,7 @@
 """What is evaluated: a bundle's anchors with every method, and the variants of each method."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from models.labelled.calibration_people import CalibrationPeople, read_people
@@ -11,11 +11,11 @@ from service.anchors.faiss_search import FaissSearch
 from service.arrays import Floats32
 from service.bundle.anchors_part import Anchors
 from service.bundle.reader import Bundle, read_bundle
+from service.choices import Device
 from service.cpus import usable_cpus
 from service.scoring.methods import METHODS, Method, methods_of
 from service.scoring.parameters import Parameters
 from service.scoring.terms import FaceTerms, Statistic
-from service.settings import Device
 from service.snapshot.term_sources import TermSources, open_sources
 
 COSINE = "cosine"
@@ -94,7 +94,7 @@ def variants(system: System, methods: Sequence[str] | None) -> tuple[Variant, ..
         if "strength" not in method.parameters:
             found.append(Variant(name, method, parameters))
             continue
-        paper = replace(parameters, strength=1.0, norm_power=0.0)
+        paper = parameters.changed(strength=1.0, norm_power=0.0)
         power = f", p = {parameters.norm_power:g}" if parameters.norm_power else ""
         found.append(Variant(f"{name}, a = {parameters.strength:g}{power}", method, parameters))
         if parameters != paper:

@@ -15,8 +15,8 @@ from models.generate.generator_inputs import Axes
 from models.generate.network import Generator, load_generator
 from models.tool_errors import GeneratorInvalid
 from service.arrays import ImageArray
+from service.choices import Device
 from service.pack import file_sha256
-from service.settings import Device
 
 # How far beyond -1 and 1 a generator's values may go: StyleGAN's do, by tenths, and are clipped.
 _SLACK = 4.0

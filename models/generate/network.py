@@ -10,7 +10,7 @@ from models.generate.draw import Feed
 from models.generate.generator_inputs import Axes, Input
 from models.generate.onnx_network import OnnxGenerator
 from models.tool_errors import ExtraMissing, GeneratorInvalid
-from service.settings import Device
+from service.choices import Device
 
 _TORCHSCRIPT_SUFFIXES = (".pt", ".ts", ".pth", ".torchscript")
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from models.generate.draw import Feed
 from models.generate.generator_inputs import Axes, Input, InputRole, roles
 from models.tool_errors import GeneratorInvalid
+from service.choices import Device
 from service.errors import DeviceUnavailable, InferenceFailed
 from service.inference.onnx_runtime import ort
 from service.inference.providers import Placement
 from service.inference.small_weights import all_nodes
-from service.settings import Device
 
 _DTYPES = {
     "tensor(float)": np.float32,

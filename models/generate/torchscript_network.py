@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from models.generate.draw import Feed
 from models.generate.generator_inputs import Axes, Input, InputRole, role_of, roles
 from models.tool_errors import GeneratorInvalid
+from service.choices import Device
 from service.errors import DeviceUnavailable, InferenceFailed
-from service.settings import Device
 
 _TENSORS = frozenset({"Tensor", "Optional[Tensor]"})
 _REMEDY = {

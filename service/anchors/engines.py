@@ -4,7 +4,7 @@ from service.anchors.faiss_search import FaissSearch
 from service.anchors.int8_search import Int8Search
 from service.anchors.search import Search
 from service.bundle.anchors_part import Anchors
-from service.settings import Device
+from service.choices import Device
 
 # Below this a pair of faces is found by faiss's flat index in the same time, and nothing has to be rounded.
 _LEAST_ROUNDED = 4096

@@ -6,8 +6,8 @@ from typing import Protocol
 import numpy as np
 
 from service.arrays import Floats32, Ints
+from service.choices import Device
 from service.errors import DimensionMismatch, InvalidEmbedding, TooFewAnchors
-from service.settings import Device
 
 
 @dataclass(frozen=True, slots=True, eq=False)

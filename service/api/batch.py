@@ -20,8 +20,8 @@ from service.api.wire.batch_wire import (
     VerifyItem,
 )
 from service.api.wire.verify_wire import Detail
+from service.choices import FacePolicy
 from service.errors import InputError
-from service.settings import FacePolicy
 from service.verifier import FaceInput, Verifier
 from service.verifier.face_batch import Batch, Pair, ReadFaces, in_parts
 

@@ -11,9 +11,9 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from service.api.problems import InvalidRequest, UnknownField, UnsupportedMediaType
 from service.api.wire.verify_wire import Detail, EmbedRequest, FaceRequest, VerifyRequest
+from service.choices import FacePolicy
 from service.documents import check_structure
 from service.errors import InvalidBase64
-from service.settings import FacePolicy
 from service.verifier import Crop, Embedding, FaceInput, Photo
 
 Model = TypeVar("Model", bound=BaseModel)

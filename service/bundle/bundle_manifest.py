@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from dataclasses import fields
 from pathlib import PurePath
 from typing import Annotated, Literal, Self
 
@@ -11,7 +10,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, JsonValue, Stri
 from service.documents import Limits, Unreadable, parse_document
 from service.errors import BundleInvalid
 from service.pack.pack_manifest import Sha256
-from service.scoring.parameters import Parameters
+from service.scoring.parameters import StatedParameters
 
 MANIFEST_NAME = "manifest.json"
 SIGNATURE_NAME = "signature.json"
@@ -61,8 +60,8 @@ class Part(_Strict):
     bytes: int = Field(ge=0)
 
 
-class Manifest(_Strict):
-    """What a bundle is made of.
+class Manifest(StatedParameters):
+    """What a bundle is made of, and the parameters that it was made for.
 
     Attributes:
         format: version of this document's form.
@@ -71,14 +70,6 @@ class Manifest(_Strict):
         pipeline_id: everything between photograph and embedding that gave them.
         count: number of anchors.
         dimension: values of one embedding.
-        k: anchors in a support set.
-        tau: tau of Eq. 4.
-        strength: strength of the density term, 1 in Eq. 4.
-        cohort: anchors that as-norm takes.
-        guard: anchors at least this similar to a face are left out for it; None for generated anchors.
-        norm_power: exponent of a face's norm in its density, 0 in Eq. 4.
-        typical_norm: the norm that counts as 1.
-        pfe_strength: strength of the density term in pfe+ida-r.
         default_method: the method of a request that names none.
         parts: the bundle's files by what they are.
         provenance: where the anchors came from and how they were made.
@@ -91,14 +82,6 @@ class Manifest(_Strict):
     pipeline_id: Id
     count: int = Field(ge=1)
     dimension: int = Field(ge=8, le=8192)
-    k: int = Field(ge=1)
-    tau: float = Field(gt=0, le=100, allow_inf_nan=False)
-    strength: float = Field(ge=0, le=10, allow_inf_nan=False)
-    cohort: int = Field(default=Parameters().cohort, ge=1)
-    guard: float | None = Field(default=None, gt=-1, le=1)
-    norm_power: float = Field(default=Parameters().norm_power, ge=0, le=100, allow_inf_nan=False)
-    typical_norm: float = Field(default=Parameters().typical_norm, gt=0, allow_inf_nan=False)
-    pfe_strength: float = Field(default=Parameters().pfe_strength, ge=0, le=10, allow_inf_nan=False)
     default_method: str
     parts: dict[PartName, Part]
     provenance: dict[str, JsonValue]
@@ -115,11 +98,6 @@ class Manifest(_Strict):
         if {part.file for part in self.parts.values()} & RESERVED_NAMES:
             raise ValueError(f"no part may be called {' or '.join(sorted(RESERVED_NAMES))}")
         return self
-
-    @property
-    def parameters(self) -> Parameters:
-        """The parameters that the bundle was made for."""
-        return Parameters(**{field.name: getattr(self, field.name) for field in fields(Parameters)})
 
 
 def canonical_json(value: JsonValue) -> bytes:

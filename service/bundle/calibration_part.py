@@ -68,20 +68,9 @@ class _Curve(_Strict):
         return self
 
 
-class _Parameters(_Strict):
-    k: int = Field(ge=1)
-    tau: float = Field(gt=0, allow_inf_nan=False)
-    strength: float = Field(ge=0, allow_inf_nan=False)
-    cohort: int = Field(ge=1)
-    guard: float | None
-    norm_power: float = Field(default=0.0, ge=0)
-    typical_norm: float = Field(default=1.0, gt=0)
-    pfe_strength: float = Field(default=1.0, ge=0)
-
-
 class _Method(_Strict):
     method: str
-    parameters: _Parameters
+    parameters: Parameters
     input_form: InputForm
     curve: _Curve
     points: Annotated[list[_Point], FailFast()]
@@ -107,7 +96,7 @@ def calibration_content(calibrations: Calibrations, manifest: Manifest) -> PartC
         methods.append(
             {
                 "method": found.method,
-                "parameters": asdict(found.parameters),
+                "parameters": found.parameters,
                 "input_form": found.input_form,
                 "curve": {name: value.tolist() if hasattr(value, "tolist") else value for name, value in curve.items()},
                 "points": [asdict(point) for point in found.points],
@@ -167,7 +156,7 @@ def _sha256(manifest: Manifest, part: str) -> str | None:
 def _method(found: _Method) -> MethodCalibration:
     return MethodCalibration(
         method=found.method,
-        parameters=Parameters(**found.parameters.model_dump()),
+        parameters=found.parameters,
         input_form=found.input_form,
         curve=FmrCurve(
             scores=np.array(found.curve.scores),

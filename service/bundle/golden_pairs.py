@@ -1,11 +1,11 @@
 """The golden pairs of a bundle: embeddings with the scores they must get, and a crop with the embedding it must get."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, FailFast, Field, model_validator
+from pydantic import FailFast, Field, model_validator
 
 from service.arrays import Floats32, Floats64
 from service.bundle.bundle_manifest import GOLDEN_CROP, GOLDEN_PAIRS, GOLDEN_SCORES, AnchorsDigest, Manifest
@@ -13,7 +13,7 @@ from service.bundle.writer import PartContent, array_content, json_content
 from service.documents import Limits, Unreadable, parse_document
 from service.errors import BundleInvalid
 from service.scoring.methods import METHODS
-from service.scoring.parameters import Parameters
+from service.scoring.parameters import Parameters, StatedParameters
 
 _LIMITS = Limits(8 * 1024 * 1024, max_objects=10, max_arrays=100, max_values=100_000)
 
@@ -35,20 +35,10 @@ class GoldenPairs:
     crop_embedding: Floats32
 
 
-class _ScoresFile(BaseModel):
+class _ScoresFile(StatedParameters):
     """What the part of the scores says; it binds them to the anchors and the parameters that gave them."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
     anchors_digest: AnchorsDigest
-    k: int
-    tau: float
-    strength: float
-    cohort: int = Parameters().cohort
-    guard: float | None = None
-    norm_power: float = Parameters().norm_power
-    typical_norm: float = Parameters().typical_norm
-    pfe_strength: float = Parameters().pfe_strength
     scores: dict[str, Annotated[list[float], FailFast()]] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -63,7 +53,7 @@ def golden_contents(golden: GoldenPairs, *, anchors_digest: str, parameters: Par
     """Return the parts of a bundle that hold golden pairs."""
     scores = _ScoresFile(
         anchors_digest=anchors_digest,
-        **asdict(parameters),
+        **parameters.model_dump(),
         scores={name: values.tolist() for name, values in golden.scores.items()},
     )
     return {
@@ -83,8 +73,7 @@ def parse_scores(content: bytes, manifest: Manifest) -> dict[str, Floats64]:
         found = parse_document(_ScoresFile, content, _LIMITS)
     except Unreadable as error:
         raise BundleInvalid(f"The bundle's golden scores cannot be read: {error}. Build the bundle again.") from error
-    parameters = Parameters(**found.model_dump(exclude={"anchors_digest", "scores"}))
-    if (found.anchors_digest, parameters) != (manifest.anchors_digest, manifest.parameters):
+    if (found.anchors_digest, found.parameters) != (manifest.anchors_digest, manifest.parameters):
         raise BundleInvalid(
             "The bundle's golden scores are those of other anchors or parameters. Build the bundle again."
         )

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
 
-from pydantic import Field, JsonValue
+from pydantic import JsonValue
 
 from service.bundle.bundle_manifest import SSR, SSR_CARD, AnchorsDigest, Manifest
 from service.bundle.head_part import Card, sha256_of
-from service.scoring.parameters import Parameters
+from service.scoring.parameters import Guard, Parameters, SupportSize, Tau
 
 HeadTarget = Literal["log-f", "f"]
 
@@ -32,9 +32,9 @@ class SsrCard(Card):
     bound: ClassVar[tuple[str, ...]] = (*Card.bound, "anchors_digest", "k", "tau", "guard")
 
     anchors_digest: AnchorsDigest
-    k: int = Field(ge=1)
-    tau: float = Field(gt=0, le=100, allow_inf_nan=False)
-    guard: float | None = Field(default=None, gt=-1, le=1)
+    k: SupportSize
+    tau: Tau
+    guard: Guard | None = None
     target: HeadTarget
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from service.choices import DEFAULT_MAX_FULL_IMAGE_PIXELS, DEFAULT_MAX_IMAGE_SIDE, DamagedImages
 from service.faces.detectors.detector import Detector
 from service.faces.detectors.scrfd import ScrfdDetector
 from service.faces.detectors.second_look import SecondLook
@@ -11,7 +12,6 @@ from service.faces.extract import FaceExtractor
 from service.faces.landmarks import Face68Landmarker, Landmarker, OnetLandmarker
 from service.inference.runs import RunGraph
 from service.pack import DetectorFile, LandmarksFile, PackManifest
-from service.settings import DEFAULT_MAX_FULL_IMAGE_PIXELS, DEFAULT_MAX_IMAGE_SIDE, DamagedImages
 
 _DETECTORS: Mapping[str, Callable[[RunGraph, DetectorFile], Detector]] = {
     "ultra-light": UltraLightDetector,

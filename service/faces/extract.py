@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from service.arrays import Floats32, ImageArray
+from service.choices import DEFAULT_MAX_FULL_IMAGE_PIXELS, DEFAULT_MAX_IMAGE_SIDE, DamagedImages, FacePolicy
 from service.errors import FaceTooSmall, InputError, PackInvalid
 from service.faces.align import align
 from service.faces.detectors.detector import Detector
@@ -16,7 +17,6 @@ from service.faces.pictures.decode import open_image
 from service.faces.reduction import scaled, to_align, to_find_faces
 from service.faces.select import select_face
 from service.faces.types import CROP_SIZE, AlignedFace, Box, DetectedFace
-from service.settings import DEFAULT_MAX_FULL_IMAGE_PIXELS, DEFAULT_MAX_IMAGE_SIDE, DamagedImages, FacePolicy
 
 
 class StageTimer(Protocol):

@@ -3,9 +3,9 @@
 import math
 from collections.abc import Sequence
 
+from service.choices import FacePolicy
 from service.errors import NoFace, SeveralFaces
 from service.faces.types import DetectedFace
-from service.settings import FacePolicy
 
 
 def select_face(faces: Sequence[DetectedFace], policy: FacePolicy, image_size: tuple[int, int]) -> DetectedFace:

@@ -5,8 +5,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from service.choices import Device, GpuEngine
 from service.errors import DeviceUnavailable
-from service.settings import Device, GpuEngine
 
 _CPU = "CPUExecutionProvider"
 _CUDA = "CUDAExecutionProvider"

@@ -1,7 +1,7 @@
 """Every scoring method, by name; this table is the one place where a method is added."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
@@ -131,7 +131,7 @@ def _pfe(similarity: Floats, probe: FaceTerms, reference: FaceTerms, parameters:
 def _pfe_ida(similarity: Floats, probe: FaceTerms, reference: FaceTerms, parameters: Parameters) -> Floats:
     # The paper's Table 5: DAO with the mutual likelihood in the place of the inner product, the density as before.
     likelihood = _pfe(similarity, probe, reference, parameters)
-    return _ida(likelihood, probe, reference, replace(parameters, strength=parameters.pfe_strength))
+    return _ida(likelihood, probe, reference, parameters.model_copy(update={"strength": parameters.pfe_strength}))
 
 
 def _weighted(face: FaceTerms, parameters: Parameters) -> Floats:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -12,12 +12,12 @@ from service.bundle.golden_pairs import GoldenPairs
 from service.bundle.reader import read_bundle
 from service.bundle.signature import Signer
 from service.bundle.ssr_part import SsrCard
+from service.choices import Device
 from service.errors import MethodNotServed, SettingsInvalid
 from service.scoring.calibration import Calibrations, InputForm, MethodCalibration
 from service.scoring.methods import METHODS, Method, find_method
 from service.scoring.parameters import Parameters
 from service.scoring.terms import PREDICTION, SUPPORT, FaceTerms, Statistic
-from service.settings import Device
 from service.snapshot.density_cache import DensityCache
 from service.snapshot.served_methods import default_method, not_served
 from service.snapshot.term_sources import TermSources, open_sources
@@ -161,12 +161,8 @@ def load_snapshot(
     """
     bundle = read_bundle(folder, backbone_id=backbone_id)
     own = bundle.manifest.parameters
-    parameters = replace(
-        own,
-        k=own.k if k is None else k,
-        tau=own.tau if tau is None else tau,
-        strength=own.strength if strength is None else strength,
-    )
+    asked = {"k": k, "tau": tau, "strength": strength}
+    parameters = own.changed(**{name: value for name, value in asked.items() if value is not None})
     if parameters.k > bundle.manifest.count:
         raise SettingsInvalid(
             f"IDA_K is {parameters.k}, and the bundle {folder} has {bundle.manifest.count} anchors. Ask for no more."

@@ -12,6 +12,7 @@ from service.bundle.head_part import CardT, StoredHead
 from service.bundle.pfe_part import PfeCard
 from service.bundle.reader import Bundle
 from service.bundle.ssr_part import SsrCard
+from service.choices import Device
 from service.errors import BundleInvalid, HeadMismatch, InferenceFailed, MethodNotServed, PackInvalid
 from service.inference.head import Head
 from service.inference.pfe_head import PfeHead
@@ -20,7 +21,6 @@ from service.scoring.methods import find_method
 from service.scoring.parameters import Parameters
 from service.scoring.support import SupportSimilarities
 from service.scoring.terms import PREDICTION, SUPPORT, VARIANCE, FaceTerms, Statistic, TermSource
-from service.settings import Device
 
 HeadT = TypeVar("HeadT", bound=Head)
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from service.choices import FacePolicy
 from service.errors import InputError, UnknownOperatingPoint
-from service.settings import FacePolicy
 from service.verifier.clock import Clock
 from service.verifier.inputs import Crop, Embedding, FaceInput, Photo, form_of
 from service.verifier.pair_scoring import EmbeddedFaces, PairScorer

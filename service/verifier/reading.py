@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from service.arrays import Floats32, ImageArray
+from service.choices import FacePolicy
 from service.errors import DimensionMismatch
 from service.faces.types import AlignedFace
 from service.pipeline import FacePipeline
 from service.scoring.similarity import normalise, telling_norms
-from service.settings import FacePolicy
 from service.verifier.clock import Clock
 from service.verifier.inputs import Crop, Embedding, FaceInput, Photo
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+from service.choices import FacePolicy
 from service.errors import InputError
 from service.pipeline import FacePipeline
 from service.scoring.methods import Method
-from service.settings import FacePolicy
 from service.snapshot.registry import Registry
 from service.snapshot.snapshot import Snapshot
 from service.verifier.agreement_monitor import AgreementMonitor

@@ -1,6 +1,5 @@
 """Bundles of any size that score differently, of anchors drawn like the default one's."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +25,7 @@ def make_bundle(folder: Path, pipeline: FacePipeline, *, anchors: int, seed: int
     facts = NewBundle(
         backbone_id=pipeline.backbone_id,
         pipeline_id=pipeline.pipeline_id,
-        parameters=replace(manifest.parameters, k=10, norm_power=0.0),
+        parameters=manifest.parameters.changed(k=10, norm_power=0.0),
         default_method="ida-r",
         provenance={"made": "for a test", "seed": seed},
         created_by="a test",

@@ -1,7 +1,6 @@
 """Anchors of every source, degraded, shaped as a set, and resumed: on fake networks and real faiss."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -286,7 +285,7 @@ def from_bundles(pipeline, out, *bundles, **options):
 def test_bundle_of_a_bundle_shares_its_embeddings_to_the_bit(build, pipeline, tmp_path):
     _, _, built = build("given")
 
-    given = from_bundles(pipeline, tmp_path / "made", tmp_path / "given", parameters=replace(K5, tau=8.0))
+    given = from_bundles(pipeline, tmp_path / "made", tmp_path / "given", parameters=K5.changed(tau=8.0))
 
     assert (tmp_path / "made" / "embeddings.npy").read_bytes() == (tmp_path / "given" / "embeddings.npy").read_bytes()
     assert given.parameters == K5

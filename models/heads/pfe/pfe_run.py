@@ -19,8 +19,8 @@ from models.progress import Stage, unstaged
 from service.bundle.head_part import head_contents
 from service.bundle.pfe_part import PfeCard
 from service.bundle.reader import Bundle
+from service.choices import Device
 from service.inference.pfe_head import PfeHead
-from service.settings import Device
 from service.snapshot.term_sources import PfeSource, open_sources
 
 if TYPE_CHECKING:

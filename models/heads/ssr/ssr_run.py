@@ -29,9 +29,9 @@ from service.bundle.bundle_manifest import TRAINING, Manifest
 from service.bundle.head_part import head_contents
 from service.bundle.reader import Bundle
 from service.bundle.ssr_part import SsrCard
+from service.choices import Device
 from service.inference.ssr_head import SsrHead
 from service.scoring.parameters import Parameters
-from service.settings import Device
 from service.snapshot.term_sources import SsrSource, TermSources
 
 if TYPE_CHECKING:

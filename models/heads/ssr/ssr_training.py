@@ -16,9 +16,9 @@ from models.heads.ssr.targets import Targets
 from models.progress import Tick, silent
 from models.tool_errors import TrainingImpossible
 from service.arrays import Floats32
+from service.choices import Device
 from service.errors import DeviceUnavailable
 from service.scoring.parameters import Parameters
-from service.settings import Device
 
 _SAMPLES_TO_START = 4096
 _SAMPLES_TO_CHECK = 8192

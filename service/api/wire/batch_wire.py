@@ -16,7 +16,7 @@ from service.api.wire.verify_wire import (
     Problem,
     VerifyAnswer,
 )
-from service.settings import FacePolicy
+from service.choices import FacePolicy
 
 
 class _Request(BaseModel):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from annotated_types import MaxLen
 from pydantic import BaseModel, ConfigDict, FailFast, Field, StringConstraints, model_validator
 
-from service.settings import FacePolicy
+from service.choices import FacePolicy
 
 Base64 = Annotated[str, StringConstraints(min_length=4)]
 

@@ -1,11 +1,11 @@
 """From the bytes of an image file to upright RGB pixels; the limits are checked before a pixel is decoded."""
 
 from service.arrays import ImageArray
+from service.choices import DEFAULT_MAX_FULL_IMAGE_PIXELS, DEFAULT_MAX_IMAGE_SIDE, DamagedImages
 from service.errors import ImageTooLarge, InvalidCrop
 from service.faces.pictures.image_file import ImageFile
 from service.faces.pictures.stored_picture import StoredPicture
 from service.faces.types import CROP_SIZE
-from service.settings import DEFAULT_MAX_FULL_IMAGE_PIXELS, DEFAULT_MAX_IMAGE_SIDE, DamagedImages
 
 
 def open_image(

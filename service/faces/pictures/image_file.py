@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from service.arrays import ImageArray
+from service.choices import DamagedImages
 from service.errors import IdaError, ImageUndecodable, UnsupportedImageType
 from service.faces.pictures import bmp_file
 from service.faces.pictures.bmp_file import read_bmp
@@ -14,7 +15,6 @@ from service.faces.pictures.jpeg_file import read_jpeg
 from service.faces.pictures.png_file import read_png
 from service.faces.pictures.stored_picture import StoredPicture
 from service.faces.pictures.webp_file import read_webp
-from service.settings import DamagedImages
 
 REDUCTIONS = (8, 4, 2, 1)
 """By what a JPEG picture can be reduced while it is decoded, which skips most of the work."""

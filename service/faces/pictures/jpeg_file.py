@@ -9,11 +9,11 @@ import simplejpeg
 from PIL import Image
 
 from service.arrays import ImageArray
+from service.choices import DamagedImages
 from service.errors import ImageTooLarge, ImageUndecodable, UnsupportedImageType
 from service.faces.pictures.colour import bands
 from service.faces.pictures.exif import orientation
 from service.faces.pictures.stored_picture import StoredPicture
-from service.settings import DamagedImages
 
 # Photographs have a dozen segments; an embedded colour profile or depth map may add some hundreds.
 _MOST_SEGMENTS = 4096

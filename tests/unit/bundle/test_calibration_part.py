@@ -1,7 +1,6 @@
 """The part of a bundle that says what its scores mean, and bundles made from other bundles."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -133,7 +132,7 @@ def test_calibrations_that_cannot_hold_are_refused(derived, backbone_id, replace
 def test_guarded_bundle_keeps_its_guard(tmp_path, bundle, backbone_id):
     source = read_bundle(bundle, backbone_id=backbone_id)
     finder = TermFinder(source.anchors, FaissSearch(source.anchors))
-    guarded = replace(CHOSEN, guard=0.95, cohort=20)
+    guarded = CHOSEN.changed(guard=0.95, cohort=20)
 
     derive_bundle(tmp_path / "g", bundle, source, finder, Change(guarded, "ida-r", {}, "a test"))
 

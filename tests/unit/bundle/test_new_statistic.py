@@ -72,5 +72,5 @@ def test_method_is_served_and_scored_where_its_source_is_there(snapshot, bundle,
     expected = np.sum(faces[:2] * faces[2:], axis=1) + faces[:2, 0] * faces[2:, 0]
     assert scores.score == pytest.approx(expected, abs=1e-6)
     assert scores.dao_score is not None
-    at_seven = served_methods.not_served(sources, dataclasses.replace(snapshot.parameters, k=7))
+    at_seven = served_methods.not_served(sources, snapshot.parameters.changed(k=7))
     assert "made for other eyes" in at_seven["sharp"]

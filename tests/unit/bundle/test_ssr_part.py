@@ -187,7 +187,7 @@ def test_golden_check_speaks_of_the_bundles_parameters_with_a_head_too(headed, l
 
 def test_deriving_with_parameters_of_no_head_is_refused_and_leaving_it_out_is_not(tmp_path, headed, read):
     source = read(headed)
-    changed = replace(source.manifest.parameters, tau=3.0)
+    changed = source.manifest.parameters.changed(tau=3.0)
     bare = replace(source, head=None)
 
     with pytest.raises(HeadMismatch, match="trained for k = 5, tau = 2 without a guard"):
@@ -213,7 +213,7 @@ def test_deriving_with_parameters_of_no_head_is_refused_and_leaving_it_out_is_no
 
 def test_strength_may_change_with_the_head_kept(tmp_path, headed, read):
     source = read(headed)
-    changed = replace(source.manifest.parameters, strength=0.25)
+    changed = source.manifest.parameters.changed(strength=0.25)
 
     derive_bundle(
         tmp_path / "d",
