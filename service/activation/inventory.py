@@ -1,7 +1,6 @@
 """The bundles that can be activated, what each says of itself, and which must stay."""
 
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -128,7 +127,7 @@ class Inventory:
             count=manifest.count,
             dimension=manifest.dimension,
             default_method=manifest.default_method,
-            parameters=asdict(manifest.parameters),
+            parameters=manifest.parameters,
             parts={name: part.bytes for name, part in manifest.parts.items()},
             provenance=dict(manifest.provenance),
             operating_points=self._operating_points(bundle_id, manifest, state),
