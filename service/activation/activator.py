@@ -160,7 +160,7 @@ class Activator:
         if reasons and is_changed and not asked.allow_uncalibrated:
             raise refusal(bundle_id, reasons)
         if asked.dry_run or not is_changed:
-            return result_of(loaded, previous, newest, began, reasons, is_changed=False, is_dry_run=asked.dry_run)
+            return result_of(loaded, previous, newest, began, reasons, changed=False, dry_run=asked.dry_run)
         if bundle_id == self._switch.built_in_id:
             self._store.push(self._switch.built_in)
         record = Activation(
@@ -182,7 +182,7 @@ class Activator:
         logger.info("an anchor set was activated", extra=told)
         if reasons:
             logger.warning("it was allowed although requests lose decisions: %s", "; ".join(reasons), extra=told)
-        return result_of(loaded, previous, record.generation, began, reasons, is_changed=True, is_dry_run=False)
+        return result_of(loaded, previous, record.generation, began, reasons, changed=True, dry_run=False)
 
     def _objections(self, before: Snapshot | None, after: Snapshot) -> tuple[str, ...]:
         """Return what speaks against serving a snapshot: no decisions at all, or fewer than by the one before."""

@@ -52,7 +52,7 @@ class Inventory:
             signed = self._signed(lambda: manifest_content(self._built_in), read_signature(self._built_in))
             manifest = read_manifest(self._built_in)
             found.append(self._entry(self._built_in_id, "built_in", None, history, manifest, signed=signed))
-        return sorted(found, key=lambda entry: (entry.state != "active", -(entry.last_activation or 0), entry.id))
+        return sorted(found, key=lambda entry: (entry.state != "active", -(entry.last_generation or 0), entry.id))
 
     def why_retained(self, bundle_id: str, pushed_at: datetime) -> str | None:
         """Return why a bundle cannot be deleted now; None where it can."""
@@ -110,18 +110,18 @@ class Inventory:
         facts = {
             "id": bundle_id,
             "state": state,
-            "is_served": self._registry.current().bundle_id == bundle_id,
-            "is_retained": pushed_at is not None and self._why(bundle_id, pushed_at, history) is not None,
+            "served_here": self._registry.current().bundle_id == bundle_id,
+            "retained": pushed_at is not None and self._why(bundle_id, pushed_at, history) is not None,
             "pushed_at": pushed_at,
-            "last_activation": max(generations, default=None),
+            "last_generation": max(generations, default=None),
             "error": error,
             "signed_by": signed[0],
             "key_id": signed[1],
         }
         if manifest is None:
-            return AnchorSetEntry(**facts)  # type: ignore[arg-type]
+            return AnchorSetEntry(**facts)
         return AnchorSetEntry(
-            **facts,  # type: ignore[arg-type]
+            **facts,
             anchors_digest=manifest.anchors_digest,
             backbone_id=manifest.backbone_id,
             count=manifest.count,

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import anyio.to_thread
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from service.activation.outcomes import ActivationResult, AnchorSetEntry, ReplicaState
+from service.activation.outcomes import ActivationResult, ReplicaState
 from service.api.authorization import Writer, administrator
 from service.api.openapi import answers, json_or_form, upload
 from service.api.problem_examples import OF_A_BUNDLE, OF_AN_ACTIVATION, OF_AN_ADMINISTRATOR, OF_THE_STORE
@@ -18,10 +18,7 @@ from service.api.uploads import discard, received
 from service.api.wire import admin_examples as examples
 from service.api.wire.admin_wire import (
     ActivateRequest,
-    ActivationAnswer,
-    AnchorSetDetails,
     AnchorSetsAnswer,
-    CheckAnswer,
     FailureAnswer,
     HistoryAnswer,
     RecordAnswer,
@@ -61,9 +58,7 @@ def list_anchor_sets(state: ServiceState) -> AnchorSetsAnswer:
     entries = state.anchor_sets.entries()
     active = next((entry for entry in entries if entry.state == "active"), None)
     newest = state.anchor_sets.newest()
-    return AnchorSetsAnswer(
-        generation=newest, active=active and active.id, anchor_sets=[_entry_answer(entry) for entry in entries]
-    )
+    return AnchorSetsAnswer(generation=newest, active=active and active.id, anchor_sets=entries)
 
 
 @router.put(
@@ -72,14 +67,14 @@ def list_anchor_sets(state: ServiceState) -> AnchorSetsAnswer:
     responses=answers(*_WRITING, *OF_AN_ACTIVATION, examples=examples.ACTIVATED),
     summary="Activate an anchor set",
 )
-async def activate_anchor_set(request: Request, state: ServiceState, who: Writer) -> ActivationAnswer:
+async def activate_anchor_set(request: Request, state: ServiceState, who: Writer) -> ActivationResult:
     """Load and check an anchor set here, make it the active one for every replica, and serve it.
 
     Asking for what is active already changes nothing. Whatever is wrong, all stays as it was. Where requests would lose
     decisions, that is 422 `bundle_uncalibrated`, unless the document allows it.
     """
     asked = await _document(request, ActivateRequest, examples.ACTIVATE_REQUEST)
-    result = await anyio.to_thread.run_sync(
+    return await anyio.to_thread.run_sync(
         lambda: state.activator.activate(
             asked.id,
             expected_generation=asked.expected_generation,
@@ -88,7 +83,6 @@ async def activate_anchor_set(request: Request, state: ServiceState, who: Writer
             who=who,
         )
     )
-    return _activation_answer(result)
 
 
 @router.post(
@@ -97,10 +91,10 @@ async def activate_anchor_set(request: Request, state: ServiceState, who: Writer
     responses=answers(*_WRITING, *OF_AN_ACTIVATION, GenerationUnknown, NothingToRollBack, examples=examples.ACTIVATED),
     summary="Go back",
 )
-async def roll_back(request: Request, state: ServiceState, who: Writer) -> ActivationAnswer:
+async def roll_back(request: Request, state: ServiceState, who: Writer) -> ActivationResult:
     """Activate the anchor set that was active before, each time one further back; or that of a generation."""
     asked = await _document(request, RollbackRequest, examples.ROLLBACK_REQUEST)
-    result = await anyio.to_thread.run_sync(
+    return await anyio.to_thread.run_sync(
         lambda: state.activator.rollback(
             expected_generation=asked.expected_generation,
             to_generation=asked.to_generation,
@@ -109,7 +103,6 @@ async def roll_back(request: Request, state: ServiceState, who: Writer) -> Activ
             who=who,
         )
     )
-    return _activation_answer(result)
 
 
 @router.put(
@@ -225,25 +218,6 @@ async def _document(request: Request, model: type[ModelT], example: Mapping[str,
         raise InvalidRequest(
             f"The document cannot be used: {error}. Send one such as {json.dumps(example)}."
         ) from error
-
-
-def _entry_answer(entry: AnchorSetEntry) -> AnchorSetDetails:
-    renamed = {"is_served": "served_here", "is_retained": "retained", "last_activation": "last_generation"}
-    return AnchorSetDetails(**{renamed.get(name, name): getattr(entry, name) for name in entry.__slots__})
-
-
-def _activation_answer(result: ActivationResult) -> ActivationAnswer:
-    return ActivationAnswer(
-        previous=result.previous,
-        current=result.current,
-        generation=result.generation,
-        changed=result.is_changed,
-        dry_run=result.is_dry_run,
-        checks=[CheckAnswer(name=check.name, detail=check.detail) for check in result.checks],
-        golden_drift=result.golden_drift,
-        crop_similarity=result.crop_similarity,
-        seconds={step: round(seconds, 4) for step, seconds in result.seconds.items()},
-    )
 
 
 def _replica_answer(found: ReplicaState) -> ReplicaAnswer:

@@ -16,16 +16,13 @@ from service.scoring.calibration import (
     FmrCurve,
     InputForm,
     MethodCalibration,
+    Number,
     OperatingPoint,
-    Quality,
+    Rate,
 )
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
 
-FmrValue = Annotated[float, Field(gt=0, le=1)]
-ShareValue = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=0)]
-Number = Annotated[float, Field(allow_inf_nan=False)]
 Log10Rate = Annotated[float, Field(le=0, allow_inf_nan=False)]
 # Nine methods for three forms of input, five points and curves of some 150 knots each, need a tenth of this.
 _LIMITS = Limits(8 * 1024 * 1024, max_objects=2_000, max_arrays=2_000, max_values=200_000)
@@ -35,29 +32,12 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class _Point(_Strict):
-    name: str
-    fmr: FmrValue
-    threshold: Number
-    quality: Quality
-    fmr_low: ShareValue
-    fmr_high: ShareValue
-    fnmr: ShareValue
-    fnmr_low: ShareValue
-    fnmr_high: ShareValue
-    false_matches: Count
-    non_mated_pairs: Count
-    mated_pairs: Count
-    people: Count
-    identity_pairs: Count
-
-
 class _Curve(_Strict):
     scores: Annotated[list[Number], FailFast(), Field(min_length=2)]
     log10_fmr: Annotated[list[Log10Rate], FailFast()]
     log10_low: Annotated[list[Log10Rate], FailFast()]
     log10_high: Annotated[list[Log10Rate], FailFast()]
-    shown_down_to: FmrValue
+    shown_down_to: Rate
 
     @model_validator(mode="after")
     def _decreases(self) -> Self:
@@ -73,7 +53,7 @@ class _Method(_Strict):
     parameters: Parameters
     input_form: InputForm
     curve: _Curve
-    points: Annotated[list[_Point], FailFast()]
+    points: Annotated[list[OperatingPoint], FailFast()]
 
 
 class _Document(_Strict):
@@ -165,5 +145,5 @@ def _method(found: _Method) -> MethodCalibration:
             log10_high=np.array(found.curve.log10_high),
             shown_down_to=found.curve.shown_down_to,
         ),
-        points=tuple(OperatingPoint(**point.model_dump()) for point in found.points),
+        points=tuple(found.points),
     )

@@ -5,9 +5,11 @@ Nothing is measured here, and no threshold stands in code: all numbers come with
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass as checked_dataclass
 
 from service.arrays import Floats64
 from service.errors import UnknownOperatingPoint
@@ -17,6 +19,11 @@ from service.scoring.parameters import Parameters
 
 Quality = Literal["measured", "wide", "extrapolated"]
 InputForm = Literal["photo", "crop", "embedding"]
+
+Rate = Annotated[float, Field(gt=0, le=1, strict=True)]
+ShareValue = Annotated[float, Field(ge=0, le=1, strict=True)]
+Count = Annotated[int, Field(ge=0, strict=True)]
+Number = Annotated[float, Field(allow_inf_nan=False, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +43,7 @@ class StatedFmr:
     extrapolated: bool
 
 
-@dataclass(frozen=True, slots=True)
+@checked_dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
 class OperatingPoint:
     """A named threshold with what was measured of it.
 
@@ -58,19 +65,19 @@ class OperatingPoint:
     """
 
     name: str
-    fmr: float
-    threshold: float
+    fmr: Rate
+    threshold: Number
     quality: Quality
-    fmr_low: float
-    fmr_high: float
-    fnmr: float
-    fnmr_low: float
-    fnmr_high: float
-    false_matches: int
-    non_mated_pairs: int
-    mated_pairs: int
-    people: int
-    identity_pairs: int
+    fmr_low: ShareValue
+    fmr_high: ShareValue
+    fnmr: ShareValue
+    fnmr_low: ShareValue
+    fnmr_high: ShareValue
+    false_matches: Count
+    non_mated_pairs: Count
+    mated_pairs: Count
+    people: Count
+    identity_pairs: Count
 
 
 @dataclass(frozen=True, slots=True, eq=False)

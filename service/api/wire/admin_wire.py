@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field
 
-from service.scoring.parameters import Parameters
+from service.activation.outcomes import AnchorSetEntry
 
 
 class ActivateRequest(BaseModel):
@@ -41,39 +41,12 @@ class RollbackRequest(BaseModel):
     allow_uncalibrated: bool = Field(default=False, description="As for the activation.")
 
 
-class AnchorSetDetails(BaseModel):
-    """One anchor set that can be activated."""
-
-    id: str = Field(description="Digest of all that the anchor set holds, by its manifest.")
-    state: Literal["active", "available", "built_in"] = Field(
-        description="active in the store, available there, or built_in: that of the settings, not in the store."
-    )
-    served_here: bool = Field(description="Whether the replica that answers serves it now.")
-    retained: bool = Field(description="Whether DELETE refuses it now.")
-    pushed_at: datetime | None
-    last_generation: int | None = Field(description="The newest generation that it was active as.")
-    anchors_digest: str | None = Field(description="Digest of the embeddings and the backbone.")
-    backbone_id: str | None
-    count: int | None = Field(description="Number of anchors.")
-    dimension: int | None
-    default_method: str | None
-    parameters: Parameters | None
-    parts: dict[str, int] | None = Field(description="Bytes of each part.")
-    operating_points: dict[str, dict[str, float]] | None = Field(
-        description="Thresholds by method and operating point; null where it was not calibrated."
-    )
-    provenance: dict[str, JsonValue] | None
-    signed_by: str | None = Field(description="Who signed it, by a key of IDA_BUNDLE_KEYS; null where nobody did.")
-    key_id: str | None = Field(description="The key that its signature names; null where it is not signed.")
-    error: str | None = Field(description="Why it cannot be looked at; null where it can.")
-
-
 class AnchorSetsAnswer(BaseModel):
     """All anchor sets that can be activated."""
 
     generation: int = Field(description="The newest generation.")
     active: str | None = Field(description="The id of the active one; null while none was ever activated.")
-    anchor_sets: list[AnchorSetDetails]
+    anchor_sets: list[AnchorSetEntry]
 
 
 class UploadAnswer(BaseModel):
@@ -81,29 +54,6 @@ class UploadAnswer(BaseModel):
 
     id: str
     created: bool = Field(description="false where the same bundle was there already.")
-
-
-class CheckAnswer(BaseModel):
-    """One thing that was checked, and held."""
-
-    name: str
-    detail: str
-
-
-class ActivationAnswer(BaseModel):
-    """What an activation changed, or would change."""
-
-    previous: str | None
-    current: str = Field(description="The id of the active one; of a dry run, the one that was checked.")
-    generation: int = Field(description="The newest generation now.")
-    changed: bool = Field(description="false where it was active already, and of a dry run.")
-    dry_run: bool
-    checks: list[CheckAnswer]
-    golden_drift: dict[str, float] = Field(
-        description="By method, the largest change of a golden pair's score over the largest score."
-    )
-    crop_similarity: float = Field(description="Cosine of the synthetic crop's embedding here and when it was made.")
-    seconds: dict[str, float] = Field(description="How long each step took, by name, and in total.")
 
 
 class RecordAnswer(BaseModel):
