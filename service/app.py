@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from importlib.metadata import version
+from operator import attrgetter
 
 import anyio.to_thread
 from fastapi import APIRouter, FastAPI
@@ -21,6 +22,7 @@ from service.api import verify as faces
 from service.api.admission import Door, Gate
 from service.api.attempts import Attempts
 from service.api.middleware import BodyLimit, RequestScope
+from service.api.openapi import DescribedApp
 from service.api.problems import install_error_handlers
 from service.api.state import Readiness, State
 from service.api.tokens import Tokens, load_tokens
@@ -124,11 +126,12 @@ def _application(
     settings: Settings,
     metrics: Metrics,
 ) -> FastAPI:
-    app = FastAPI(
+    app = DescribedApp(
         title="ida-verify",
         version=version("ida-verify"),
         summary="Face verification with scores calibrated by Inter-class Discrepancy Alignment.",
         lifespan=lifespan,
+        generate_unique_id_function=attrgetter("name"),
         # A redirected upload is an empty answer to who does not follow it; "not found" says what is wrong.
         redirect_slashes=False,
     )

@@ -127,7 +127,7 @@ class Inventory:
             count=manifest.count,
             dimension=manifest.dimension,
             default_method=manifest.default_method,
-            parameters=manifest.parameters.model_dump(),
+            parameters=manifest.parameters,
             parts={name: part.bytes for name, part in manifest.parts.items()},
             provenance=dict(manifest.provenance),
             operating_points=self._operating_points(bundle_id, manifest, state),

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from service.activation.loading import LoadedSnapshot
+from service.scoring.parameters import Parameters
 from service.store.records import ReplicaReport
 
 AnchorSetState = Literal["active", "available", "built_in"]
@@ -47,7 +48,7 @@ class AnchorSetEntry:
     count: int | None = None
     dimension: int | None = None
     default_method: str | None = None
-    parameters: dict[str, Any] | None = None
+    parameters: Parameters | None = None
     parts: dict[str, int] | None = None
     provenance: dict[str, Any] | None = None
     operating_points: dict[str, dict[str, float]] | None = None

@@ -1,20 +1,21 @@
 """The admin API: which anchor sets there are, which is active, and how every replica follows."""
 
 import json
-import logging
+from collections.abc import Mapping
 from functools import partial
 from typing import Annotated, Any
 
 import anyio.to_thread
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from service.activation.outcomes import ActivationResult, AnchorSetEntry, ReplicaState
-from service.api.openapi import ADMIN_PROBLEMS, json_body
-from service.api.problems import InvalidRequest, ReadOnlyToken, TooManyAttempts, Unauthorized, UnsupportedMediaType
+from service.api.authorization import Writer, administrator
+from service.api.openapi import answers, json_or_form, upload
+from service.api.problem_examples import OF_A_BUNDLE, OF_AN_ACTIVATION, OF_AN_ADMINISTRATOR, OF_THE_STORE
+from service.api.problems import InvalidRequest, ReadOnlyToken, UnsupportedMediaType
 from service.api.state import ServiceState
-from service.api.tokens import Administrator, offered
 from service.api.uploads import discard, received
+from service.api.wire import admin_examples as examples
 from service.api.wire.admin_wire import (
     ActivateRequest,
     ActivationAnswer,
@@ -31,68 +32,31 @@ from service.api.wire.admin_wire import (
     UploadAnswer,
 )
 from service.documents import Limits, ModelT, Unreadable, parse_document
-from service.errors import BundleUnknown
+from service.errors import (
+    AnchorSetInUse,
+    BundleIdMismatch,
+    BundleUnknown,
+    GenerationUnknown,
+    NothingToRollBack,
+    UploadInvalid,
+    UploadTooLarge,
+)
 from service.store.records import BUNDLE_ID
 
-logger = logging.getLogger(__name__)
-
 _DOCUMENT = Limits(64 * 1024, max_objects=8, max_arrays=8, max_values=64)
-_ARCHIVES = ("application/x-tar", "application/gzip", "application/zip", "application/octet-stream")
-_UPLOAD = {
-    "requestBody": {
-        "required": True,
-        "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _ARCHIVES},
-    }
-}
+_ARCHIVES = ("application/octet-stream", "application/x-tar", "application/gzip", "application/zip")
+_READING = (*OF_AN_ADMINISTRATOR, *OF_THE_STORE)
+_WRITING = (*_READING, ReadOnlyToken)
+_UPLOADING = (*_WRITING, *OF_A_BUNDLE, UnsupportedMediaType, UploadTooLarge, UploadInvalid, BundleIdMismatch)
 
-_bearer = HTTPBearer(auto_error=False, description="A token of IDA_ADMIN_TOKEN or IDA_ADMIN_TOKEN_FILE.")
-
-
-def administrator(
-    request: Request, state: ServiceState, _: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-) -> Administrator:
-    """Return whose token the request has.
-
-    Raises:
-        TooManyAttempts: if too many wrong tokens came from the client's address; none is looked at then.
-        Unauthorized: if the request has no token, or nobody's.
-    """
-    tokens, attempts = state.tokens, state.attempts
-    authorization = request.headers.get("authorization")
-    client = "unknown" if request.client is None else request.client.host
-    wait = attempts.wait(client)
-    if wait:
-        raise TooManyAttempts(f"Too many wrong tokens came from {client}: try again in {wait} s.", wait)
-    found = None if tokens is None else tokens.who(authorization)
-    if found is None:
-        # Where no token is known, the right ones are wrong.
-        if tokens is not None and offered(authorization) is not None and not tokens.knows_nobody:
-            logger.warning("wrong token", extra={"client": client, "attempts": attempts.count(client)})
-        raise Unauthorized("The admin API needs a token: send it as Authorization: Bearer TOKEN.")
-    return found
-
-
-def writer(found: Annotated[Administrator, Depends(administrator)]) -> str:
-    """Return the name of an administrator who may change something.
-
-    Raises:
-        ReadOnlyToken: if he may not.
-    """
-    if found.role != "write":
-        raise ReadOnlyToken(
-            f"The token of {found.name} may read, and this changes something. Use one that may write (name:write:token "
-            "in IDA_ADMIN_TOKEN_FILE)."
-        )
-    return found.name
-
-
-Writer = Annotated[str, Depends(writer)]
 AnchorSetId = Annotated[str, Path(alias="id", description="Of the anchor set.")]
-router = APIRouter(prefix="/admin", tags=["admin"], dependencies=[Depends(administrator)], responses=ADMIN_PROBLEMS)
+router = APIRouter(prefix="/admin", tags=["admin"], dependencies=[Depends(administrator)])
 
 
-@router.get("/anchor-sets", summary="Which anchor sets there are")
-def get_anchor_sets(state: ServiceState) -> AnchorSetsAnswer:
+@router.get(
+    "/anchor-sets", responses=answers(*_READING, examples=examples.LISTED), summary="Which anchor sets there are"
+)
+def list_anchor_sets(state: ServiceState) -> AnchorSetsAnswer:
     """List the anchor sets of the store, and that of the settings: what each holds, and which is active."""
     entries = state.anchor_sets.entries()
     active = next((entry for entry in entries if entry.state == "active"), None)
@@ -102,14 +66,19 @@ def get_anchor_sets(state: ServiceState) -> AnchorSetsAnswer:
     )
 
 
-@router.put("/anchor-sets/active", summary="Activate an anchor set", openapi_extra=json_body(ActivateRequest))
-async def put_active(request: Request, state: ServiceState, who: Writer) -> ActivationAnswer:
+@router.put(
+    "/anchor-sets/active",
+    openapi_extra=json_or_form(ActivateRequest, {"an activation": examples.ACTIVATE_REQUEST}),
+    responses=answers(*_WRITING, *OF_AN_ACTIVATION, examples=examples.ACTIVATED),
+    summary="Activate an anchor set",
+)
+async def activate_anchor_set(request: Request, state: ServiceState, who: Writer) -> ActivationAnswer:
     """Load and check an anchor set here, make it the active one for every replica, and serve it.
 
     Asking for what is active already changes nothing. Whatever is wrong, all stays as it was. Where requests would lose
     decisions, that is 422 `bundle_uncalibrated`, unless the document allows it.
     """
-    asked = await _document(request, ActivateRequest)
+    asked = await _document(request, ActivateRequest, examples.ACTIVATE_REQUEST)
     result = await anyio.to_thread.run_sync(
         lambda: state.activator.activate(
             asked.id,
@@ -122,10 +91,15 @@ async def put_active(request: Request, state: ServiceState, who: Writer) -> Acti
     return _activation_answer(result)
 
 
-@router.post("/anchor-sets/rollback", summary="Go back", openapi_extra=json_body(RollbackRequest, required=False))
-async def post_rollback(request: Request, state: ServiceState, who: Writer) -> ActivationAnswer:
+@router.post(
+    "/anchor-sets/rollback",
+    openapi_extra=json_or_form(RollbackRequest, {"one step back": examples.ROLLBACK_REQUEST}, required=False),
+    responses=answers(*_WRITING, *OF_AN_ACTIVATION, GenerationUnknown, NothingToRollBack, examples=examples.ACTIVATED),
+    summary="Go back",
+)
+async def roll_back(request: Request, state: ServiceState, who: Writer) -> ActivationAnswer:
     """Activate the anchor set that was active before, each time one further back; or that of a generation."""
-    asked = await _document(request, RollbackRequest)
+    asked = await _document(request, RollbackRequest, examples.ROLLBACK_REQUEST)
     result = await anyio.to_thread.run_sync(
         lambda: state.activator.rollback(
             expected_generation=asked.expected_generation,
@@ -138,8 +112,15 @@ async def post_rollback(request: Request, state: ServiceState, who: Writer) -> A
     return _activation_answer(result)
 
 
-@router.put("/anchor-sets/{id}", summary="Upload an anchor set", status_code=201, openapi_extra=_UPLOAD)
-async def put_anchor_set(
+@router.put(
+    "/anchor-sets/{id}",
+    openapi_extra=upload(f"The files of one anchor set as .tar, .tar.gz or .zip; also as {', '.join(_ARCHIVES[1:])}."),
+    responses=answers(examples=examples.UPLOADED_BEFORE, model=UploadAnswer)
+    | answers(*_UPLOADING, examples=examples.UPLOADED, status=201),
+    status_code=201,
+    summary="Upload an anchor set",
+)
+async def upload_anchor_set(
     anchor_set_id: AnchorSetId, request: Request, response: Response, state: ServiceState, who: Writer
 ) -> UploadAnswer:
     """Put an anchor set into the store: the files of its bundle as .tar, .tar.gz or .zip, under its own id.
@@ -161,15 +142,24 @@ async def put_anchor_set(
     return UploadAnswer(id=anchor_set_id, created=created)
 
 
-@router.delete("/anchor-sets/{id}", summary="Delete an anchor set", status_code=204)
+@router.delete(
+    "/anchor-sets/{id}",
+    responses=answers(*_WRITING, BundleUnknown, AnchorSetInUse),
+    status_code=204,
+    summary="Delete an anchor set",
+)
 def delete_anchor_set(anchor_set_id: AnchorSetId, state: ServiceState, who: Writer) -> None:
     """Remove an anchor set from the store; never the active one, nor one within its retention."""
     _check_id(anchor_set_id)
     state.anchor_sets.delete(anchor_set_id, who=who)
 
 
-@router.get("/activations", summary="What was active when")
-def get_activations(
+@router.get(
+    "/activations",
+    responses=answers(*_READING, InvalidRequest, examples=examples.ACTIVATIONS),
+    summary="What was active when",
+)
+def list_activations(
     state: ServiceState, limit: Annotated[int, Query(ge=1, le=1000, description="How many.")] = 50
 ) -> HistoryAnswer:
     """List the activations, the newest first."""
@@ -179,7 +169,11 @@ def get_activations(
     )
 
 
-@router.get("/store", summary="How this replica stands to the store")
+@router.get(
+    "/store",
+    responses=answers(*OF_AN_ADMINISTRATOR, examples=examples.STORE),
+    summary="How this replica stands to the store",
+)
 def get_store(state: ServiceState) -> StoreAnswer:
     """Tell where the store is, whether it can be reached from here, and what could not be followed, in words."""
     following = state.follower.state
@@ -204,8 +198,8 @@ def get_store(state: ServiceState) -> StoreAnswer:
     )
 
 
-@router.get("/replicas", summary="What every replica serves")
-def get_replicas(state: ServiceState) -> ReplicasAnswer:
+@router.get("/replicas", responses=answers(*_READING, examples=examples.REPLICAS), summary="What every replica serves")
+def list_replicas(state: ServiceState) -> ReplicasAnswer:
     """List what every replica of the store last said of itself."""
     anchor_sets = state.anchor_sets
     return ReplicasAnswer(
@@ -218,7 +212,7 @@ def _check_id(anchor_set_id: str) -> None:
         raise BundleUnknown("An anchor set's id has 16 hexadecimal digits, as `ida-verify anchors push` prints it.")
 
 
-async def _document(request: Request, model: type[ModelT]) -> ModelT:
+async def _document(request: Request, model: type[ModelT], example: Mapping[str, Any]) -> ModelT:
     content = bytearray()
     async for piece in request.stream():
         content += piece
@@ -227,8 +221,9 @@ async def _document(request: Request, model: type[ModelT]) -> ModelT:
     try:
         return parse_document(model, bytes(content) or b"{}", _DOCUMENT)
     except Unreadable as error:
-        example = json.dumps(model.model_json_schema()["example"])
-        raise InvalidRequest(f"The document cannot be used: {error}. Send one such as {example}.") from error
+        raise InvalidRequest(
+            f"The document cannot be used: {error}. Send one such as {json.dumps(example)}."
+        ) from error
 
 
 def _entry_answer(entry: AnchorSetEntry) -> AnchorSetDetails:

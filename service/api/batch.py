@@ -6,11 +6,13 @@ from functools import partial
 from fastapi import APIRouter, Request
 
 from service.api.body import Body, FormBody, batch_limits, parse_json, shortened, to_face
-from service.api.openapi import BATCH_PROBLEMS, json_body
+from service.api.openapi import answers, json_or_form
 from service.api.places import Place
+from service.api.problem_examples import OF_A_REQUEST
 from service.api.problems import STATUS, InvalidRequest, UnsupportedMediaType, problem_of
 from service.api.state import ServiceState
 from service.api.verify import embed_answer, identity, observe_face, observe_pair, told, verify_answer
+from service.api.wire import face_examples as examples
 from service.api.wire.batch_wire import (
     EmbedBatchAnswer,
     EmbedBatchRequest,
@@ -21,7 +23,7 @@ from service.api.wire.batch_wire import (
 )
 from service.api.wire.verify_wire import Detail
 from service.choices import FacePolicy
-from service.errors import InputError
+from service.errors import InputError, UnknownOperatingPoint
 from service.verifier import FaceInput, Verifier
 from service.verifier.face_batch import Batch, Pair, ReadFaces, in_parts
 
@@ -41,7 +43,10 @@ class _Options:
 
 
 @router.post(
-    PATHS[0], openapi_extra=json_body(VerifyBatchRequest), responses=BATCH_PROBLEMS, summary="Compare many pairs"
+    PATHS[0],
+    openapi_extra=json_or_form(VerifyBatchRequest, examples.VERIFY_BATCH_REQUESTS),
+    responses=answers(*OF_A_REQUEST, UnknownOperatingPoint, examples=examples.VERIFIED_BATCH),
+    summary="Compare many pairs",
 )
 async def verify_batch(request: Request, state: ServiceState) -> VerifyBatchAnswer:
     """Compare many pairs of faces, all with the anchor set that is served when the batch begins.
@@ -69,7 +74,12 @@ async def verify_batch(request: Request, state: ServiceState) -> VerifyBatchAnsw
     return VerifyBatchAnswer(items=items, timings_ms=told(result.timings_ms), **identity(batch.snapshot, pipeline))
 
 
-@router.post(PATHS[1], openapi_extra=json_body(EmbedBatchRequest), responses=BATCH_PROBLEMS, summary="Embed many faces")
+@router.post(
+    PATHS[1],
+    openapi_extra=json_or_form(EmbedBatchRequest, examples.EMBED_BATCH_REQUESTS),
+    responses=answers(*OF_A_REQUEST, examples=examples.EMBEDDED_BATCH),
+    summary="Embed many faces",
+)
 async def embed_batch(request: Request, state: ServiceState) -> EmbedBatchAnswer:
     """Embed many faces; see `/verify/batch`."""
     pipeline = state.pipeline

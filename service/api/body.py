@@ -2,7 +2,7 @@
 
 import base64
 from dataclasses import dataclass
-from typing import Any, NoReturn, TypeVar, get_args
+from typing import Any, NoReturn, get_args
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
@@ -10,13 +10,11 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from service.api.problems import InvalidRequest, UnknownField, UnsupportedMediaType
-from service.api.wire.verify_wire import Detail, EmbedRequest, FaceRequest, VerifyRequest
+from service.api.wire.verify_wire import Detail, EmbedForm, EmbedRequest, FaceRequest, VerifyForm, VerifyRequest
 from service.choices import FacePolicy
-from service.documents import check_structure
+from service.documents import ModelT, check_structure
 from service.errors import InvalidBase64
 from service.verifier import Crop, Embedding, FaceInput, Photo
-
-Model = TypeVar("Model", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +125,7 @@ def parse_pair(body: Body) -> PairInput:
         InvalidRequest, UnknownField, InvalidBase64: as they say, naming the field.
     """
     if isinstance(body, FormBody):
-        _only_known(body, files={"probe", "reference"}, fields={"method", "operating_point", "face_policy", "detail"})
+        _only_known(body, VerifyForm)
         return PairInput(
             probe=Photo(_file(body, "probe")),
             reference=Photo(_file(body, "reference")),
@@ -154,7 +152,7 @@ def parse_face(body: Body) -> SingleInput:
         InvalidRequest, UnknownField, InvalidBase64: as they say, naming the field.
     """
     if isinstance(body, FormBody):
-        _only_known(body, files={"image"}, fields={"method", "face_policy"})
+        _only_known(body, EmbedForm)
         return SingleInput(
             Photo(_file(body, "image")), body.fields.get("method"), _choice(body, "face_policy", FacePolicy)
         )
@@ -167,7 +165,9 @@ def shortened(text: str) -> str:
     return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"
 
 
-def _only_known(body: FormBody, *, files: set[str], fields: set[str]) -> None:
+def _only_known(body: FormBody, form: type[BaseModel]) -> None:
+    files = {name for name, field in form.model_fields.items() if field.annotation is bytes}
+    fields = form.model_fields.keys() - files
     expected = f"The form takes the files {', '.join(sorted(files))} and the fields {', '.join(sorted(fields))}"
     for name in body.files.keys() - files:
         if name in fields:
@@ -212,7 +212,7 @@ def batch_limits(pairs: int) -> DocumentLimits:
     )
 
 
-def parse_json(model: type[Model], body: bytes, limits: DocumentLimits) -> Model:
+def parse_json(model: type[ModelT], body: bytes, limits: DocumentLimits) -> ModelT:
     """Return a JSON document as a model.
 
     Raises:

@@ -1,213 +1,124 @@
-"""The parts of the OpenAPI document that FastAPI cannot infer: the two forms of a body, examples, and problems."""
+"""The OpenAPI document: FastAPI writes it from the models, and this adds the bodies that endpoints read themselves."""
 
-from http import HTTPStatus
+import json
+from collections.abc import Mapping
 from typing import Any
 
+from fastapi import FastAPI
 from pydantic import BaseModel
 
+from service import errors
+from service.api.problem_examples import problem_examples
 from service.api.problems import PROBLEM_JSON
-from service.api.wire.verify_wire import EmbedRequest, Problem, VerifyRequest
-from service.scoring.methods import METHODS
+from service.api.wire.verify_wire import Problem
 
-_FILE = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP or BMP photograph."}
-_POLICY = {"type": "string", "enum": ["largest", "most_central", "reject"]}
-_METHOD = {"type": "string", "enum": list(METHODS)}
-_BASE64 = "/9j/4AAQSkZJRgABAQAAAQABAAD..."
+_SCHEMAS = "#/components/schemas/"
 
 
-def _inlined(model: type[VerifyRequest] | type[EmbedRequest]) -> dict[str, Any]:
-    """Return a model's JSON schema without references, so that it can stand inside an operation."""
-    schema = model.model_json_schema()
-    definitions = schema.pop("$defs", {})
+class DescribedApp(FastAPI):
+    """An application whose OpenAPI document describes what its endpoints read and answer, and nothing else."""
 
-    def resolve(node: Any) -> Any:
-        if isinstance(node, dict):
-            if "$ref" in node:
-                named = resolve(definitions[node["$ref"].rpartition("/")[2]])
-                return {**named, **{key: value for key, value in node.items() if key != "$ref"}}
-            return {key: resolve(value) for key, value in node.items()}
-        if isinstance(node, list):
-            return [resolve(item) for item in node]
-        return node
+    def openapi(self) -> dict[str, Any]:
+        """Return the document; it is made once. Every model stands in it once, under the name of its class."""
+        if self.openapi_schema is None:
+            document = super().openapi()
+            schemas = document["components"]["schemas"]
+            for path in document["paths"].values():
+                for operation in path.values():
+                    _without_validation_error(operation["responses"])
+                    for body in (operation.get("requestBody", {}), *operation["responses"].values()):
+                        for content in body.get("content", {}).values():
+                            content["schema"] = _moved(content["schema"], schemas)
+                            for example in content.get("examples", {}).values():
+                                example["value"] = json.loads(example["value"])
+            for name in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(name, None)
+            document["components"]["schemas"] = dict(sorted(schemas.items()))
+        return self.openapi_schema  # type: ignore[return-value]
 
-    return resolve(schema)  # type: ignore[no-any-return]
+
+def answers(
+    *failures: type[errors.IdaError],
+    examples: Mapping[str, Any] | None = None,
+    status: int = 200,
+    model: type[BaseModel] | None = None,
+    image: str | None = None,
+) -> dict[int | str, dict[str, Any]]:
+    """Return the part of an operation that describes its answers, for ``responses`` of its decorator.
+
+    Args:
+        failures: what may go wrong; each needs its status in ``problems.STATUS``.
+        examples: answers by what they show; None where there is no document to show.
+        status: of these.
+        model: of these, where the endpoint's own type says nothing of this status.
+        image: the input that a failure of a face is about.
+    """
+    described: dict[int | str, dict[str, Any]] = {
+        code: {
+            "description": ", ".join(f"`{name}`" for name in shown),
+            "content": {PROBLEM_JSON: {"schema": _schema(Problem), "examples": _named(shown)}},
+        }
+        for code, shown in problem_examples(failures, image).items()
+    }
+    if examples is not None:
+        described[status] = {"content": {"application/json": {"examples": _named(examples)}}}
+        if model is not None:
+            described[status]["model"] = model
+    return described
 
 
-def _body(
-    json_model: type[VerifyRequest] | type[EmbedRequest], files: list[str], options: dict[str, Any], examples: Any
+def json_or_form(
+    document: type[BaseModel],
+    examples: Mapping[str, Any],
+    *,
+    form: type[BaseModel] | None = None,
+    required: bool = True,
 ) -> dict[str, Any]:
-    form = {
-        "type": "object",
-        "required": files,
-        "properties": {**dict.fromkeys(files, _FILE), **options},
-        "additionalProperties": False,
-    }
-    return {
-        "requestBody": {
-            "required": True,
-            "content": {
-                "multipart/form-data": {"schema": form},
-                "application/json": {"schema": _inlined(json_model), "examples": examples},
-            },
-        }
-    }
+    """Return the part of an operation that describes a body which the endpoint reads itself, for ``openapi_extra``.
+
+    Args:
+        document: what a JSON document must be.
+        examples: documents by what they show.
+        form: what a multipart form must be; None where none is taken.
+        required: whether there must be a body.
+    """
+    content = {"application/json": {"schema": _schema(document), "examples": _named(examples)}}
+    if form is not None:
+        schema = _schema(form)
+        for field in schema["properties"].values():
+            if "anyOf" in field:  # or null, which a form cannot say
+                field.update(field.pop("anyOf")[0])
+        content["multipart/form-data"] = {"schema": schema}
+    return {"requestBody": {"required": required, "content": content}}
 
 
-VERIFY_BODY = _body(
-    VerifyRequest,
-    ["probe", "reference"],
-    {
-        "method": _METHOD,
-        "operating_point": {"type": "string", "examples": ["fmr_1e-4"]},
-        "face_policy": _POLICY,
-    },
-    {
-        "photographs": {
-            "summary": "Two photographs",
-            "value": {
-                "probe": {"image": _BASE64},
-                "reference": {"image": _BASE64},
-                "operating_point": "fmr_1e-4",
-            },
-        },
-        "photograph and embedding": {
-            "summary": "A photograph against an enrolled embedding, by plain cosine",
-            "value": {
-                "probe": {"image": _BASE64},
-                "reference": {"embedding": [0.043, -0.012, 0.018]},
-                "method": "cosine",
-            },
-        },
-        "aligned crops": {
-            "summary": "Two aligned 112x112 crops; several faces cannot occur",
-            "value": {"probe": {"crop": _BASE64}, "reference": {"crop": _BASE64}, "method": "ida-r"},
-        },
-    },
-)
-EMBED_BODY = _body(
-    EmbedRequest,
-    ["image"],
-    {"method": _METHOD, "face_policy": _POLICY},
-    {
-        "photograph": {"summary": "A photograph", "value": {"image": _BASE64}},
-        "strict": {
-            "summary": "A photograph that must show exactly one face",
-            "value": {"image": _BASE64, "face_policy": "reject"},
-        },
-    },
-)
+def upload(description: str) -> dict[str, Any]:
+    """Return the part of an operation that describes a body of bytes."""
+    schema = {"type": "string", "format": "binary"}
+    content = {"application/octet-stream": {"schema": schema}}
+    return {"requestBody": {"required": True, "description": description, "content": content}}
 
 
-_OF_NO_IMAGE = frozenset(
-    {
-        "unknown_field",
-        "unknown_method",
-        "method_not_served",
-        "unknown_operating_point",
-        "request_too_large",
-        "document_too_complex",
-        "unsupported_media_type",
-        "internal_error",
-        "request_timeout",
-        "overloaded",
-        "deadline_exceeded",
-    }
-)
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    return model.model_json_schema(ref_template=f"{_SCHEMAS}{{model}}")
 
 
-def _problems(image: str, codes: dict[int, dict[str, str]]) -> dict[int | str, dict[str, Any]]:
-    def example(status: int, code: str, detail: str) -> dict[str, Any]:
-        value = {
-            "type": "about:blank",
-            "title": HTTPStatus(status).phrase,
-            "status": status,
-            "detail": detail.replace("IMAGE", image),
-            "code": code,
-            "image": None if code in _OF_NO_IMAGE else image,
-            "request_id": "6b1f0c2e9d",
-        }
-        return {"value": value}
-
-    return {
-        status: {
-            "description": ", ".join(f"`{code}`" for code in named),
-            "content": {
-                PROBLEM_JSON: {
-                    "schema": Problem.model_json_schema(),
-                    "examples": {code: example(status, code, detail) for code, detail in named.items()},
-                }
-            },
-        }
-        for status, named in codes.items()
-    }
+def _named(examples: Mapping[str, Any]) -> dict[str, Any]:
+    # As text until the document is made: FastAPI would leave out what is null.
+    return {name: {"value": json.dumps(value)} for name, value in examples.items()}
 
 
-def json_body(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
-    """Return the part of an operation that describes a JSON document which the endpoint reads itself."""
-    return {
-        "requestBody": {"required": required, "content": {"application/json": {"schema": model.model_json_schema()}}}
-    }
+def _moved(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    """Put the schema of a model among the document's, with those it refers to; return a reference to it."""
+    if "properties" not in schema:
+        return schema
+    for name, found in {**schema.pop("$defs", {}), schema["title"]: schema}.items():
+        schemas.setdefault(name, found)
+    return {"$ref": _SCHEMAS + schema["title"]}
 
 
-ADMIN_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {
-        "description": ", ".join(f"`{code}`" for code in codes),
-        "content": {PROBLEM_JSON: {"schema": Problem.model_json_schema()}},
-    }
-    for status, codes in {
-        400: ["invalid_request"],
-        401: ["unauthorized"],
-        404: ["unknown_anchor_set"],
-        409: ["anchor_set_in_use", "nothing_to_roll_back"],
-        412: ["stale_generation"],
-        413: ["upload_too_large"],
-        415: ["unsupported_media_type"],
-        422: ["upload_invalid", "anchor_set_id_mismatch", "bundle_invalid", "bundle_mismatch", "golden_check_failed"],
-        503: ["store_unavailable", "local_copy_unusable"],
-        507: ["storage_full"],
-    }.items()
-}
-
-_COMMON: dict[int, dict[str, str]] = {
-    400: {
-        "invalid_request": "The file 'IMAGE' is missing: with curl, -F IMAGE=@photo.jpg.",
-        "unknown_field": "The field 'threshhold' is not known; see /docs.",
-        "invalid_base64": "IMAGE is not base64: Incorrect padding.",
-        "unknown_method": "There is no method 'dao'. Ask for one of: cosine, ida-r, ida-l.",
-        "method_not_served": "The method ida-l is not served here: the anchor set has no SSR head. Ask for: cosine.",
-    },
-    413: {
-        "image_too_large": "The image has 50,000,000 pixels, the limit is 40,000,000. Send a smaller one.",
-        "request_too_large": "The request's body is larger than the limit.",
-        "document_too_complex": "The document holds more than 8256 values. Send a smaller one.",
-    },
-    415: {
-        "unsupported_image_type": "The bytes are not a JPEG, PNG, WebP or BMP image.",
-        "unsupported_media_type": "The body's type is text/plain.",
-    },
-    422: {
-        "no_face": "No face was found.",
-        "several_faces": "3 faces were found and face_policy is reject.",
-        "face_too_small": "The face's shorter side is 14 pixels, the least is 20.",
-        "image_undecodable": "The image is damaged or incomplete.",
-        "invalid_crop": "An aligned crop is 112x112 pixels, this image is 640x480.",
-        "dimension_mismatch": "The embedding has 128 values, the backbone's have 512.",
-        "invalid_embedding": "The embedding must have finite values, not all of them zero.",
-    },
-    408: {"request_timeout": "The request's body did not arrive within 30 s."},
-    429: {"overloaded": "32 requests wait already, 0.8 s of work. Try again in 1 s, or at another replica."},
-    500: {"internal_error": "The service failed in a way it did not foresee."},
-    504: {"deadline_exceeded": "The request was not done by its deadline."},
-}
-BATCH_PROBLEMS = _problems("image", {status: codes for status, codes in _COMMON.items() if status not in (415, 422)})
-EMBED_PROBLEMS = _problems("image", _COMMON)
-VERIFY_PROBLEMS = _problems(
-    "probe",
-    {
-        **_COMMON,
-        400: {
-            **_COMMON[400],
-            "unknown_operating_point": "There is no operating point 'strict'. Ask for one of: fmr_1e-2, fmr_1e-3.",
-        },
-    },
-)
+def _without_validation_error(responses: dict[str, Any]) -> None:
+    """Take away what FastAPI adds where there are parameters: a fault in one is answered as any other."""
+    schema = responses.get("422", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    if schema.get("$ref") == f"{_SCHEMAS}HTTPValidationError":
+        del responses["422"]

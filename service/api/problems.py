@@ -4,6 +4,7 @@ import logging
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
@@ -189,5 +190,11 @@ def install_error_handlers(app: FastAPI, metrics: Metrics) -> None:
         headers = dict(error.headers) if error.headers else None
         return problem_response(error.status_code, code, detail, headers=headers)
 
+    async def parameter(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)  # noqa: S101
+        first = error.errors()[0]
+        return await foreseen(request, InvalidRequest(f"{first['loc'][-1]}: {first['msg']}. See /docs."))
+
     app.add_exception_handler(errors.IdaError, foreseen)
+    app.add_exception_handler(RequestValidationError, parameter)
     app.add_exception_handler(HTTPException, routing)

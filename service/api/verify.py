@@ -5,21 +5,28 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from service.api.body import parse_face, parse_pair
-from service.api.openapi import EMBED_BODY, EMBED_PROBLEMS, VERIFY_BODY, VERIFY_PROBLEMS
+from service.api.openapi import answers, json_or_form
+from service.api.problem_examples import OF_A_FACE, OF_A_REQUEST
 from service.api.state import ServiceState
+from service.api.wire import face_examples as examples
 from service.api.wire.verify_wire import (
     AnchorSetAnswer,
     BasicVerifyAnswer,
     BoxAnswer,
     Detail,
     EmbedAnswer,
+    EmbedForm,
+    EmbedRequest,
     FaceAnswer,
     FacesAnswer,
     Meaning,
     ModelAnswer,
     PerSide,
     VerifyAnswer,
+    VerifyForm,
+    VerifyRequest,
 )
+from service.errors import UnknownOperatingPoint
 from service.faces.types import AlignedFace
 from service.pipeline import FacePipeline
 from service.scoring.decision import Judgement
@@ -34,8 +41,13 @@ _TOLD_STAGES = ("decode", "detect", "align", "embed")
 router = APIRouter(tags=["faces"])
 
 
-@router.post(PATHS[0], openapi_extra=VERIFY_BODY, responses=VERIFY_PROBLEMS, summary="Compare two faces")
-async def verify(request: Request, state: ServiceState) -> VerifyAnswer | BasicVerifyAnswer:
+@router.post(
+    PATHS[0],
+    openapi_extra=json_or_form(VerifyRequest, examples.VERIFY_REQUESTS, form=VerifyForm),
+    responses=answers(*OF_A_REQUEST, UnknownOperatingPoint, *OF_A_FACE, examples=examples.VERIFIED, image="probe"),
+    summary="Compare two faces",
+)
+async def verify_pair(request: Request, state: ServiceState) -> VerifyAnswer | BasicVerifyAnswer:
     """Compare two faces: the decision and the false-match rate of the score, and the evidence for both.
 
     Send the photographs as the multipart files `probe` and `reference`, or as JSON, where a side may instead be an
@@ -62,8 +74,13 @@ async def verify(request: Request, state: ServiceState) -> VerifyAnswer | BasicV
     return verify_answer(result, state.pipeline, detail)
 
 
-@router.post(PATHS[1], openapi_extra=EMBED_BODY, responses=EMBED_PROBLEMS, summary="Embed one face")
-async def embed(request: Request, state: ServiceState) -> EmbedAnswer:
+@router.post(
+    PATHS[1],
+    openapi_extra=json_or_form(EmbedRequest, examples.EMBED_REQUESTS, form=EmbedForm),
+    responses=answers(*OF_A_REQUEST, *OF_A_FACE, examples=examples.EMBEDDED, image="image"),
+    summary="Embed one face",
+)
+async def embed_face(request: Request, state: ServiceState) -> EmbedAnswer:
     """Embed one face: its unit embedding and the density of its neighbourhood."""
     async with state.gate.admitted(request) as (body, place):
 

@@ -1,19 +1,17 @@
 """What the admin API takes and answers, as pydantic models."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from service.scoring.parameters import Parameters
 
 
 class ActivateRequest(BaseModel):
     """Which anchor set is to be active."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        strict=True,
-        json_schema_extra={"example": {"id": "7b855b09cc60c18b", "expected_generation": 7, "dry_run": False}},
-    )
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     id: str = Field(pattern=r"^[0-9a-f]{16}$", description="Of the anchor set, as GET /admin/anchor-sets lists it.")
     expected_generation: int | None = Field(
@@ -31,7 +29,7 @@ class ActivateRequest(BaseModel):
 class RollbackRequest(BaseModel):
     """Go back to what was active before; every field may be absent."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra={"example": {"expected_generation": 8}})
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     expected_generation: int | None = Field(default=None, ge=0, description="As for the activation.")
     to_generation: int | None = Field(
@@ -59,12 +57,12 @@ class AnchorSetDetails(BaseModel):
     count: int | None = Field(description="Number of anchors.")
     dimension: int | None
     default_method: str | None
-    parameters: dict[str, Any] | None
+    parameters: Parameters | None
     parts: dict[str, int] | None = Field(description="Bytes of each part.")
     operating_points: dict[str, dict[str, float]] | None = Field(
         description="Thresholds by method and operating point; null where it was not calibrated."
     )
-    provenance: dict[str, Any] | None
+    provenance: dict[str, JsonValue] | None
     signed_by: str | None = Field(description="Who signed it, by a key of IDA_BUNDLE_KEYS; null where nobody did.")
     key_id: str | None = Field(description="The key that its signature names; null where it is not signed.")
     error: str | None = Field(description="Why it cannot be looked at; null where it can.")

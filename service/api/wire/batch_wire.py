@@ -7,20 +7,16 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from service.api.wire.verify_wire import (
     AnchorSetAnswer,
     BasicVerifyAnswer,
-    Detail,
     EmbedAnswer,
+    FaceOptions,
     FaceRequest,
     FirstError,
     ModelAnswer,
     Name,
+    PairOptions,
     Problem,
     VerifyAnswer,
 )
-from service.choices import FacePolicy
-
-
-class _Request(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class BatchFaceRequest(FaceRequest):
@@ -38,15 +34,17 @@ class BatchFaceRequest(FaceRequest):
         return self
 
 
-class PairRequest(_Request):
+class PairRequest(BaseModel):
     """One pair of a batch."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     probe: BatchFaceRequest
     reference: BatchFaceRequest
 
 
-class VerifyBatchRequest(_Request):
-    """Pairs to verify, all with the same anchor set."""
+class VerifyBatchRequest(PairOptions):
+    """Pairs to verify, all in the same way and with the same anchor set."""
 
     pairs: Annotated[list[PairRequest], FirstError()] = Field(
         min_length=1, description="The pairs; the answer has an item for each."
@@ -54,20 +52,14 @@ class VerifyBatchRequest(_Request):
     faces: dict[Name, FaceRequest] = Field(
         default_factory=dict, description="Faces that pairs name, so that one which recurs is sent once."
     )
-    method: Name | None = Field(default=None, description="As for /verify.")
-    operating_point: Name | None = Field(default=None, description="As for /verify.")
-    face_policy: FacePolicy | None = Field(default=None, description="As for /verify.")
-    detail: Detail = Field(default="full", description="As for /verify.")
 
 
-class EmbedBatchRequest(_Request):
-    """Faces to embed."""
+class EmbedBatchRequest(FaceOptions):
+    """Faces to embed, all in the same way."""
 
     faces: Annotated[list[FaceRequest], FirstError()] = Field(
         min_length=1, description="The faces; the answer has an item for each."
     )
-    method: Name | None = Field(default=None, description="As for /embed.")
-    face_policy: FacePolicy | None = Field(default=None, description="As for /embed.")
 
 
 class VerifyItem(BaseModel):

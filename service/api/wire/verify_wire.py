@@ -6,6 +6,7 @@ from annotated_types import MaxLen
 from pydantic import BaseModel, ConfigDict, FailFast, Field, StringConstraints, model_validator
 
 from service.choices import FacePolicy
+from service.scoring.methods import METHODS
 
 Base64 = Annotated[str, StringConstraints(min_length=4)]
 
@@ -20,6 +21,7 @@ class FirstError(FailFast):
 Name = Annotated[str, StringConstraints(max_length=64)]
 """Of a method, an operating point or a face: what an answer may repeat."""
 
+MethodName = Annotated[Name, Field(examples=list(METHODS))]
 
 Detail = Literal["full", "basic"]
 
@@ -47,12 +49,12 @@ class FaceRequest(_Request):
         return self
 
 
-class VerifyRequest(_Request):
-    """A pair to verify."""
+class PairOptions(_Request):
+    """How a pair is verified."""
 
-    probe: FaceRequest = Field(description="The face presented now.")
-    reference: FaceRequest = Field(description="The face of the claimed identity.")
-    method: Name | None = Field(default=None, description="Scoring method; the anchor set's default_method if absent.")
+    method: MethodName | None = Field(
+        default=None, description="Scoring method; the anchor set's default_method if absent."
+    )
     operating_point: Name | None = Field(
         default=None,
         description="Name of the operating point to decide at, such as fmr_1e-4. If absent the service's default "
@@ -64,13 +66,37 @@ class VerifyRequest(_Request):
     )
 
 
-class EmbedRequest(FaceRequest):
-    """A face to embed."""
+class VerifyRequest(PairOptions):
+    """A pair to verify."""
 
-    method: Name | None = Field(
+    probe: FaceRequest = Field(description="The face presented now.")
+    reference: FaceRequest = Field(description="The face of the claimed identity.")
+
+
+class VerifyForm(PairOptions):
+    """A pair to verify, as a multipart form."""
+
+    probe: bytes = Field(description="Photograph of the face presented now.")
+    reference: bytes = Field(description="Photograph of the face of the claimed identity.")
+
+
+class FaceOptions(_Request):
+    """How a face is embedded."""
+
+    method: MethodName | None = Field(
         default=None, description="Method whose density is told; the default one if absent and if it has a density."
     )
     face_policy: FacePolicy | None = Field(default=None, description="Which of several faces is embedded.")
+
+
+class EmbedRequest(FaceOptions, FaceRequest):
+    """A face to embed."""
+
+
+class EmbedForm(FaceOptions):
+    """A face to embed, as a multipart form."""
+
+    image: bytes = Field(description="Photograph of the face.")
 
 
 class BoxAnswer(BaseModel):

@@ -376,16 +376,6 @@ def test_draining_replica_answers_and_is_not_ready(client):
     assert "ida_draining 1.0" in client.get("/metrics").text
 
 
-def test_openapi_describes_the_admin_api_and_how_to_be_let_in(client):
-    document = client.get("/openapi.json").json()
-    assert "HTTPBearer" in document["components"]["securitySchemes"]
-    put = document["paths"]["/admin/anchor-sets/active"]["put"]
-    assert put["security"] == [{"HTTPBearer": []}]
-    schema = put["requestBody"]["content"]["application/json"]["schema"]
-    assert {"id", "expected_generation", "dry_run", "allow_uncalibrated"} == schema["properties"].keys()
-    assert {"401", "412", "422", "503"} <= put["responses"].keys()
-
-
 def test_no_token_and_no_embedding_comes_into_the_log(client, made, caplog):
     bundle_id, content = made(1)
     upload(client, bundle_id, content)

@@ -1,0 +1,133 @@
+"""What the requests about faces and their answers look like, for the OpenAPI document; from a real run."""
+
+from typing import Any, Final
+
+_ID: Final = "7b855b09cc60c18b"
+_BASE64: Final = "/9j/4AAQSkZJRgABAQAAAQABAAD..."
+_PHOTO: Final[dict[str, Any]] = {"image": _BASE64}
+_POINT: Final = "fmr_1e-4"
+
+VERIFY_REQUESTS: Final[dict[str, Any]] = {
+    "two photographs": {"probe": _PHOTO, "reference": _PHOTO, "operating_point": _POINT},
+    "a photograph and an enrolled embedding, by plain cosine": {
+        "probe": _PHOTO,
+        "reference": {"embedding": [0.043, -0.012, 0.018]},
+        "method": "cosine",
+    },
+    "two aligned 112x112 crops": {"probe": {"crop": _BASE64}, "reference": {"crop": _BASE64}, "method": "ida-r"},
+}
+EMBED_REQUESTS: Final[dict[str, Any]] = {
+    "a photograph": _PHOTO,
+    "a photograph that must show exactly one face": {**_PHOTO, "face_policy": "reject"},
+}
+VERIFY_BATCH_REQUESTS: Final[dict[str, Any]] = {
+    "one face against two": {
+        "faces": {"anna": _PHOTO},
+        "pairs": [
+            {"probe": {"face": "anna"}, "reference": _PHOTO},
+            {"probe": {"face": "anna"}, "reference": _PHOTO},
+        ],
+        "operating_point": _POINT,
+        "detail": "basic",
+    }
+}
+EMBED_BATCH_REQUESTS: Final[dict[str, Any]] = {"two photographs": {"faces": [_PHOTO, _PHOTO]}}
+
+_PROBE: Final[dict[str, Any]] = {
+    "box": {"left": 179.7, "top": 62.1, "right": 268.5, "bottom": 173.1},
+    "landmarks": [[203.1, 100.5], [246.4, 103.2], [224.8, 127.7], [202.0, 139.2], [244.5, 141.1]],
+    "detection_score": 1.0,
+    "faces_found": 1,
+    "image_width": 512,
+    "image_height": 512,
+    "exif_rotated": False,
+}
+_REFERENCE: Final[dict[str, Any]] = {
+    **_PROBE,
+    "box": {"left": 78.3, "top": 42.5, "right": 138.4, "bottom": 116.1},
+    "landmarks": [[95.0, 66.4], [123.8, 68.2], [109.6, 84.9], [93.8, 92.1], [122.5, 93.3]],
+    "image_width": 300,
+    "image_height": 279,
+}
+_MODEL: Final[dict[str, Any]] = {
+    "pack": "faceplugin-mobilefacenet",
+    "backbone_id": "ea188cb047bad900",
+    "pipeline_id": "ef242216e15267dd",
+}
+_MADE_BY: Final[dict[str, Any]] = {
+    "anchor_set": {"id": _ID, "generation": 0},
+    "model": _MODEL,
+    "request_id": "b72d816637f849f3b21c86c57995f07f",
+    "timings_ms": {"decode": 1.67, "detect": 15.15, "align": 12.08, "embed": 38.11, "total": 67.01},
+}
+_BASIC: Final[dict[str, Any]] = {
+    "decision": "match",
+    "threshold": 0.379811,
+    "score": 0.6488493,
+    "similarity": 0.9514521,
+    "fmr_at_score": 1e-09,
+    "faces": {"probe": _PROBE, "reference": _REFERENCE},
+}
+_EMBEDDED: Final[dict[str, Any]] = {
+    "embedding": [0.031968087, 0.0640062764, -0.0357115455, 0.00617588079],
+    "norm": 3.478385,
+    "dimension": 512,
+    "density_method": "ida-r",
+    "density": 0.01553522,
+    "crowding": 0.2526223,
+    "face": _PROBE,
+    **_MADE_BY,
+}
+_PROBLEM: Final[dict[str, Any]] = {
+    "type": "about:blank",
+    "title": "Unprocessable Entity",
+    "status": 422,
+    "detail": "No face was found in the image. Send a picture that shows the face upright and clearly.",
+    "code": "no_face",
+    "image": "reference",
+    "request_id": _MADE_BY["request_id"],
+}
+
+VERIFIED: Final[dict[str, Any]] = {
+    "two photographs of one person": {
+        **_BASIC,
+        "fmr_interval": [3.9e-11, 4.38e-08],
+        "extrapolated": True,
+        "no_decision_reason": None,
+        "operating_point": _POINT,
+        "method": "ida-r",
+        "dao_score": 0.6488493,
+        "cosine": {
+            "decision": "match",
+            "threshold": 0.4197243,
+            "fmr_at_score": 2.22e-08,
+            "fmr_interval": [1e-12, 4.98e-07],
+            "extrapolated": True,
+            "no_decision_reason": None,
+        },
+        "density_method": "ida-r",
+        "density": {"probe": 0.01553522, "reference": 0.01557623},
+        "crowding": {"probe": 0.2526223, "reference": 0.2499862},
+        **_MADE_BY,
+    },
+    "detail=basic": _BASIC,
+}
+EMBEDDED: Final[dict[str, Any]] = {"the first four of the embedding's 512 values": _EMBEDDED}
+VERIFIED_BATCH: Final[dict[str, Any]] = {
+    "a pair, and one without a face": {
+        **_MADE_BY,
+        "items": [
+            {"status": 200, "answer": _BASIC, "problem": None},
+            {"status": 422, "answer": None, "problem": _PROBLEM},
+        ],
+    }
+}
+EMBEDDED_BATCH: Final[dict[str, Any]] = {
+    "a face, the first four of its embedding's 512 values, and a picture without one": {
+        **_MADE_BY,
+        "items": [
+            {"status": 200, "answer": _EMBEDDED, "problem": None},
+            {"status": 422, "answer": None, "problem": {**_PROBLEM, "image": "image"}},
+        ],
+    }
+}

@@ -1,0 +1,140 @@
+"""What ``/healthz``, ``/readyz`` and ``/info`` answer, as pydantic models."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from service.api.wire.verify_wire import AnchorSetAnswer, ModelAnswer
+from service.bundle.ssr_part import HeadTarget
+from service.choices import Device, FacePolicy
+from service.scoring.calibration import InputForm, OperatingPoint
+from service.settings import AnchorSearch
+
+
+class AliveAnswer(BaseModel):
+    """The process serves HTTP."""
+
+    status: Literal["alive"]
+
+
+class ReachabilityAnswer(BaseModel):
+    """Whether the store can be reached; GET /admin/store says why not, and where it is."""
+
+    reachable: bool
+    since: str = Field(description="Since when that is so.", json_schema_extra={"format": "date-time"})
+
+
+class LagAnswer(BaseModel):
+    """An activation that this replica could not follow."""
+
+    generation: int
+    code: str
+
+
+class ReadinessAnswer(BaseModel):
+    """Whether requests should be sent here, and what they would be answered with."""
+
+    status: Literal["ready", "draining", "not ready"]
+    anchor_set_id: str
+    generation: int = Field(description="The one that is served.")
+    newest_generation: int = Field(description="The newest that this replica knows of.")
+    lagging: bool
+    store: ReachabilityAnswer
+    last_error: LagAnswer | None
+
+
+class VersionsAnswer(BaseModel):
+    """Versions of the service, of Python, and of the engines."""
+
+    version: str
+    python: str
+    onnxruntime: str
+    faiss: str
+
+
+class DeviceAnswer(BaseModel):
+    """What computes."""
+
+    models: Device
+    anchors: Device
+    provider: str = Field(description="ONNX Runtime's name of what runs the models.")
+    threads: int = Field(description="Threads of one run.")
+    workers: int = Field(description="Requests that are worked on at once.")
+
+
+class ServedModelAnswer(ModelAnswer):
+    """The models that make the embeddings, and what they are."""
+
+    description: str
+    dimension: int = Field(description="Values of one embedding.")
+
+
+class ServedAnchorSetAnswer(AnchorSetAnswer):
+    """The anchor set that is served, and the parameters in force."""
+
+    anchors_digest: str = Field(description="Digest of the embeddings and the backbone.")
+    count: int = Field(description="Number of anchors.")
+    search: AnchorSearch
+    k: int
+    tau: float
+    strength: float
+    norm_power: float
+    provenance: dict[str, JsonValue] = Field(description="Where the anchors came from; its fields are the maker's.")
+
+
+class SsrHeadAnswer(BaseModel):
+    """The head that predicts densities, and of what."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    head_sha256: str
+    target: HeadTarget
+    k: int
+    tau: float
+    guard: float | None
+
+
+class MethodCalibrationAnswer(BaseModel):
+    """What one method's scores mean."""
+
+    method: str
+    input_form: InputForm
+    parameters: dict[str, int | float | None] = Field(description="Those of the anchor set that its scores depend on.")
+    fmr_shown_down_to: float = Field(description="Rates below it are extrapolated.")
+    operating_points: list[OperatingPoint]
+
+
+class CalibrationAnswer(BaseModel):
+    """What the scores mean, and for whom that was measured."""
+
+    population: str
+    methods: list[MethodCalibrationAnswer]
+
+
+class LimitsAnswer(BaseModel):
+    """What a photograph may be."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    max_image_bytes: int
+    max_image_pixels: int
+    max_full_image_pixels: int
+    max_image_side: int
+    min_face_pixels: int
+    face_policy: FacePolicy
+
+
+class InfoAnswer(BaseModel):
+    """What is served."""
+
+    service: VersionsAnswer
+    device: DeviceAnswer
+    model: ServedModelAnswer
+    anchor_set: ServedAnchorSetAnswer
+    ssr_head: SsrHeadAnswer | None
+    calibration: CalibrationAnswer | None = Field(description="null where the anchor set was not calibrated.")
+    methods: list[str]
+    not_served: dict[str, str] = Field(description="Why each other method is not served.")
+    default_method: str
+    anchor_set_default_method: str = Field(description="The anchor set's own, which a setting may override.")
+    limits: LimitsAnswer
