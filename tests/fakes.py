@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from fastapi.testclient import TestClient
+from declared import DeclaredClient
 from PIL import Image
 
 from service.activation.loading import BundleLoader
@@ -131,7 +131,8 @@ def serving(settings, bundle, session, change=lambda snapshot: snapshot):
         loaded = replace(started.loaded, snapshot=change(started.loaded.snapshot))
         return LoadedService(pipeline, store, copies, replace(started, loaded=loaded))
 
-    return TestClient(create_app(settings.model_copy(update={"bundle": bundle}), load), raise_server_exceptions=False)
+    app = create_app(settings.model_copy(update={"bundle": bundle}), load)
+    return DeclaredClient(app, raise_server_exceptions=False)
 
 
 def stage_runs(client, stage: str) -> float:

@@ -146,6 +146,7 @@ async def upload_anchor_set(
     "/anchor-sets/{id}",
     responses=answers(*_WRITING, BundleUnknown, AnchorSetInUse),
     status_code=204,
+    response_class=Response,  # without a body, and without the type of one
     summary="Delete an anchor set",
 )
 def delete_anchor_set(anchor_set_id: AnchorSetId, state: ServiceState, who: Writer) -> None:

@@ -6,7 +6,7 @@ from functools import partial
 from fastapi import APIRouter, Request
 
 from service.api.body import Body, FormBody, batch_limits, parse_json, shortened, to_face
-from service.api.openapi import answers, json_or_form
+from service.api.openapi import DEADLINE, answers, json_or_form
 from service.api.places import Place
 from service.api.problem_examples import OF_A_REQUEST
 from service.api.problems import STATUS, InvalidRequest, UnsupportedMediaType, problem_of
@@ -44,7 +44,7 @@ class _Options:
 
 @router.post(
     PATHS[0],
-    openapi_extra=json_or_form(VerifyBatchRequest, examples.VERIFY_BATCH_REQUESTS),
+    openapi_extra={**DEADLINE, **json_or_form(VerifyBatchRequest, examples.VERIFY_BATCH_REQUESTS)},
     responses=answers(*OF_A_REQUEST, UnknownOperatingPoint, examples=examples.VERIFIED_BATCH),
     summary="Compare many pairs",
 )
@@ -76,7 +76,7 @@ async def verify_batch(request: Request, state: ServiceState) -> VerifyBatchAnsw
 
 @router.post(
     PATHS[1],
-    openapi_extra=json_or_form(EmbedBatchRequest, examples.EMBED_BATCH_REQUESTS),
+    openapi_extra={**DEADLINE, **json_or_form(EmbedBatchRequest, examples.EMBED_BATCH_REQUESTS)},
     responses=answers(*OF_A_REQUEST, examples=examples.EMBEDDED_BATCH),
     summary="Embed many faces",
 )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import FastAPI
@@ -13,6 +14,21 @@ from service.api.problems import PROBLEM_JSON
 from service.api.wire.verify_wire import Problem
 
 _SCHEMAS = "#/components/schemas/"
+
+DEADLINE: Mapping[str, Any] = MappingProxyType(
+    {
+        "parameters": [
+            {
+                "name": "X-Deadline-Seconds",
+                "in": "header",
+                "required": False,
+                "description": "For how many seconds the caller waits; IDA_DEADLINE_SECONDS if absent, and at most.",
+                "schema": {"type": "number", "exclusiveMinimum": 0},
+            }
+        ]
+    }
+)
+"""The part of an operation that describes the header by which a request that computes says when it is given up."""
 
 
 class DescribedApp(FastAPI):

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from service.api.body import parse_face, parse_pair
-from service.api.openapi import answers, json_or_form
+from service.api.openapi import DEADLINE, answers, json_or_form
 from service.api.problem_examples import OF_A_FACE, OF_A_REQUEST
 from service.api.state import ServiceState
 from service.api.wire import face_examples as examples
@@ -43,7 +43,7 @@ router = APIRouter(tags=["faces"])
 
 @router.post(
     PATHS[0],
-    openapi_extra=json_or_form(VerifyRequest, examples.VERIFY_REQUESTS, form=VerifyForm),
+    openapi_extra={**DEADLINE, **json_or_form(VerifyRequest, examples.VERIFY_REQUESTS, form=VerifyForm)},
     responses=answers(*OF_A_REQUEST, UnknownOperatingPoint, *OF_A_FACE, examples=examples.VERIFIED, image="probe"),
     summary="Compare two faces",
 )
@@ -76,7 +76,7 @@ async def verify_pair(request: Request, state: ServiceState) -> VerifyAnswer | B
 
 @router.post(
     PATHS[1],
-    openapi_extra=json_or_form(EmbedRequest, examples.EMBED_REQUESTS, form=EmbedForm),
+    openapi_extra={**DEADLINE, **json_or_form(EmbedRequest, examples.EMBED_REQUESTS, form=EmbedForm)},
     responses=answers(*OF_A_REQUEST, *OF_A_FACE, examples=examples.EMBEDDED, image="image"),
     summary="Embed one face",
 )

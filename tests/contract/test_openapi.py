@@ -5,11 +5,12 @@ import re
 
 import pytest
 from administering import TOKEN
-from fakes import serving
+from fakes import picture, serving
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from service.api.problems import STATUS
+from service.errors import NoFace
 
 PROBLEM = "application/problem+json"
 _BY_CODE = {kind.code: status for kind, status in STATUS.items() if status != 500} | {"internal_error": 500}
@@ -124,3 +125,12 @@ def test_admin_api_says_how_to_be_let_in_and_what_may_be_left_out(settings, bund
     rollback = paths["/admin/anchor-sets/rollback"]["post"]["requestBody"]
     assert not rollback.get("required", False)
     assert paths["/admin/anchor-sets/active"]["put"]["requestBody"]["required"]
+
+
+def test_answer_that_is_not_declared_is_found_by_the_client_of_the_tests(client, monkeypatch):
+    monkeypatch.setitem(STATUS, NoFace, 409)
+    with pytest.raises(AssertionError, match="409 is not declared"):
+        client.post("/embed", files={"image": picture(faces=0)})
+    monkeypatch.setitem(STATUS, NoFace, 415)
+    with pytest.raises(AssertionError, match="no_face is not declared"):
+        client.post("/embed", files={"image": picture(faces=0)})

@@ -382,3 +382,10 @@ def test_no_token_and_no_embedding_comes_into_the_log(client, made, caplog):
     activate(client, bundle_id)
     assert TOKEN not in caplog.text
     assert hashlib.sha256(TOKEN.encode()).hexdigest() not in caplog.text
+
+
+@pytest.mark.parametrize("limit", ["0", "1001", "many"])
+def test_parameter_out_of_range_is_a_problem_that_names_it(client, limit):
+    answer = client.get(f"/admin/activations?limit={limit}", headers=ALICE)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
+    assert answer.json()["detail"].startswith("limit: ")
