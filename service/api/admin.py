@@ -123,7 +123,7 @@ async def roll_back(request: Request, state: ServiceState, who: Writer) -> Activ
 async def upload_anchor_set(
     anchor_set_id: AnchorSetId, request: Request, response: Response, state: ServiceState, who: Writer
 ) -> UploadAnswer:
-    """Put an anchor set into the store: the files of its bundle as .tar, .tar.gz or .zip, under its own id.
+    """Put an anchor set into the store: its files as .tar, .tar.gz or .zip, under its own id.
 
     201 where it is new, 200 where the same is there already. It becomes active by PUT /admin/anchor-sets/active.
     """

@@ -61,7 +61,7 @@ _DETAILS: Mapping[type[errors.IdaError], str] = MappingProxyType(
         errors.HeadMismatch: "The anchor set has a head that was trained for another pipeline than is served.",
         errors.BundleNotTrusted: "The anchor set is not signed by a key of IDA_BUNDLE_KEYS. Sign it.",
         errors.CalibrationInconsistent: "The calibration contradicts itself. Calibrate the anchor set again.",
-        errors.BundleUncalibrated: "The anchor set would take decisions away. Calibrate it with `ida-verify calibrate`.",
+        errors.BundleUncalibrated: "The anchor set would take decisions away. Run `ida-verify calibrate` on it.",
         errors.GoldenCheckFailed: "The anchor set scores its golden pairs otherwise than when it was made.",
         errors.SettingsInvalid: "IDA_OPERATING_POINT does not fit the anchor set 7b855b09cc60c18b.",
         problems.Overloaded: "32 requests wait already, 0.8 s of work. Try again in 1 s, or at another replica.",

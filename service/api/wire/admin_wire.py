@@ -80,7 +80,7 @@ class UploadAnswer(BaseModel):
     """What became of an upload."""
 
     id: str
-    created: bool = Field(description="false where the same bundle was there already.")
+    created: bool = Field(description="false where the same was there already.")
 
 
 class CheckAnswer(BaseModel):
