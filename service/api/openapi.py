@@ -7,9 +7,10 @@ from pydantic import BaseModel
 
 from service.api.problems import PROBLEM_JSON
 from service.api.wire.verify_wire import EmbedRequest, Problem, VerifyRequest
+from service.faces.pictures.formats import IN_WORDS
 from service.scoring.methods import METHODS
 
-_FILE = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP or BMP photograph."}
+_FILE = {"type": "string", "format": "binary", "description": f"{IN_WORDS} photograph."}
 _POLICY = {"type": "string", "enum": ["largest", "most_central", "reject"]}
 _METHOD = {"type": "string", "enum": list(METHODS)}
 _BASE64 = "/9j/4AAQSkZJRgABAQAAAQABAAD..."
@@ -182,7 +183,7 @@ _COMMON: dict[int, dict[str, str]] = {
         "document_too_complex": "The document holds more than 8256 values. Send a smaller one.",
     },
     415: {
-        "unsupported_image_type": "The bytes are not a JPEG, PNG, WebP or BMP image.",
+        "unsupported_image_type": f"The bytes are not a {IN_WORDS} image.",
         "unsupported_media_type": "The body's type is text/plain.",
     },
     422: {

@@ -12,7 +12,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from service.anchors import faiss_search
 from service.api.state import ServiceState
 from service.bundle.ssr_part import SsrCard
+from service.faces.pictures.formats import FORMATS
 from service.inference import session
+from service.pack import PREPARATION
 from service.scoring.calibration import Calibrations, relevant
 
 router = APIRouter(tags=["status"])
@@ -74,6 +76,8 @@ async def info(state: ServiceState) -> dict[str, Any]:
             "description": pipeline.manifest.description,
             "backbone_id": pipeline.backbone_id,
             "pipeline_id": pipeline.pipeline_id,
+            "detector": pipeline.manifest.detector.adapter,
+            "preparation": asdict(PREPARATION),
             "dimension": pipeline.dimension,
         },
         "anchor_set": {
@@ -95,11 +99,8 @@ async def info(state: ServiceState) -> dict[str, Any]:
         "default_method": snapshot.default_method,
         "anchor_set_default_method": snapshot.manifest.default_method,
         "limits": {
-            "max_image_bytes": settings.max_image_bytes,
-            "max_image_pixels": settings.max_image_pixels,
-            "max_full_image_pixels": settings.max_full_image_pixels,
-            "max_image_side": settings.max_image_side,
-            "min_face_pixels": settings.min_face_pixels,
+            **asdict(pipeline.gates),
+            "image_formats": [kind.name for kind in FORMATS],
             "face_policy": settings.face_policy,
         },
     }

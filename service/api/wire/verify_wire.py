@@ -6,6 +6,7 @@ from annotated_types import MaxLen
 from pydantic import BaseModel, ConfigDict, FailFast, Field, StringConstraints, model_validator
 
 from service.choices import FacePolicy
+from service.faces.pictures.formats import IN_WORDS
 
 Base64 = Annotated[str, StringConstraints(min_length=4)]
 
@@ -31,7 +32,7 @@ class _Request(BaseModel):
 class FaceRequest(_Request):
     """One face: exactly one of a photograph, an aligned crop or an embedding."""
 
-    image: Base64 | None = Field(default=None, description="JPEG, PNG, WebP or BMP photograph in base64.")
+    image: Base64 | None = Field(default=None, description=f"{IN_WORDS} photograph in base64.")
     crop: Base64 | None = Field(default=None, description="Aligned 112x112 image in base64; detection is skipped.")
     embedding: Annotated[list[float], MaxLen(8192), FirstError()] | None = Field(
         default=None,
