@@ -1,5 +1,6 @@
-"""The words of settings that rooms below them act on, and the limits that hold where nobody sets others."""
+"""The words of settings that rooms below them act on, and the gates that a picture must pass."""
 
+from dataclasses import dataclass
 from typing import Literal
 
 Device = Literal["cpu", "cuda"]
@@ -7,5 +8,27 @@ DamagedImages = Literal["refuse", "accept"]
 FacePolicy = Literal["largest", "most_central", "reject"]
 GpuEngine = Literal["cuda", "cuda-graphs", "tensorrt"]
 
-DEFAULT_MAX_IMAGE_SIDE = 16_384
-DEFAULT_MAX_FULL_IMAGE_PIXELS = 25_000_000
+
+@dataclass(frozen=True)
+class Gates:
+    """What a picture must pass to be embedded. Each is a setting of the same name, whose default stands here.
+
+    The embedding cache's key and ``limits`` of ``/info`` follow from these fields, so a new gate is added here alone
+    besides its setting and the place that asks it.
+
+    Attributes:
+        min_face_pixels: least length of the shorter side of the chosen face's box.
+        max_image_bytes: most bytes of a file that are looked at.
+        max_image_pixels: most pixels (width times height) that are decoded.
+        max_full_image_pixels: the same for pictures that are held whole while they are decoded: all but a JPEG of one
+            scan that is not CMYK. Pixels of a PNG of 16-bit colours count twice.
+        max_image_side: longest width or height, in pixels.
+        damaged_images: what becomes of a JPEG with damaged data, of which libjpeg warns.
+    """
+
+    min_face_pixels: int = 20
+    max_image_bytes: int = 16 * 1024 * 1024
+    max_image_pixels: int = 50_000_000
+    max_full_image_pixels: int = 25_000_000
+    max_image_side: int = 16_384
+    damaged_images: DamagedImages = "refuse"

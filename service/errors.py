@@ -45,7 +45,7 @@ class ImageTooLarge(InputError, code="image_too_large"):
 
 
 class UnsupportedImageType(InputError, code="unsupported_image_type"):
-    """The bytes are not a JPEG, PNG, WebP or BMP image, or one of a kind that no camera writes."""
+    """The bytes are no image of a supported format, or one of a kind that no camera writes."""
 
 
 class NoFace(InputError, code="no_face"):

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from service.arrays import Floats32, ImageArray
-from service.choices import DamagedImages, FacePolicy
+from service.choices import FacePolicy, Gates
 from service.cpus import usable_cpus
-from service.faces.build_extractor import build_extractor
+from service.faces.build_extractor import build_extractor, require_adapters
 from service.faces.extract import FaceExtractor, StageTimer, untimed
 from service.faces.pictures.decode import decode_crop
 from service.faces.types import AlignedFace, DetectedFace
@@ -30,6 +30,7 @@ class FacePipeline:
         manifest: the model pack's manifest.
         provider: the ONNX Runtime provider that runs the models.
         threads: threads of one run.
+        gates: what a picture must pass.
     """
 
     def __init__(
@@ -40,14 +41,12 @@ class FacePipeline:
         manifest: PackManifest,
         provider: str,
         threads: int,
-        max_image_bytes: int,
-        damaged_images: DamagedImages = "refuse",
+        gates: Gates,
     ) -> None:
         self._extractor = extractor
         self._backbone = backbone
         self.manifest = manifest
-        self._max_image_bytes = max_image_bytes
-        self._damaged_images: DamagedImages = damaged_images
+        self.gates = gates
         self.provider = provider
         self.threads = threads
         self.backbone_id = manifest.backbone_id
@@ -58,7 +57,7 @@ class FacePipeline:
         """Return the chosen face of a photograph, aligned.
 
         Args:
-            data: bytes of a JPEG, PNG, WebP or BMP image.
+            data: bytes of an image of a supported format.
             policy: which of several faces is chosen.
             stage: told when the stages decode, detect and align run.
 
@@ -98,7 +97,7 @@ class FacePipeline:
             UnsupportedImageType, ImageTooLarge, ImageUndecodable, InvalidCrop: as they say.
         """
         with stage("decode"):
-            return decode_crop(data, max_bytes=self._max_image_bytes, damaged=self._damaged_images)
+            return decode_crop(data, self.gates)
 
     def embed(self, crops: Sequence[ImageArray] | ImageArray) -> Floats32:
         """Return the embeddings of aligned crops: (n, d) float32 of unit norm for n crops (112, 112, 3) uint8, RGB.
@@ -142,6 +141,7 @@ def load_pipeline(
         InferenceFailed: if a network fails on a batch of one of the sizes that it will have.
     """
     pack = load_pack(settings.home, settings.pack)
+    require_adapters(pack.manifest)
     if settings.device == "cpu":
         for warning in subnormal_warnings(pack):
             logger.warning("%s", warning)
@@ -167,12 +167,7 @@ def load_pipeline(
     extractor = build_extractor(
         pack.manifest,
         {role: run for role, run in runs.items() if role != "backbone"},
-        min_face_pixels=settings.min_face_pixels,
-        max_image_bytes=settings.max_image_bytes,
-        max_image_pixels=settings.max_image_pixels,
-        max_full_image_pixels=settings.max_full_image_pixels,
-        max_image_side=settings.max_image_side,
-        damaged_images=settings.damaged_images,
+        settings.gates,
     )
     return FacePipeline(
         extractor=extractor,
@@ -180,8 +175,7 @@ def load_pipeline(
         manifest=pack.manifest,
         provider=Placement(settings.device, gpu_engine=settings.gpu_engine).provider,
         threads=threads,
-        max_image_bytes=settings.max_image_bytes,
-        damaged_images=settings.damaged_images,
+        gates=settings.gates,
     )
 
 

@@ -6,6 +6,7 @@ This module and ``settings_in_force`` alone read the environment.
 import re
 import socket
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Literal, Self
 
@@ -13,14 +14,7 @@ import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from service.choices import (
-    DEFAULT_MAX_FULL_IMAGE_PIXELS,
-    DEFAULT_MAX_IMAGE_SIDE,
-    DamagedImages,
-    Device,
-    FacePolicy,
-    GpuEngine,
-)
+from service.choices import DamagedImages, Device, FacePolicy, Gates, GpuEngine
 from service.errors import SettingsInvalid
 from service.faults import faults
 from service.scoring.parameters import Strength, SupportSize, Tau
@@ -210,31 +204,35 @@ class Settings(BaseSettings):
         default="largest", description="Which of several faces is compared: largest, most_central or reject."
     )
     min_face_pixels: int = Field(
-        default=20, ge=1, description="Smallest face that is embedded: the shorter side of its box, in pixels."
+        default=Gates.min_face_pixels,
+        ge=1,
+        description="Smallest face that is embedded: the shorter side of its box, in pixels.",
     )
     max_image_bytes: int = Field(
-        default=16 * 1024 * 1024, ge=1024, description="Largest image file accepted, in bytes, checked before decoding."
+        default=Gates.max_image_bytes,
+        ge=1024,
+        description="Largest image file accepted, in bytes, checked before decoding.",
     )
     max_image_pixels: int = Field(
-        default=50_000_000,
+        default=Gates.max_image_pixels,
         ge=112 * 112,
         le=170_000_000,
         description="Largest image accepted, in pixels, checked before decoding: of a JPEG as cameras write it.",
     )
     max_full_image_pixels: int = Field(
-        default=DEFAULT_MAX_FULL_IMAGE_PIXELS,
+        default=Gates.max_full_image_pixels,
         ge=112 * 112,
         le=85_000_000,  # above 89 million Pillow warns
-        description="Largest PNG, WebP, BMP, and progressive, multi-scan or CMYK JPEG, in pixels: such are held whole.",
+        description="Largest image that is held whole while it is decoded, in pixels: any but a JPEG of a camera.",
     )
     max_image_side: int = Field(
-        default=DEFAULT_MAX_IMAGE_SIDE,
+        default=Gates.max_image_side,
         ge=112,
         le=32_000,  # of which OpenCV can still cut a patch
         description="Longest width or height of an image, in pixels.",
     )
     damaged_images: DamagedImages = Field(
-        default="refuse",
+        default=Gates.damaged_images,
         description="What becomes of a JPEG with damaged data, of which libjpeg warns: refuse or accept.",
     )
     log_level: LogLevel = Field(
@@ -258,6 +256,11 @@ class Settings(BaseSettings):
         if self.admin_token is not None and self.admin_token_file is not None:
             raise ValueError("IDA_ADMIN_TOKEN and IDA_ADMIN_TOKEN_FILE are both set, give one of them")
         return self
+
+    @property
+    def gates(self) -> Gates:
+        """What a picture must pass to be embedded."""
+        return Gates(**{gate.name: getattr(self, gate.name) for gate in fields(Gates)})
 
     @property
     def buckets(self) -> tuple[int, ...]:

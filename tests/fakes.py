@@ -93,19 +93,13 @@ def fake_pipeline(
         extractor=FaceExtractor(
             FakeDetector(),
             None,
-            min_face_pixels=settings.min_face_pixels,
-            max_image_bytes=settings.max_image_bytes,
-            max_image_pixels=settings.max_image_pixels,
-            max_full_image_pixels=settings.max_full_image_pixels,
-            max_image_side=settings.max_image_side,
-            damaged_images=settings.damaged_images,
+            settings.gates,
         ),
         backbone=Backbone(observed(run, observe), manifest.backbone),
         manifest=manifest,
         provider="FakeExecutionProvider",
         threads=1,
-        max_image_bytes=settings.max_image_bytes,
-        damaged_images=settings.damaged_images,
+        gates=settings.gates,
     )
 
 

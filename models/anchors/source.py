@@ -11,9 +11,10 @@ from pydantic import JsonValue
 
 from models.generate.generated_folder import read_record
 from models.generate.generator import ImageRun, image_name
-from models.images.image_folder import IMAGE_SUFFIXES, ImageFolder, read_image
+from models.images.image_folder import ImageFolder, read_image
 from models.tool_errors import AnchorSourceInvalid
 from service.arrays import ImageArray
+from service.faces.pictures.formats import SUFFIXES
 
 Decode = Callable[[bytes], ImageArray]
 
@@ -135,7 +136,7 @@ class FolderSource:
 
     def what(self) -> str:
         """Return the number of images."""
-        return f"{len(self)} images ({', '.join(IMAGE_SUFFIXES)}) in {self._folder.root}"
+        return f"{len(self)} images ({', '.join(SUFFIXES)}) in {self._folder.root}"
 
 
 class RealFacesSource:

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from service.arrays import ImageArray
 from service.errors import ImageTooLarge, ImageUndecodable, InputError, InvalidCrop, UnsupportedImageType
+from service.faces.pictures.formats import SUFFIXES
 
-IMAGE_SUFFIXES = (".bmp", ".jpe", ".jpeg", ".jpg", ".png", ".webp")
 UNREADABLE = "unreadable"
 # A picture without a face was read; these were not.
 UNREADABLE_CODES = frozenset(
@@ -65,7 +65,7 @@ def scan(root: Path) -> ImageFolder:
         for name in files:
             if name.startswith("."):
                 continue
-            if name.lower().endswith(IMAGE_SUFFIXES):
+            if name.lower().endswith(SUFFIXES):
                 images.append(Path(parent, name).relative_to(root))
             else:
                 others += 1

@@ -6,7 +6,7 @@ import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -181,20 +181,9 @@ class EmbeddingCache:
         )
 
 
-def maker_of(pipeline: FacePipeline, settings: Settings, input_form: str) -> bytes:
-    """Return the digest of everything but the picture that decides what its embedding is."""
-    parts = (
-        _FORM,
-        pipeline.pipeline_id,
-        pipeline.provider,
-        input_form,
-        settings.min_face_pixels,
-        settings.max_image_bytes,
-        settings.max_image_pixels,
-        settings.max_full_image_pixels,
-        settings.max_image_side,
-        settings.damaged_images,
-    )
+def maker_of(pipeline: FacePipeline, input_form: str) -> bytes:
+    """Return the digest of everything but the picture that decides what its embedding is, or whether it has one."""
+    parts = (_FORM, pipeline.pipeline_id, pipeline.provider, input_form, *astuple(pipeline.gates))
     return hashlib.sha256(repr(parts).encode()).digest()
 
 
@@ -206,5 +195,5 @@ def open_cache(settings: Settings, pipeline: FacePipeline, input_form: str) -> I
         CacheUnusable: if it cannot be written.
     """
     adopt_former(settings)
-    with EmbeddingCache(cache_folder(settings), maker_of(pipeline, settings, input_form)) as cache:
+    with EmbeddingCache(cache_folder(settings), maker_of(pipeline, input_form)) as cache:
         yield cache

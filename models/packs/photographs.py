@@ -10,6 +10,7 @@ from PIL import Image
 from skimage import data
 
 from service.arrays import Floats32, ImageArray
+from service.choices import Gates
 from service.errors import InputError, PackInvalid
 from service.faces.build_extractor import build_extractor
 from service.faces.extract import untimed
@@ -58,9 +59,7 @@ def real_inputs(manifest: PackManifest, runners: Mapping[str, RunGraph]) -> dict
     extractor = build_extractor(
         manifest,
         {role: _recording(run, seen[role]) for role, run in runners.items()},
-        min_face_pixels=20,
-        max_image_bytes=16 * 1024 * 1024,
-        max_image_pixels=50_000_000,
+        Gates(),
     )
     crops: list[ImageArray] = []
     for number, photograph in enumerate(example_photographs()):

@@ -11,6 +11,7 @@ from models.packs.sources.source_kinds import obtain
 from models.packs.store import PackStore
 from models.tool_errors import PackConflict
 from service.errors import PackInvalid, PackNotFound
+from service.faces.build_extractor import require_adapters
 from service.inference.small_weights import subnormal_warnings
 from service.pack import (
     MANIFEST_NAME,
@@ -61,6 +62,7 @@ def pull_pack(store: PackStore, manifest_content: bytes, *, given: Sequence[Path
         PackStoreBusy, PackStoreUnusable, GraphNotConvertible, InferenceFailed: as they say.
     """
     manifest = parse_manifest(manifest_content, where=MANIFEST_NAME)
+    require_adapters(manifest)
     notes: list[str] = []
     if not force:
         present, damaged = _installed(store, manifest.name)

@@ -1,6 +1,7 @@
 """``/healthz``, ``/readyz``, ``/info`` and ``/metrics``, and the V2 inference protocol's names for the first two."""
 
 import platform
+from dataclasses import asdict
 from importlib.metadata import version
 
 from fastapi import APIRouter, Response
@@ -25,7 +26,9 @@ from service.api.wire.status_wire import (
     SsrHeadAnswer,
     VersionsAnswer,
 )
+from service.faces.pictures.formats import FORMATS
 from service.inference import session
+from service.pack import PREPARATION
 from service.scoring.calibration import Calibrations, relevant
 
 router = APIRouter(tags=["status"])
@@ -91,6 +94,8 @@ async def get_info(state: ServiceState) -> InfoAnswer:
             description=pipeline.manifest.description,
             backbone_id=pipeline.backbone_id,
             pipeline_id=pipeline.pipeline_id,
+            detector=pipeline.manifest.detector.adapter,
+            preparation=PREPARATION,
             dimension=pipeline.dimension,
         ),
         anchor_set=ServedAnchorSetAnswer(
@@ -111,7 +116,9 @@ async def get_info(state: ServiceState) -> InfoAnswer:
         not_served=dict(snapshot.not_served),
         default_method=snapshot.default_method,
         anchor_set_default_method=manifest.default_method,
-        limits=LimitsAnswer.model_validate(settings),
+        limits=LimitsAnswer(
+            **asdict(pipeline.gates), image_formats=[kind.name for kind in FORMATS], face_policy=settings.face_policy
+        ),
     )
 
 

@@ -1,67 +1,67 @@
-"""From a pack's manifest to a face extractor: the one place that knows which adapter a name means."""
+"""From a pack's manifest to a face extractor: the one place that asks which adapter a name means."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
-from service.choices import DEFAULT_MAX_FULL_IMAGE_PIXELS, DEFAULT_MAX_IMAGE_SIDE, DamagedImages
-from service.faces.detectors.detector import Detector
-from service.faces.detectors.scrfd import ScrfdDetector
+from service.choices import Gates
+from service.errors import PackInvalid
+from service.faces.detectors.adapters import DETECTORS
+from service.faces.detectors.detector import DetectorAdapter
 from service.faces.detectors.second_look import SecondLook
-from service.faces.detectors.ultra_light import UltraLightDetector
-from service.faces.detectors.yunet import YunetDetector
 from service.faces.extract import FaceExtractor
-from service.faces.landmarks import Face68Landmarker, Landmarker, OnetLandmarker
+from service.faces.landmarks import LANDMARKERS, LandmarkAdapter
 from service.inference.runs import RunGraph
-from service.pack import DetectorFile, LandmarksFile, PackManifest
+from service.pack import PackManifest
 
-_DETECTORS: Mapping[str, Callable[[RunGraph, DetectorFile], Detector]] = {
-    "ultra-light": UltraLightDetector,
-    "scrfd": ScrfdDetector,
-    "yunet": YunetDetector,
-}
-_LANDMARKERS: Mapping[str, Callable[[RunGraph, LandmarksFile], Landmarker]] = {
-    "face-68": Face68Landmarker,
-    "mtcnn-onet": OnetLandmarker,
-}
+AdapterT = TypeVar("AdapterT", DetectorAdapter, LandmarkAdapter)
 
 
-def build_extractor(
-    manifest: PackManifest,
-    runners: Mapping[str, RunGraph],
-    *,
-    min_face_pixels: int,
-    max_image_bytes: int,
-    max_image_pixels: int,
-    max_full_image_pixels: int = DEFAULT_MAX_FULL_IMAGE_PIXELS,
-    max_image_side: int = DEFAULT_MAX_IMAGE_SIDE,
-    damaged_images: DamagedImages = "refuse",
-) -> FaceExtractor:
+def require_adapters(manifest: PackManifest) -> None:
+    """Refuse a pack whose detector, or landmark network, this version cannot read.
+
+    Raises:
+        PackInvalid: naming the field and the adapters there are, or that a [landmarks] section is needed.
+    """
+    _adapters(manifest)
+
+
+def build_extractor(manifest: PackManifest, runners: Mapping[str, RunGraph], gates: Gates) -> FaceExtractor:
     """Return the extractor that a pack describes.
 
     Args:
         manifest: the pack.
         runners: its networks, ready to run, by role: ``detector``, and ``landmarks`` where the pack has them.
-        min_face_pixels: least length of the shorter side of a face's box.
-        max_image_bytes: largest file, in bytes.
-        max_image_pixels: largest image, in pixels.
-        max_full_image_pixels: the same for those that are held whole while they are decoded.
-        max_image_side: longest width or height, in pixels.
-        damaged_images: what becomes of a JPEG with damaged data.
+        gates: what a photograph must pass.
 
     Raises:
-        PackInvalid: if an adapter cannot work with what the manifest says.
+        PackInvalid: as ``require_adapters`` says, or if an adapter cannot work with what the manifest says.
     """
-    detector = _DETECTORS[manifest.detector.adapter](runners["detector"], manifest.detector)
-    landmarker = None
-    if manifest.landmarks is not None:
-        landmarker = _LANDMARKERS[manifest.landmarks.adapter](runners["landmarks"], manifest.landmarks)
+    detector, landmarker = _adapters(manifest)
+    located = None
+    if landmarker is not None and manifest.landmarks is not None:
+        located = landmarker.build(runners["landmarks"], manifest.landmarks)
     return FaceExtractor(
-        SecondLook(detector),
-        landmarker,
-        min_face_pixels=min_face_pixels,
-        max_image_bytes=max_image_bytes,
-        max_image_pixels=max_image_pixels,
-        max_full_image_pixels=max_full_image_pixels,
-        max_image_side=max_image_side,
-        damaged_images=damaged_images,
+        SecondLook(detector.build(runners["detector"], manifest.detector)),
+        located,
+        gates,
         detector_size=(manifest.detector.preprocessing.width, manifest.detector.preprocessing.height),
     )
+
+
+def _adapters(manifest: PackManifest) -> tuple[DetectorAdapter, LandmarkAdapter | None]:
+    detector = _named(DETECTORS, manifest.detector.adapter, f"{manifest.name}: detector.adapter")
+    if manifest.landmarks is not None:
+        return detector, _named(LANDMARKERS, manifest.landmarks.adapter, f"{manifest.name}: landmarks.adapter")
+    if not detector.gives_landmarks:
+        raise PackInvalid(
+            f"{manifest.name}: the {detector.name} detector gives no landmarks, so a [landmarks] section is needed."
+        )
+    return detector, None
+
+
+def _named(adapters: Sequence[AdapterT], name: str, field: str) -> AdapterT:
+    for adapter in adapters:
+        if adapter.name == name:
+            return adapter
+    known = ", ".join(adapter.name for adapter in adapters)
+    raise PackInvalid(f"{field} is {name!r}, which this version does not know. Use one of: {known}.")

@@ -2,13 +2,12 @@
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from functools import partial
 from typing import Protocol
 
 import numpy as np
 
 from service.arrays import Floats32, ImageArray
-from service.choices import DEFAULT_MAX_FULL_IMAGE_PIXELS, DEFAULT_MAX_IMAGE_SIDE, DamagedImages, FacePolicy
+from service.choices import FacePolicy, Gates
 from service.errors import FaceTooSmall, InputError, PackInvalid
 from service.faces.align import align
 from service.faces.detectors.detector import Detector
@@ -42,13 +41,8 @@ class FaceExtractor:
         self,
         detector: Detector,
         landmarker: Landmarker | None,
+        gates: Gates,
         *,
-        min_face_pixels: int,
-        max_image_bytes: int,
-        max_image_pixels: int,
-        max_full_image_pixels: int = DEFAULT_MAX_FULL_IMAGE_PIXELS,
-        max_image_side: int = DEFAULT_MAX_IMAGE_SIDE,
-        damaged_images: DamagedImages = "refuse",
         detector_size: tuple[int, int] = (640, 640),
     ) -> None:
         """Put an extractor together.
@@ -56,33 +50,20 @@ class FaceExtractor:
         Args:
             detector: finds the faces.
             landmarker: locates the landmarks of the chosen face; None where the detector gives them.
-            min_face_pixels: least length of the shorter side of the chosen face's box.
-            max_image_bytes: largest file, in bytes.
-            max_image_pixels: largest image, in pixels.
-            max_full_image_pixels: the same for those that are held whole while they are decoded (see ``open_image``).
-            max_image_side: longest width or height, in pixels.
-            damaged_images: what becomes of a JPEG with damaged data.
+            gates: what a photograph must pass.
             detector_size: width and height of what the detector is fed; large photographs are decoded reduced, to no
                 less than this.
         """
         self._detector = detector
         self._landmarker = landmarker
-        self._min_face_pixels = min_face_pixels
-        self._open = partial(
-            open_image,
-            max_bytes=max_image_bytes,
-            max_pixels=max_image_pixels,
-            max_full_pixels=max_full_image_pixels,
-            max_side=max_image_side,
-            damaged=damaged_images,
-        )
+        self._gates = gates
         self._detector_size = detector_size
 
     def extract(self, data: bytes, policy: FacePolicy, clock: StageTimer = untimed) -> AlignedFace:
         """Return the aligned face of a photograph.
 
         Args:
-            data: a JPEG, PNG, WebP or BMP file.
+            data: an image file of a supported format.
             policy: which of several faces is taken.
             clock: times the stages ``decode``, ``detect`` and ``align`` (which includes the landmarks).
 
@@ -94,7 +75,7 @@ class FaceExtractor:
             InferenceFailed, PackInvalid: if a network fails, or gives what its adapter does not decode.
         """
         with clock("decode"):
-            file = self._open(data)
+            file = open_image(data, self._gates)
             found_at = to_find_faces(file, self._detector_size)
             image = file.pixels(found_at)
         with clock("detect"):
@@ -120,13 +101,13 @@ class FaceExtractor:
     def is_large(self, data: bytes) -> bool:
         """Return whether decoding a photograph may take the better part of a second; one that cannot be read is not."""
         try:
-            return self._open(data).is_large
+            return open_image(data, self._gates).is_large
         except InputError:
             return False
 
     def decode(self, data: bytes) -> ImageArray:
         """Return the upright pixels of a photograph; raises for its file as ``extract`` does."""
-        return self._open(data).pixels()
+        return open_image(data, self._gates).pixels()
 
     def find(self, image: ImageArray, policy: FacePolicy) -> DetectedFace:
         """Return the face of a photograph's pixels that the policy chooses; raises for faces as ``extract`` does."""
@@ -160,9 +141,9 @@ class FaceExtractor:
             self._landmarker.locate(blank, Box(0, 0, CROP_SIZE, CROP_SIZE))
 
     def _check_size(self, face: DetectedFace) -> None:
-        shorter = min(face.box.width, face.box.height)
-        if shorter < self._min_face_pixels:
+        shorter, least = min(face.box.width, face.box.height), self._gates.min_face_pixels
+        if shorter < least:
             raise FaceTooSmall(
-                f"The face is {shorter:.0f} pixels across, the smallest that is compared is {self._min_face_pixels}. "
+                f"The face is {shorter:.0f} pixels across, the smallest that is compared is {least}. "
                 "Send a larger or closer picture."
             )

@@ -1,5 +1,7 @@
 """Five landmarks of a face in a box, for detectors that give none."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -10,7 +12,7 @@ from service.faces.types import Box
 from service.faces.warp import box_to_patch, warp
 from service.inference.preprocessing import to_input
 from service.inference.runs import RunGraph
-from service.pack import LandmarksFile
+from service.pack import PREPARATION, LandmarksFile
 
 # The usual 68-point scheme (iBUG 300-W): which points are averaged into each of the five. An eye is the middle of its
 # four lid points, a mouth corner the middle of the outer and the inner lip's.
@@ -58,15 +60,12 @@ class Face68Landmarker:
         return (five * (box.width, box.height) + (box.left, box.top)).astype(np.float32)
 
 
-# The second pass sees the face better centred: on photographs it is better than one pass at every rate, a third is not.
-_ONET_PASSES = 2
-
-
 class OnetLandmarker:
     """Reads the points (1, 5, 2) and the box (1, 4) of MTCNN's ONet, both in units of its crop's side.
 
     The crop is the square around the box's centre whose side is the box's longer one; first of the detector's box, then
-    of the box that the first pass gives. Safe to call from several threads if ``run`` is.
+    of the box that the first pass gives. The second pass sees the face better centred: on photographs it is better than
+    one pass at every rate, a third is not. Safe to call from several threads if ``run`` is.
     """
 
     def __init__(self, run: RunGraph, spec: LandmarksFile) -> None:
@@ -76,7 +75,7 @@ class OnetLandmarker:
     def locate(self, image: ImageArray, box: Box) -> Floats32:
         """Return the five landmarks of the face in a box (see ``Landmarker``)."""
         points = np.empty((5, 2), np.float32)
-        for _ in range(_ONET_PASSES):
+        for _ in range(PREPARATION.onet_passes):
             points, box = self._pass(image, box)
         return points
 
@@ -101,3 +100,20 @@ class OnetLandmarker:
 def _square(box: Box) -> Box:
     (x, y), half = box.centre, max(box.width, box.height) / 2
     return Box(x - half, y - half, x + half, y + half)
+
+
+@dataclass(frozen=True, slots=True)
+class LandmarkAdapter:
+    """A kind of landmark network that packs may name.
+
+    Attributes:
+        name: what ``pack.toml`` calls it.
+        build: makes the landmarker of a network.
+    """
+
+    name: str
+    build: Callable[[RunGraph, LandmarksFile], Landmarker]
+
+
+LANDMARKERS = (LandmarkAdapter("face-68", Face68Landmarker), LandmarkAdapter("mtcnn-onet", OnetLandmarker))
+"""Every one there is; the one place where one is added."""

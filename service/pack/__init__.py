@@ -36,10 +36,12 @@ from service.pack.pack_manifest import (
     parse_manifest,
     read_manifest,
 )
+from service.pack.preparation import PREPARATION, Preparation
 
 __all__ = [
     "CROP_SIDE",
     "MANIFEST_NAME",
+    "PREPARATION",
     "RECEIPT_NAME",
     "BackboneFile",
     "Colour",
@@ -51,6 +53,7 @@ __all__ = [
     "PackFile",
     "PackManifest",
     "PackSource",
+    "Preparation",
     "Preprocessing",
     "Proof",
     "PypiSource",

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from service.errors import PackInvalid, PackNotFound
 from service.faults import faults
+from service.pack.preparation import PREPARATION
 
 MANIFEST_NAME = "pack.toml"
 MANIFEST_BYTES_LIMIT = 1024 * 1024
@@ -19,6 +20,7 @@ PACK_NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 PackName = Annotated[str, StringConstraints(pattern=PACK_NAME_PATTERN)]
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*\.onnx$")]
+AdapterName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
 InputScale = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Mean = Annotated[float, Field(allow_inf_nan=False)]
 Colour = Literal["rgb", "bgr", "grey"]
@@ -127,7 +129,7 @@ class _PackFile(Strict):
 class DetectorFile(_PackFile):
     """The face detector; ``adapter`` names the code that decodes its outputs."""
 
-    adapter: Literal["ultra-light", "scrfd", "yunet"]
+    adapter: AdapterName
     score_threshold: float = Field(gt=0, lt=1)
     nms_iou: float = Field(gt=0, lt=1)
 
@@ -135,7 +137,7 @@ class DetectorFile(_PackFile):
 class LandmarksFile(_PackFile):
     """The landmark network, run on the detector's box; ``adapter`` names the code that reads it."""
 
-    adapter: Literal["face-68", "mtcnn-onet"]
+    adapter: AdapterName
 
 
 class BackboneFile(_PackFile):
@@ -176,8 +178,6 @@ class PackManifest(Strict):
                 raise ValueError(f"{part.file} names source {part.source!r}, which [sources] does not list")
             if part.conversion is not None and part.member is None:
                 raise ValueError(f"{part.file} is converted from a member of a source, and names none")
-        if self.landmarks is None and self.detector.adapter == "ultra-light":
-            raise ValueError("the ultra-light detector gives no landmarks, so a [landmarks] section is needed")
         return self
 
     @property
@@ -210,16 +210,8 @@ class PackManifest(Strict):
 
     @property
     def pipeline_id(self) -> str:
-        """Digest of everything between the photograph's bytes and the embedding: 16 hex digits."""
-        parts: dict[str, object] = {
-            "backbone_id": self.backbone_id,
-            "template": "arcface-112",
-            "decoding": "exif-upright, alpha over white",
-            "cropping": "anti-aliased sub-pixel warp",
-            "second_look": "within a grey border where boxes cover much of the image or nothing is found",
-            "onet_passes": 2,
-            "flip": False,
-        }
+        """Digest of all between a photograph's bytes and its embedding, ``Preparation`` too: 16 hex digits."""
+        parts: dict[str, object] = {"backbone_id": self.backbone_id, **PREPARATION.hashed()}
         for role, part in (("detector", self.detector), ("landmarks", self.landmarks)):
             parts[role] = part and part.model_dump(
                 mode="json", exclude={"file", "bytes", "licence", "output", "source", "member"}, exclude_none=True

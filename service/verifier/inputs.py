@@ -7,7 +7,7 @@ from service.scoring.calibration import InputForm
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A photograph: bytes of a JPEG, PNG, WebP or BMP image."""
+    """A photograph: bytes of an image of a supported format."""
 
     data: bytes
 

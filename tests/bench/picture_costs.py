@@ -23,11 +23,11 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from service.choices import Gates
 from service.errors import IdaError
 from service.faces.detectors.detector import letterbox
 from service.faces.extract import FaceExtractor
 from service.faces.types import Box, DetectedFace
-from service.settings import Settings
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from hostile_pictures import hostile_pictures
@@ -61,13 +61,10 @@ def _child(files: list[str]) -> None:
             return [DetectedFace(Box(0, 0, min(20, image.shape[1]), min(20, image.shape[0])), 0.9, points)]
 
     cv2.setNumThreads(1)
-    settings = Settings()
     extractor = FaceExtractor(
         SmallFace(),
         None,
-        min_face_pixels=1,
-        max_image_bytes=settings.max_image_bytes,
-        max_image_pixels=settings.max_image_pixels,
+        Gates(min_face_pixels=1),
     )
     for kind in ("JPEG", "PNG", "WEBP", "BMP"):  # so that no picture pays for what is loaded once
         buffer = io.BytesIO()

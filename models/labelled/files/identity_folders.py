@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from models.images.image_folder import IMAGE_SUFFIXES, scan
+from models.images.image_folder import scan
 from models.labelled.files.listing import Listing, Names, refuse
+from service.faces.pictures.formats import SUFFIXES
 
 
 def read_folder(root: Path) -> Listing:
@@ -16,7 +17,7 @@ def read_folder(root: Path) -> Listing:
     """
     images = tuple(scan(root).images)
     if not images:
-        refuse(root, None, f"there is no picture ({', '.join(IMAGE_SUFFIXES)}) below this folder.")
+        refuse(root, None, f"there is no picture ({', '.join(SUFFIXES)}) below this folder.")
     stray = next((image for image in images if len(image.parts) == 1), None)
     if stray is not None:
         refuse(

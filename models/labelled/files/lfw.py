@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from models.images.image_folder import IMAGE_SUFFIXES
 from models.labelled.files.listing import Listing, Names, PairList, is_picture, refuse
 from models.labelled.files.text import DELIMITERS, read_lines
 from service.arrays import Ints
+from service.faces.pictures.formats import SUFFIXES
 
 _MOST_DIGITS = 9
 # Characters of a file's own that an error repeats.
@@ -42,7 +42,7 @@ class _Pictures:
         if not number.isdecimal() or len(number) > _MOST_DIGITS:
             refuse(self.path, line, f"{number[:_SHOWN]!r} is not the number of a picture; {_ROW}.")
         stem = f"{name}_{int(number):04d}"
-        places = [f"{place}{suffix}" for place in (f"{name}/{stem}", stem) for suffix in (".jpg", *IMAGE_SUFFIXES)]
+        places = [f"{place}{suffix}" for place in (f"{name}/{stem}", stem) for suffix in (".jpg", *SUFFIXES)]
         found = next((place for place in places if is_picture(self.root / place)), None)
         if found is None:
             refuse(

@@ -1,6 +1,10 @@
 """What ``/healthz``, ``/readyz`` and ``/info`` answer, for the OpenAPI document; from a real run."""
 
+from dataclasses import asdict
 from typing import Any, Final
+
+from service.faces.pictures.formats import FORMATS
+from service.pack import PREPARATION
 
 _ID: Final = "7b855b09cc60c18b"
 _READY: Final[dict[str, Any]] = {
@@ -40,6 +44,8 @@ INFO: Final[dict[str, Any]] = {
             "pipeline_id": "ef242216e15267dd",
             "description": "Ultra-Light RFB-320 detector, five landmarks by MTCNN's ONet, MobileFaceNet backbone "
             "(512-d, ArcFace-style)",
+            "detector": "ultra-light",
+            "preparation": asdict(PREPARATION),
             "dimension": 512,
         },
         "anchor_set": {
@@ -111,6 +117,8 @@ INFO: Final[dict[str, Any]] = {
             "max_full_image_pixels": 25000000,
             "max_image_side": 16384,
             "min_face_pixels": 20,
+            "damaged_images": "refuse",
+            "image_formats": [kind.name for kind in FORMATS],
             "face_policy": "largest",
         },
     }

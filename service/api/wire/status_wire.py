@@ -3,10 +3,12 @@
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic.dataclasses import dataclass
 
 from service.api.wire.verify_wire import AnchorSetAnswer, ModelAnswer
 from service.bundle.ssr_part import HeadTarget
-from service.choices import Device, FacePolicy
+from service.choices import Device, FacePolicy, Gates
+from service.pack import Preparation
 from service.scoring.calibration import InputForm, OperatingPoint
 from service.settings import AnchorSearch
 
@@ -66,6 +68,8 @@ class ServedModelAnswer(ModelAnswer):
     """The models that make the embeddings, and what they are."""
 
     description: str
+    detector: str
+    preparation: Preparation = Field(description="What decides an embedding besides the networks.")
     dimension: int = Field(description="Values of one embedding.")
 
 
@@ -111,16 +115,11 @@ class CalibrationAnswer(BaseModel):
     methods: list[MethodCalibrationAnswer]
 
 
-class LimitsAnswer(BaseModel):
-    """What a photograph may be."""
+@dataclass(frozen=True, kw_only=True)
+class LimitsAnswer(Gates):
+    """What a photograph may be; see ``Gates`` for each number."""
 
-    model_config = ConfigDict(from_attributes=True)
-
-    max_image_bytes: int
-    max_image_pixels: int
-    max_full_image_pixels: int
-    max_image_side: int
-    min_face_pixels: int
+    image_formats: list[str]
     face_policy: FacePolicy
 
 

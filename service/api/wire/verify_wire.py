@@ -6,6 +6,7 @@ from annotated_types import MaxLen
 from pydantic import BaseModel, ConfigDict, FailFast, Field, StringConstraints, model_validator
 
 from service.choices import FacePolicy
+from service.faces.pictures.formats import IN_WORDS
 from service.scoring.methods import METHODS
 
 Base64 = Annotated[str, StringConstraints(min_length=4)]
@@ -33,7 +34,7 @@ class _Request(BaseModel):
 class FaceRequest(_Request):
     """One face: exactly one of a photograph, an aligned crop or an embedding."""
 
-    image: Base64 | None = Field(default=None, description="JPEG, PNG, WebP or BMP photograph in base64.")
+    image: Base64 | None = Field(default=None, description=f"{IN_WORDS} photograph in base64.")
     crop: Base64 | None = Field(default=None, description="Aligned 112x112 image in base64; detection is skipped.")
     embedding: Annotated[list[float], MaxLen(8192), FirstError()] | None = Field(
         default=None,
@@ -76,8 +77,8 @@ class VerifyRequest(PairOptions):
 class VerifyForm(PairOptions):
     """A pair to verify, as a multipart form."""
 
-    probe: bytes = Field(description="Photograph of the face presented now.")
-    reference: bytes = Field(description="Photograph of the face of the claimed identity.")
+    probe: bytes = Field(description=f"{IN_WORDS} photograph of the face presented now.")
+    reference: bytes = Field(description=f"{IN_WORDS} photograph of the face of the claimed identity.")
 
 
 class FaceOptions(_Request):
@@ -96,7 +97,7 @@ class EmbedRequest(FaceOptions, FaceRequest):
 class EmbedForm(FaceOptions):
     """A face to embed, as a multipart form."""
 
-    image: bytes = Field(description="Photograph of the face.")
+    image: bytes = Field(description=f"{IN_WORDS} photograph of the face.")
 
 
 class BoxAnswer(BaseModel):

@@ -1,5 +1,6 @@
 """The seam that every face detector stands behind, and what adapters share: fitting an image in, collecting faces."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,6 +10,7 @@ import numpy as np
 from service.arrays import Floats32, ImageArray
 from service.faces.detectors.nms import keep_best
 from service.faces.types import Box, DetectedFace
+from service.inference.runs import RunGraph
 from service.pack import DetectorFile
 
 
@@ -29,6 +31,21 @@ class Detector(Protocol):
             PackInvalid: if its outputs are not what the adapter decodes.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorAdapter:
+    """A kind of detector that packs may name.
+
+    Attributes:
+        name: what ``pack.toml`` calls it.
+        build: makes the detector of a network; raises PackInvalid where what the pack says does not fit.
+        gives_landmarks: whether a pack with it needs no landmark network.
+    """
+
+    name: str
+    build: Callable[[RunGraph, DetectorFile], Detector]
+    gives_landmarks: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import numpy as np
 
 from service.arrays import Floats32, ImageArray
 from service.errors import PackInvalid
-from service.faces.detectors.detector import collect, letterbox
+from service.faces.detectors.detector import DetectorAdapter, collect, letterbox
 from service.faces.types import DetectedFace
 from service.inference.preprocessing import to_input
 from service.inference.runs import RunGraph
@@ -63,6 +63,9 @@ class ScrfdDetector:
                 f"{[output.shape for output in outputs]}, expected (rows, columns) of each of {sorted(expected)}."
             )
         return found
+
+
+SCRFD = DetectorAdapter("scrfd", ScrfdDetector, gives_landmarks=True)
 
 
 def _cell_corners(width: int, height: int, stride: int) -> Floats32:

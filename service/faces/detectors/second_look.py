@@ -8,12 +8,7 @@ import numpy as np
 from service.arrays import ImageArray
 from service.faces.detectors.detector import Detector, resize
 from service.faces.types import Box, DetectedFace
-
-_FILLS = 0.25  # of the area of the image
-_BORDER = 0.5  # of each side of the image, on both ends
-_LONGEST_SIDE = 640  # a border around a whole photograph would cost memory, and detectors see no more than this
-_SAME_FACE = 0.5  # shared part of the smaller box
-_GREY = (128, 128, 128)
+from service.pack import PREPARATION
 
 
 class SecondLook:
@@ -31,21 +26,27 @@ class SecondLook:
     def detect(self, image: ImageArray) -> list[DetectedFace]:
         """Return the faces found, best score first (see ``Detector``)."""
         first = self._detector.detect(image)
-        limit = _FILLS * image.shape[0] * image.shape[1]
+        limit = PREPARATION.second_look_area * image.shape[0] * image.shape[1]
         if first and sum(face.box.area for face in first) <= limit:
             return first
         second = self._within_border(image)
         # The border halves the resolution, so faces in the background may be seen by the first look alone.
         small = [face for face in first if face.box.area <= limit]
-        others = [face for face in small if all(_overlap(face.box, other.box) < _SAME_FACE for other in second)]
+        others = [
+            face
+            for face in small
+            if all(_overlap(face.box, other.box) < PREPARATION.second_look_same for other in second)
+        ]
         return sorted(second + others, key=lambda face: -face.score)
 
     def _within_border(self, image: ImageArray) -> list[DetectedFace]:
         rows, columns = image.shape[:2]
-        scale = min(1.0, _LONGEST_SIDE / max(rows, columns))
+        # A border around a whole photograph would cost memory, and detectors see no more than this.
+        scale = min(1.0, PREPARATION.second_look_side / max(rows, columns))
         small = image if scale == 1 else resize(image, max(1, round(columns * scale)), max(1, round(rows * scale)))
-        down, across = round(small.shape[0] * _BORDER), round(small.shape[1] * _BORDER)
-        bordered = cv2.copyMakeBorder(small, down, down, across, across, cv2.BORDER_CONSTANT, value=_GREY)
+        down, across = (round(side * PREPARATION.second_look_border) for side in small.shape[:2])
+        grey = (PREPARATION.second_look_grey,) * 3
+        bordered = cv2.copyMakeBorder(small, down, down, across, across, cv2.BORDER_CONSTANT, value=grey)
         found = self._detector.detect(np.asarray(bordered, dtype=np.uint8))
         return [_moved(face, across, down, scale) for face in found]
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from service.arrays import ImageArray
 from service.errors import PackInvalid
-from service.faces.detectors.detector import collect, resize
+from service.faces.detectors.detector import DetectorAdapter, collect, resize
 from service.faces.types import DetectedFace
 from service.inference.preprocessing import to_input
 from service.inference.runs import RunGraph
@@ -37,3 +37,6 @@ class UltraLightDetector:
         corners = boxes[0][0] * np.array([columns, rows, columns, rows], dtype=np.float32)
         # Class 0 is the background, class 1 the face.
         return collect(corners, scores[0][0, :, 1], None, self._spec)
+
+
+ULTRA_LIGHT = DetectorAdapter("ultra-light", UltraLightDetector, gives_landmarks=False)

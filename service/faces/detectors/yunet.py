@@ -6,7 +6,7 @@ import numpy as np
 
 from service.arrays import Floats32, ImageArray
 from service.errors import PackInvalid
-from service.faces.detectors.detector import collect, letterbox
+from service.faces.detectors.detector import DetectorAdapter, collect, letterbox
 from service.faces.types import DetectedFace
 from service.inference.preprocessing import to_input
 from service.inference.runs import RunGraph
@@ -82,6 +82,9 @@ class YunetDetector:
                 f"{[output.shape for output in outputs]}, expected (rows, columns): count of {expected}."
             )
         return found
+
+
+YUNET = DetectorAdapter("yunet", YunetDetector, gives_landmarks=True)
 
 
 def _cells(width: int, height: int, stride: int) -> Floats32:

@@ -8,9 +8,9 @@ from PIL import Image
 from service.arrays import ImageArray
 from service.errors import ImageUndecodable, UnsupportedImageType
 from service.faces.pictures.colour import to_rgb
-from service.faces.pictures.stored_picture import StoredPicture
+from service.faces.pictures.stored_picture import PictureFormat, StoredPicture
 
-HEADER_SIZES = (12, 40, 52, 56, 64, 108, 124)
+_HEADER_SIZES = (12, 40, 52, 56, 64, 108, 124)
 """Of the header behind the file's own 14 bytes, by which its kind is told."""
 
 _OLDEST = 12
@@ -50,3 +50,11 @@ def read_bmp(data: bytes) -> StoredPicture:
 
 def _damage() -> ImageUndecodable:
     return ImageUndecodable("The file starts as a BMP image and its header is damaged or cut short. Send it again.")
+
+
+BMP = PictureFormat(
+    "BMP",
+    (".bmp",),
+    lambda data: data.startswith(b"BM") and int.from_bytes(data[14:18], "little") in _HEADER_SIZES,
+    lambda data, _: read_bmp(data),
+)

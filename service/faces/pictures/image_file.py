@@ -9,12 +9,8 @@ import numpy as np
 from service.arrays import ImageArray
 from service.choices import DamagedImages
 from service.errors import IdaError, ImageUndecodable, UnsupportedImageType
-from service.faces.pictures import bmp_file
-from service.faces.pictures.bmp_file import read_bmp
-from service.faces.pictures.jpeg_file import read_jpeg
-from service.faces.pictures.png_file import read_png
+from service.faces.pictures.formats import IN_WORDS, format_of
 from service.faces.pictures.stored_picture import StoredPicture
-from service.faces.pictures.webp_file import read_webp
 
 REDUCTIONS = (8, 4, 2, 1)
 """By what a JPEG picture can be reduced while it is decoded, which skips most of the work."""
@@ -37,7 +33,7 @@ _ON_ITS_SIDE = (5, 6, 7, 8)
 
 
 class ImageFile:
-    """A JPEG, PNG, WebP or BMP file; of one with several pictures, the first. Not safe to use from two threads.
+    """An image file; of one with several pictures, the first. Not safe to use from two threads.
 
     Attributes:
         width: of the upright picture, in pixels.
@@ -61,9 +57,12 @@ class ImageFile:
             ImageUndecodable: if they are, and the structure is damaged.
             ImageTooLarge: if the file has more parts than any camera or program writes.
         """
-        self._kind = _file_type(data)
+        kind = format_of(data)
+        if kind is None:
+            raise UnsupportedImageType(f"The bytes are not a {IN_WORDS} image. Convert the image to one of these.")
+        self._kind = kind
         with self._damage():
-            self._stored = _read(self._kind, data, damaged)
+            self._stored = kind.read(data, damaged)
         check_size(self._stored)
         self.is_reducible = self._stored.is_reducible
         self.exif_rotated = self._stored.orientation in _UPRIGHT
@@ -105,30 +104,6 @@ class ImageFile:
             raise
         except Exception as error:
             raise ImageUndecodable(
-                f"The file starts as {_WORDS[self._kind]} image and cannot be decoded: it is damaged or cut short. "
+                f"The file starts as a {self._kind.name} image and cannot be decoded: it is damaged or cut short. "
                 "Send it again."
             ) from error
-
-
-_WORDS = {"JPEG": "a JPEG", "PNG": "a PNG", "WEBP": "a WebP", "BMP": "a BMP"}
-
-
-def _read(kind: str, data: bytes, damaged: DamagedImages) -> StoredPicture:
-    if kind == "JPEG":
-        return read_jpeg(data, damaged)
-    if kind == "PNG":
-        return read_png(data)
-    return read_webp(data) if kind == "WEBP" else read_bmp(data)
-
-
-def _file_type(data: bytes) -> str:
-    """Return Pillow's name of the file's type, from its first bytes: names and media types may lie."""
-    if data.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return "WEBP"
-    if data.startswith(b"BM") and int.from_bytes(data[14:18], "little") in bmp_file.HEADER_SIZES:
-        return "BMP"
-    raise UnsupportedImageType("The bytes are not a JPEG, PNG, WebP or BMP image. Convert the image to one of these.")

@@ -13,7 +13,7 @@ from service.choices import DamagedImages
 from service.errors import ImageTooLarge, ImageUndecodable, UnsupportedImageType
 from service.faces.pictures.colour import bands
 from service.faces.pictures.exif import orientation
-from service.faces.pictures.stored_picture import StoredPicture
+from service.faces.pictures.stored_picture import PictureFormat, StoredPicture
 
 # Photographs have a dozen segments; an embedded colour profile or depth map may add some hundreds.
 _MOST_SEGMENTS = 4096
@@ -203,3 +203,6 @@ def _read_scan(found: _Structure, body: bytes) -> None:
 
 def _damage(what: str) -> ImageUndecodable:
     return ImageUndecodable(f"The file starts as a JPEG image and is damaged or cut short: {what}. Send it again.")
+
+
+JPEG = PictureFormat("JPEG", (".jpe", ".jpeg", ".jpg"), lambda data: data.startswith(b"\xff\xd8\xff"), read_jpeg)

@@ -10,7 +10,7 @@ from service.arrays import ImageArray
 from service.errors import ImageTooLarge, ImageUndecodable
 from service.faces.pictures.colour import to_rgb
 from service.faces.pictures.exif import orientation
-from service.faces.pictures.stored_picture import StoredPicture
+from service.faces.pictures.stored_picture import PictureFormat, StoredPicture
 
 # 16 MiB in the pieces of 8 KiB that libpng writes are 2,000 chunks.
 _MOST_CHUNKS = 20_000
@@ -96,3 +96,8 @@ def _exif(name: bytes, body: bytes) -> bytes:
 
 def _damage(what: str) -> ImageUndecodable:
     return ImageUndecodable(f"The file starts as a PNG image and is damaged or cut short: {what}. Send it again.")
+
+
+PNG = PictureFormat(
+    "PNG", (".png",), lambda data: data.startswith(b"\x89PNG\r\n\x1a\n"), lambda data, _: read_png(data)
+)

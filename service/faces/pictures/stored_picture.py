@@ -1,9 +1,10 @@
-"""What the reader of a file type gives: what a file says of its picture, and how the picture is decoded."""
+"""A format of picture files, and what its reader gives: what a file says of its picture, and how it is decoded."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from service.arrays import ImageArray
+from service.choices import DamagedImages
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +28,21 @@ class StoredPicture:
     is_reducible: bool
     full_weight: int
     decode: Callable[[int], ImageArray]
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFormat:
+    """A format of picture files.
+
+    Attributes:
+        name: as messages write it, such as "WebP", which an article "a" goes before.
+        suffixes: of its files' names, in small letters with the dot.
+        is_of: whether a file's first bytes are of this format.
+        read: reads the structure of a file of this format, in which no pixel is decoded. The second argument is what
+            becomes of damaged data; raises ImageUndecodable, ImageTooLarge or UnsupportedImageType.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    is_of: Callable[[bytes], bool]
+    read: Callable[[bytes, DamagedImages], StoredPicture]

@@ -11,7 +11,7 @@ from service.arrays import ImageArray
 from service.errors import ImageTooLarge, ImageUndecodable
 from service.faces.pictures.colour import over_white
 from service.faces.pictures.exif import orientation
-from service.faces.pictures.stored_picture import StoredPicture
+from service.faces.pictures.stored_picture import PictureFormat, StoredPicture
 
 _MOST_CHUNKS = 20_000
 # Lossy data takes 90 ns a byte, longer than any other; 25 megapixels in good quality are 4 MiB.
@@ -142,3 +142,8 @@ def _three(data: bytes, at: int) -> int:
 
 def _damage(what: str) -> ImageUndecodable:
     return ImageUndecodable(f"The file starts as a WebP image and is damaged or cut short: {what}. Send it again.")
+
+
+WEBP = PictureFormat(
+    "WebP", (".webp",), lambda data: data.startswith(b"RIFF") and data[8:12] == b"WEBP", lambda data, _: read_webp(data)
+)

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from service.choices import Gates
 from service.errors import NoFace, PackInvalid
 from service.faces.build_extractor import build_extractor
 from service.pack import PackManifest
 
-LIMITS = {"min_face_pixels": 20, "max_image_bytes": 1 << 20, "max_image_pixels": 1 << 20}
+GATES = Gates(max_image_bytes=1 << 20, max_image_pixels=1 << 20)
 
 
 def part(file, width, height, colour):
@@ -61,7 +62,7 @@ def photograph():
 def test_build_of_ultra_light_with_landmarks_extracts_a_face(photograph):
     runners = {"detector": ultra_light, "landmarks": points_68}
 
-    extractor = build_extractor(manifest("ultra-light", landmarks=True), runners, **LIMITS)
+    extractor = build_extractor(manifest("ultra-light", landmarks=True), runners, GATES)
     aligned = extractor.extract(photograph, "largest")
 
     assert aligned.face.box.left == pytest.approx(150)
@@ -72,7 +73,7 @@ def test_build_of_ultra_light_with_landmarks_extracts_a_face(photograph):
 def test_build_of_a_detector_with_landmarks_needs_no_landmark_network(photograph, adapter, outputs):
     runners = {"detector": lambda _: stride_outputs(*outputs)}
 
-    extractor = build_extractor(manifest(adapter, landmarks=False), runners, **LIMITS)
+    extractor = build_extractor(manifest(adapter, landmarks=False), runners, GATES)
     extractor.warm_up()
 
     with pytest.raises(NoFace):
@@ -80,7 +81,7 @@ def test_build_of_a_detector_with_landmarks_needs_no_landmark_network(photograph
 
 
 def test_build_with_a_network_of_another_kind_fails_at_warm_up():
-    extractor = build_extractor(manifest("scrfd", landmarks=False), {"detector": ultra_light}, **LIMITS)
+    extractor = build_extractor(manifest("scrfd", landmarks=False), {"detector": ultra_light}, GATES)
 
     with pytest.raises(PackInvalid, match=r"d\.onnx"):
         extractor.warm_up()

@@ -7,6 +7,7 @@ import pytest
 from hostile_jpegs import damaged, segment
 from PIL import Image
 
+from service.choices import Gates
 from service.errors import ImageUndecodable, UnsupportedImageType
 from service.faces.pictures import jpeg_file, png_file
 from service.faces.pictures.decode import decode_crop, open_image
@@ -22,7 +23,7 @@ def photograph(kind="JPEG", size=(96, 80), mode="RGB", **options):
 
 
 def pixels(data, **options):
-    return open_image(data, max_bytes=1 << 24, max_pixels=1 << 24, **options).pixels()
+    return open_image(data, Gates(**options)).pixels()
 
 
 def changed(jpeg, at, *bytes_there):
@@ -43,12 +44,12 @@ def test_jpeg_with_lost_data_is_undecodable(options):
 @pytest.mark.parametrize("reduction", [2, 4, 8])
 def test_jpeg_with_lost_data_is_undecodable_where_it_is_decoded_reduced(reduction):
     with pytest.raises(ImageUndecodable):
-        open_image(damaged(photograph()), max_bytes=1 << 24, max_pixels=1 << 24).pixels(reduction)
+        open_image(damaged(photograph()), Gates()).pixels(reduction)
 
 
 def test_crop_with_lost_data_is_undecodable():
     with pytest.raises(ImageUndecodable):
-        decode_crop(damaged(photograph(size=(112, 112), restart_marker_blocks=3)), max_bytes=1 << 24)
+        decode_crop(damaged(photograph(size=(112, 112), restart_marker_blocks=3)), Gates())
 
 
 @pytest.mark.parametrize("ends", [2, 400])
@@ -58,13 +59,13 @@ def test_jpeg_without_its_end_is_undecodable(ends):
 
 
 def test_damaged_jpeg_is_shown_to_who_accepts_damage():
-    assert pixels(damaged(photograph()), damaged="accept").shape == (80, 96, 3)
-    assert decode_crop(damaged(photograph(size=(112, 112))), max_bytes=1 << 24, damaged="accept").shape == (112, 112, 3)
+    assert pixels(damaged(photograph()), damaged_images="accept").shape == (80, 96, 3)
+    assert decode_crop(damaged(photograph(size=(112, 112))), Gates(damaged_images="accept")).shape == (112, 112, 3)
 
 
 def test_what_is_no_jpeg_is_undecodable_to_who_accepts_damage():
     with pytest.raises(ImageUndecodable):
-        pixels(photograph()[:200], damaged="accept")
+        pixels(photograph()[:200], damaged_images="accept")
 
 
 HARMLESS = {

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from service.choices import Gates
 from service.errors import ImageTooLarge, ImageUndecodable, InvalidCrop, UnsupportedImageType
 from service.faces.pictures.decode import decode_crop, open_image
 
@@ -21,7 +22,7 @@ def encoded(image, kind, **options):
 
 
 def read(data, max_bytes=1 << 20, max_pixels=1 << 20):
-    file = open_image(data, max_bytes=max_bytes, max_pixels=max_pixels)
+    file = open_image(data, Gates(max_image_bytes=max_bytes, max_image_pixels=max_pixels))
     return SimpleNamespace(pixels=file.pixels(), exif_rotated=file.exif_rotated)
 
 
@@ -237,7 +238,7 @@ def test_decode_of_a_decompression_bomb_is_too_large(side, action):
 def test_decode_crop_of_112_pixels_gives_the_picture():
     pixels = np.random.default_rng(3).integers(0, 256, (112, 112, 3), dtype=np.uint8)
 
-    crop = decode_crop(encoded(Image.fromarray(pixels), "PNG"), max_bytes=1 << 20)
+    crop = decode_crop(encoded(Image.fromarray(pixels), "PNG"), Gates())
 
     assert np.array_equal(crop, pixels)
 
@@ -245,9 +246,9 @@ def test_decode_crop_of_112_pixels_gives_the_picture():
 @pytest.mark.parametrize("size", [(112, 111), (111, 112), (224, 224)])
 def test_decode_crop_of_another_size_is_invalid(size):
     with pytest.raises(InvalidCrop, match=f"{size[0]}x{size[1]}"):
-        decode_crop(encoded(Image.new("RGB", size), "PNG"), max_bytes=1 << 20)
+        decode_crop(encoded(Image.new("RGB", size), "PNG"), Gates())
 
 
 def test_decode_crop_of_a_text_file_is_an_unsupported_type():
     with pytest.raises(UnsupportedImageType):
-        decode_crop(b"crop", max_bytes=1 << 20)
+        decode_crop(b"crop", Gates())

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from service.choices import Gates
 from service.errors import FaceTooSmall, ImageTooLarge, NoFace, PackInvalid, SeveralFaces
 from service.faces.align import ARCFACE_TEMPLATE
 from service.faces.extract import FaceExtractor
@@ -32,9 +33,7 @@ def extractor(detector, landmarker=None, min_face_pixels=20, max_image_pixels=1 
     return FaceExtractor(
         detector,
         landmarker,
-        min_face_pixels=min_face_pixels,
-        max_image_bytes=1 << 20,
-        max_image_pixels=max_image_pixels,
+        Gates(min_face_pixels=min_face_pixels, max_image_pixels=max_image_pixels),
     )
 
 

@@ -4,6 +4,7 @@ import pytest
 from bench.picture_costs import costs
 from hostile_pictures import hostile_pictures
 
+from service.choices import Gates
 from service.errors import ImageTooLarge, ImageUndecodable, UnsupportedImageType
 from service.faces.pictures.decode import open_image
 
@@ -58,4 +59,4 @@ def test_no_picture_costs_more_than_two_seconds_or_400_mebibytes_and_none_prints
 )
 def test_picture_that_no_camera_makes_is_refused_before_it_is_decoded(name, error, says):
     with pytest.raises(error, match=says):
-        open_image(hostile_pictures()[name], max_bytes=1 << 24, max_pixels=50_000_000)
+        open_image(hostile_pictures()[name], Gates())

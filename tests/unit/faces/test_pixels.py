@@ -10,6 +10,7 @@ from hostile_jpegs import plain
 from hostile_others import chunk, png
 from PIL import Image
 
+from service.choices import Gates
 from service.errors import ImageTooLarge, ImageUndecodable
 from service.faces.pictures.decode import open_image
 
@@ -35,7 +36,7 @@ def saved(image, kind, **options):
 
 
 def opened(data, max_pixels=50_000_000, **options):
-    return open_image(data, max_bytes=1 << 24, max_pixels=max_pixels, **options)
+    return open_image(data, Gates(max_image_pixels=max_pixels, **options))
 
 
 @pytest.mark.parametrize("reduction", [1, 2, 4, 8])
@@ -104,23 +105,23 @@ def test_jpeg_of_48_megapixels_is_read():
 def test_jpeg_that_is_held_whole_has_the_lower_limit(options):
     data = plain(100, 80, **options)
 
-    assert opened(data, max_full_pixels=8000).pixels().shape == (80, 100, 3)
+    assert opened(data, max_full_image_pixels=8000).pixels().shape == (80, 100, 3)
     with pytest.raises(ImageTooLarge, match=r"100x80 = 8000 pixels, the limit for its kind is 7999\..* baseline"):
-        opened(data, max_full_pixels=7999)
+        opened(data, max_full_image_pixels=7999)
 
 
 def test_pixels_of_sixteen_bit_colours_count_twice():
-    assert opened(png(100, 80, 16, 2), max_full_pixels=16_000).pixels().shape == (80, 100, 3)
+    assert opened(png(100, 80, 16, 2), max_full_image_pixels=16_000).pixels().shape == (80, 100, 3)
     with pytest.raises(ImageTooLarge, match="the limit for its kind is 7999"):
-        opened(png(100, 80, 16, 2), max_full_pixels=15_999)
-    assert opened(png(100, 80, 16, 0), max_full_pixels=8000).pixels().shape == (80, 100, 3)
+        opened(png(100, 80, 16, 2), max_full_image_pixels=15_999)
+    assert opened(png(100, 80, 16, 0), max_full_image_pixels=8000).pixels().shape == (80, 100, 3)
 
 
 @pytest.mark.parametrize("size", [(101, 1), (1, 101)])
 def test_each_side_has_a_limit(size):
-    assert opened(plain(*size), max_side=101)
+    assert opened(plain(*size), max_image_side=101)
     with pytest.raises(ImageTooLarge, match="the limit of each side is 100"):
-        opened(plain(*size), max_side=100)
+        opened(plain(*size), max_image_side=100)
 
 
 def test_png_without_its_last_chunk_is_read_and_one_that_ends_within_a_chunk_is_not():

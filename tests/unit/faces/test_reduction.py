@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from service.choices import Gates
 from service.errors import ImageUndecodable
 from service.faces.align import ARCFACE_TEMPLATE
 from service.faces.extract import FaceExtractor
@@ -29,7 +30,7 @@ def jpeg(width, height, *, mode="RGB", orientation=1, quality=95):
 
 
 def opened(data):
-    return open_image(data, max_bytes=1 << 26, max_pixels=1 << 26)
+    return open_image(data, Gates(max_image_bytes=1 << 26, max_image_pixels=1 << 26))
 
 
 @pytest.mark.parametrize(
@@ -109,10 +110,10 @@ class RelativeDetector:
 def test_face_of_a_large_photograph_is_the_face_of_the_full_picture(size):
     data = jpeg(2880, 2880)
     detector = RelativeDetector(size)
-    limits = {"min_face_pixels": 20, "max_image_bytes": 1 << 26, "max_image_pixels": 1 << 26}
+    gates = Gates(max_image_bytes=1 << 26, max_image_pixels=1 << 26)
 
-    reduced = FaceExtractor(detector, None, detector_size=DETECTOR, **limits).extract(data, "largest")
-    full = FaceExtractor(detector, None, detector_size=(2880, 2880), **limits).extract(data, "largest")
+    reduced = FaceExtractor(detector, None, gates, detector_size=DETECTOR).extract(data, "largest")
+    full = FaceExtractor(detector, None, gates, detector_size=(2880, 2880)).extract(data, "largest")
 
     assert detector.seen == [(360, 360), (2880, 2880)]
     assert reduced.image_size == full.image_size == (2880, 2880)

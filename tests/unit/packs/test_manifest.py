@@ -1,5 +1,7 @@
 """What a manifest may say, and which of it changes an id."""
 
+import re
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,8 @@ import tiny_packs
 
 from models.packs.shipped import shipped_manifest, shipped_names
 from service.errors import PackInvalid, PackNotFound
-from service.pack import parse_manifest, read_manifest
+from service.faces.build_extractor import require_adapters
+from service.pack import PREPARATION, Preparation, pack_manifest, parse_manifest, read_manifest
 from service.settings import DEFAULT_PACK
 
 
@@ -70,7 +73,7 @@ def test_backbone_preprocessing_changes_both_ids(text: str, old: str, new: str) 
         ("width = 112", "width = 128", "112x112"),
         ("scale = 256.0", "scale = 0.0", "landmarks.preprocessing.scale"),
         ("scale = 256.0", "scale = [1.0, 1.0, 1.0]", "grey"),
-        ('adapter = "ultra-light"', 'adapter = "retina"', "detector.adapter"),
+        ('adapter = "ultra-light"', 'adapter = "../retina"', "detector.adapter"),
         ("format = 1", "format = 2", "format"),
         ("format = 1", "format = = 1", "TOML"),
         ('file = "backbone.onnx"', 'file = "backbone.onnx"\nsource = "x"\nmember = "y"', r"\[sources\]"),
@@ -111,10 +114,31 @@ def test_where_a_network_comes_from_changes_no_id(pulled_text: str) -> None:
     assert ids(changed) == ids(pulled_text)
 
 
+@pytest.mark.parametrize(("role", "known"), [("detector", "scrfd, yunet"), ("landmarks", "face-68, mtcnn")])
+def test_adapter_that_nobody_knows_is_refused_and_the_known_ones_named(text: str, role: str, known: str) -> None:
+    head, mark, rest = text.partition(f"[{role}]")
+    changed = head + mark + re.sub(r'adapter = "[^"]+"', 'adapter = "retina"', rest, count=1)
+
+    with pytest.raises(PackInvalid, match=rf"tiny: {role}.adapter is 'retina'.*{known}"):
+        require_adapters(parse_manifest(changed.encode(), where="pack.toml"))
+
+
 def test_ultra_light_without_landmarks_is_refused(text: str) -> None:
     head, _, rest = text.partition("[landmarks]")
+    without = parse_manifest((head + "[backbone]" + rest.partition("[backbone]")[2]).encode(), where="pack.toml")
     with pytest.raises(PackInvalid, match="landmarks"):
-        parse_manifest((head + "[backbone]" + rest.partition("[backbone]")[2]).encode(), where="pack.toml")
+        require_adapters(without)
+
+
+@pytest.mark.parametrize("fact", [item.name for item in fields(Preparation)])
+def test_each_fact_of_the_preparation_changes_the_pipeline_id_alone(
+    text: str, monkeypatch: pytest.MonkeyPatch, fact: str
+) -> None:
+    before, other = ids(text), {str: "otherwise", bool: True, int: 3, float: 0.75}[type(getattr(PREPARATION, fact))]
+    monkeypatch.setattr(pack_manifest, "PREPARATION", replace(PREPARATION, **{fact: other}))
+
+    assert ids(text)[0] == before[0]
+    assert ids(text)[1] != before[1]
 
 
 def test_folder_without_a_manifest_is_no_pack(tmp_path: Path) -> None:
