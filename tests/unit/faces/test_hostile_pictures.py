@@ -7,6 +7,8 @@ from hostile_pictures import hostile_pictures
 from service.errors import ImageTooLarge, ImageUndecodable, UnsupportedImageType
 from service.faces.pictures.decode import open_image
 
+pytestmark = pytest.mark.slow
+
 MOST_SECONDS, MOST_MEBIBYTES = 2.0, 400
 FORESEEN = ("image_too_large: ", "image_undecodable: ", "unsupported_image_type: ")
 
