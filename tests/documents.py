@@ -1,6 +1,6 @@
 """The project's documents, taken apart: blocks of commands, links, headings, and the tables that the code gives.
 
-``python tests/documents.py`` writes those tables anew.
+``poe tables`` writes those tables anew.
 """
 
 import re

@@ -1,10 +1,7 @@
 """The documents say what is true: their commands run, their links lead somewhere, their tables are the code's."""
 
-import importlib
-import inspect
 import json
 import os
-import pkgutil
 import re
 import shutil
 import subprocess
@@ -14,15 +11,15 @@ from pathlib import Path
 
 import pytest
 import typer.main
-from documents import DOCUMENTS, REPOSITORY, SERVICE, Block, anchors, blocks, links, with_tables
+from documents import DOCUMENTS, REPOSITORY, SERVICE, Block, anchors, blocks, links, prose, with_tables
 from e2e.fleet import TOKEN, Fleet
 from PIL import Image
-from pydantic import BaseModel
 from skimage import data
 from typer.testing import CliRunner
 
 from models.cli import app
-from service.api import problems, wire
+from service.api import problems
+from service.app import create_app
 from service.settings import DEFAULT_BUNDLE, Settings
 
 README = (REPOSITORY / "README.md").read_text("utf-8")
@@ -35,11 +32,12 @@ _ADMINS = re.compile(r"^\| \d.*$", re.MULTILINE)
 # Fields of the interface that mean what their English word means.
 PLAIN = set(
     """
-    action activations alive anchor_sets answer at attempts bottom changed checks code count created current
-    error error_code face faces failed_anchor_set_id failed_generation id image image_height image_width items
-    last_error last_generation left message model name operating_points pairs parameters parts previous
-    pushed_at reachable replicas right seconds seen_seconds_ago served_here since started state status title top
-    type url version who
+    action activations alive anchor_sets anchors answer at attempts bottom changed checks code count created
+    current description device error error_code face faces failed_anchor_set_id failed_generation faiss id image
+    image_height image_width items last_error last_generation left limits message methods model models name
+    onnxruntime operating_points pairs parameters parts people previous problem pushed_at python reachable
+    replicas right seconds seen_seconds_ago served_here service since started state status title top type url
+    version who
     """.split()  # noqa: SIM905  (a list would be a screen long)
 )
 
@@ -53,7 +51,7 @@ def test_readme_is_short() -> None:
 
 def test_tables_of_settings_and_metrics_are_the_codes() -> None:
     text = SERVICE.read_text("utf-8")
-    assert with_tables(text) == text, "write them anew: python tests/documents.py"
+    assert with_tables(text) == text, "write them anew: poe tables"
     assert [name for name in SETTINGS if f"| `{name}` |" not in text] == []
 
 
@@ -119,13 +117,18 @@ def test_every_error_stands_in_a_table_with_what_to_do() -> None:
 def test_every_term_of_the_interface_is_explained() -> None:
     words = SERVICE.read_text("utf-8").partition("\n## Words\n")[2]
     first = " ".join(row.split("|")[1] for row in re.findall(r"^\| .*$", words, re.MULTILINE))
-    explained = set(re.findall(r"[A-Za-z_]+", first))
-    fields: set[str] = set()
-    for module in pkgutil.iter_modules(wire.__path__):
-        for _, kind in inspect.getmembers(importlib.import_module(f"{wire.__name__}.{module.name}"), inspect.isclass):
-            if issubclass(kind, BaseModel):
-                fields |= set(kind.model_fields)
+    explained = set(re.findall(r"[A-Za-z_0-9]+", first))
+    document = create_app(Settings(admin_token="a-token-for-tests-alone")).openapi()
+    schemas = document["components"]["schemas"].values()
+    fields = {name for schema in schemas for name in schema.get("properties", {})} - set(Settings.model_fields)
     assert fields - explained - PLAIN == set(), "explain them under Words in service/README.md"
+
+
+@pytest.mark.parametrize("name", [".github/CONTRIBUTING.md", "tests/README.md"])
+def test_files_that_a_document_sends_to_exist(name: str) -> None:
+    text = prose(REPOSITORY / name)
+    named = re.findall(r"`((?:service|models|tests|deploy)/[\w./-]+)`", text)
+    assert [path for path in named if not (REPOSITORY / path).exists()] == []
 
 
 # --- commands ---
