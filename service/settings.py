@@ -50,14 +50,20 @@ class Settings(BaseSettings):
         description="Folder that holds the pulled model packs; the platform's data folder by default.",
     )
     pack: str = Field(default=DEFAULT_PACK, description="Name of the model pack to serve.")
-    bundle: Path = Field(default=DEFAULT_BUNDLE, description="Folder of the anchor bundle to serve.")
+    bundle: Path = Field(
+        default=DEFAULT_BUNDLE,
+        description="Folder of the anchor set that is served while none was activated: generation 0.",
+    )
     store: str = Field(
         default="",
-        description="Where bundles and activations are kept: a folder, or a URL such as s3://bucket/prefix; "
+        description="Where anchor sets and activations are kept: a folder, which must be there, or a URL such as "
+        "s3://bucket/prefix, gs:// or az:// with the store's own variables (AWS_ACCESS_KEY_ID and so on); "
         "the folder store in IDA_HOME by default.",
     )
     cache: Path | None = Field(
-        default=None, description="Folder of local copies of the bundles served last; cache in IDA_HOME by default."
+        default=None,
+        description="Folder of local copies of the anchor sets served last, and of the embeddings that the tools keep; "
+        "cache in IDA_HOME by default.",
     )
     watch_interval: float = Field(
         default=5, ge=0.05, le=3600, description="Seconds between two looks at the store for a newer activation."
@@ -76,27 +82,31 @@ class Settings(BaseSettings):
         description="Token of the admin API, of 16 characters or more; without one it is off.",
     )
     admin_token_file: Path | None = Field(
-        default=None, description="File of tokens of the admin API: name:token on each line, or one bare token."
+        default=None,
+        description="File of tokens of the admin API, one a line: name:token, name:read:token or name:write:token; "
+        "or one bare token.",
     )
     bundle_keys: Path | None = Field(
         default=None,
-        description="File of a public key, or folder of .pub files: only bundles signed by one of these are taken. "
-        "Without it, bundles need no signature.",
+        description="File of a public key, or folder of .pub files: only anchor sets that one of these signed are "
+        "taken. Without it they need no signature.",
     )
     admin_port: int | None = Field(
         default=None,
         ge=0,
         le=65535,
-        description="A port of its own for the admin API and /metrics; they share the main one by default.",
+        description="A port of its own for the admin API and /metrics, which then are not on the main one.",
     )
     max_bundle_bytes: int = Field(
-        default=2 * 1024**3, ge=1024, description="Largest bundle that may be uploaded, packed or unpacked, in bytes."
+        default=2 * 1024**3,
+        ge=1024,
+        description="Largest anchor set that may be uploaded, packed or unpacked, in bytes.",
     )
     retention_count: int = Field(
-        default=5, ge=1, description="How many of the bundles that were active last cannot be deleted."
+        default=5, ge=1, description="How many of the anchor sets active last cannot be deleted."
     )
     retention_seconds: int = Field(
-        default=3600, ge=0, description="For how long a bundle cannot be deleted after it was pushed or active."
+        default=3600, ge=0, description="For how long an anchor set cannot be deleted after it was pushed or active."
     )
     drain_seconds: float = Field(
         default=0,
@@ -112,7 +122,7 @@ class Settings(BaseSettings):
     gpu_engine: GpuEngine = Field(
         default="cuda",
         description="What runs the models on a GPU: cuda, cuda-graphs (one captured graph for each size of batch) or "
-        "tensorrt (builds its engines at the first start, minutes).",
+        "tensorrt (builds its engines at the first start, minutes, and keeps them in IDA_CACHE).",
     )
     join_requests: Joining = Field(
         default="auto",
@@ -128,38 +138,45 @@ class Settings(BaseSettings):
         default=2,
         ge=0,
         le=1000,
-        description="Milliseconds for which a run waits at most for other requests, where the last runs had several.",
+        description="Milliseconds for which a run waits at most for other requests, where the last runs had several; "
+        "a lone caller never waits.",
     )
     anchor_device: Device = Field(
         default="cpu", description="Where the anchor index lives: cpu or cuda (needs faiss-gpu)."
     )
     anchor_search: AnchorSearch = Field(
         default="on",
-        description="on, or off: then neither anchors nor index stay in memory, and cosine and ida-l alone are served.",
+        description="on, or off: then neither anchors nor index stay in memory, and cosine and ida-l alone are served; "
+        "the anchor set needs an SSR head.",
     )
     density_cache: int = Field(
         default=10_000,
         ge=0,
         le=10_000_000,
-        description="Faces whose densities are kept while the anchor set is served, some 700 bytes each; 0 for none.",
+        description="Faces whose densities are kept while the anchor set is served, so that one that comes again is "
+        "not searched again; some 700 bytes each, 0 for none. The metric ida_density_lookups_total says whether it "
+        "is worth it.",
     )
     agreement_share: float = Field(
         default=0.01,
         ge=0,
         le=1,
-        description="Share of ida-l traffic whose densities are also searched, to watch how far the two agree.",
+        description="Share of ida-l traffic whose densities are also searched, to watch how far the two agree; 0 for "
+        "none.",
     )
     threads: int = Field(
         default=0,
         ge=0,
         le=1024,
-        description="Threads of one run of a network; 0: in the service, the CPUs there are over the workers.",
+        description="Threads of one run of a network; 0: in the service the CPUs over the workers, 1 as a rule; in the "
+        "tools all CPUs.",
     )
     workers: int = Field(
         default=0,
         ge=0,
         le=1024,
-        description="Requests that compute at the same time; 0 takes the number of CPUs this process may use.",
+        description="Requests that compute at the same time; 0: the CPUs that this process may use, its container's "
+        "quota included.",
     )
     queue: int = Field(
         default=32, ge=0, le=100_000, description="Requests that may wait for a worker; who comes beyond gets 429."
@@ -188,11 +205,15 @@ class Settings(BaseSettings):
         default=256 * 1024 * 1024, ge=1024, description="Bytes of all those bodies together; who comes beyond gets 429."
     )
     max_batch: int = Field(default=64, ge=1, le=4096, description="Most pairs or faces of one batch.")
-    k: SupportSize | None = Field(default=None, description="Support set size; the bundle's own (10) by default.")
-    tau: Tau | None = Field(default=None, description="Tau of Eq. 4; the bundle's own (1) by default.")
+    k: SupportSize | None = Field(
+        default=None,
+        description="Support set size; the anchor set's own by default. With a k or tau that its SSR head was not "
+        "trained for, ida-l is not served.",
+    )
+    tau: Tau | None = Field(default=None, description="Tau of Eq. 4; the anchor set's own by default.")
     strength: Strength | None = Field(
         default=None,
-        description="Strength a of the density term; the bundle's own by default (1: the paper).",
+        description="Strength a of the density term; the anchor set's own by default (1: the paper).",
     )
     operating_point: str = Field(
         default="",
@@ -223,7 +244,8 @@ class Settings(BaseSettings):
         default=Gates.max_full_image_pixels,
         ge=112 * 112,
         le=85_000_000,  # above 89 million Pillow warns
-        description="Largest image that is held whole while it is decoded, in pixels: any but a JPEG of a camera.",
+        description="Largest image that is held whole while it is decoded, in pixels: any but a JPEG of one scan that is "
+        "not CMYK. A PNG of 16-bit colours may have half.",
     )
     max_image_side: int = Field(
         default=Gates.max_image_side,
@@ -233,7 +255,8 @@ class Settings(BaseSettings):
     )
     damaged_images: DamagedImages = Field(
         default=Gates.damaged_images,
-        description="What becomes of a JPEG with damaged data, of which libjpeg warns: refuse or accept.",
+        description="What becomes of a JPEG with damaged data, of which libjpeg warns: refuse (image_undecodable), or "
+        "accept what it still shows, which may be scored as another face.",
     )
     log_level: LogLevel = Field(
         default="info", description="Least level that is logged: debug, info, warning or error."

@@ -121,7 +121,7 @@ class Batch:
         """Return each face's embedding and density, or why there is none."""
         found = read.faces
         densities = [] if found is None else self._scorer.densities(found)
-        timings_ms = self.clock.stop()
+        self.clock.stop()
 
         def embedded(face: FaceInput) -> EmbeddedFace | InputError:
             if found is None or face not in read.rows:
@@ -134,7 +134,7 @@ class Batch:
                 density=densities[row],
                 face=found.aligned[row],
                 snapshot=self.snapshot,
-                timings_ms=timings_ms,
+                timings_ms={},
             )
 
         return [embedded(face) for face in faces]

@@ -98,7 +98,7 @@ class Verifier:
         (found,) = batch.embed([image], batch.read([image]))
         if isinstance(found, InputError):
             raise found.about("image")
-        return found
+        return replace(found, timings_ms=batch.clock.timings_ms)
 
     def batch(
         self,

@@ -185,10 +185,10 @@ def test_every_container_drops_capabilities_and_listens_on_this_machine_alone(co
 
 
 def most_mebibytes(workers: float) -> float:
-    """What the README says that the service may need at the worst."""
-    readme = (REPOSITORY / "README.md").read_text("utf-8")
+    """What the service's README says that it may need at the worst."""
+    readme = (REPOSITORY / "service" / "README.md").read_text("utf-8")
     found = re.search(
-        r"(\d+) MiB with the default bundle.*?(\d+) MiB for each worker.*?([\d.]+) times `IDA_MAX_", readme, re.S
+        r"(\d+) MiB with the default anchor set.*?(\d+) MiB for each worker.*?([\d.]+) times `IDA_MAX_", readme, re.S
     )
     assert found is not None
     base, picture, times = map(float, found.groups())

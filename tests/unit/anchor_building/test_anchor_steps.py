@@ -37,6 +37,7 @@ def test_distinct_keeps_the_first_of_a_chain_and_what_only_a_dropped_one_resembl
     assert distinct(AnchorRows.all_of(rows), 0.98).tolist() == [0, 2, 4]
 
 
+@pytest.mark.slow
 def test_distinct_over_many_blocks_is_the_greedy_loop(unit_rows):
     rows = unit_rows(5000, 6)
     near = rows @ rows.T >= 0.97

@@ -16,6 +16,8 @@ from service.bundle.signature import parse_signature
 from service.bundle.ssr_part import SsrCard
 from service.errors import BundleInvalid, BundleNotTrusted
 
+pytestmark = pytest.mark.slow
+
 MEGABYTES = 7
 
 

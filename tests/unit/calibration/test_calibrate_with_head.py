@@ -15,6 +15,8 @@ from service.scoring.calibration import MethodCalibration
 from service.scoring.parameters import Parameters
 from service.snapshot.snapshot import load_snapshot
 
+pytestmark = pytest.mark.slow
+
 DIMENSION, BACKBONE_ID = 16, "00112233445566aa"
 
 

@@ -184,6 +184,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_file_is_refused_at_its_first_problem(tmp_path, name):
     path = tmp_path / name

@@ -16,6 +16,8 @@ from models.labelled.labelled_faces import LabelledFaces
 from models.tool_errors import CalibrationImpossible
 from service.scoring.parameters import Parameters
 
+pytestmark = pytest.mark.slow
+
 DIMENSION, PEOPLE, EACH = 32, 150, 4
 
 

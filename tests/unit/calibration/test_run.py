@@ -24,6 +24,8 @@ from service.bundle.reader import read_bundle
 from service.scoring.parameters import Parameters
 from service.snapshot.term_sources import TermSources, open_sources
 
+pytestmark = pytest.mark.slow
+
 DIMENSION = 32
 OPTIONS = CalibrationOptions(
     grid=Grid(strengths=(0.5,), ks=(3,), taus=(1.0, 10.0)), replicates=100, methods=("cosine", "ida-r")

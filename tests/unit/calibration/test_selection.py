@@ -9,6 +9,8 @@ from models.labelled.labelled_faces import LabelledFaces
 from models.tool_errors import CalibrationImpossible
 from service.scoring.parameters import Parameters
 
+pytestmark = pytest.mark.slow
+
 GRID = Grid(strengths=(0.3, 1.0), ks=(1, 2), taus=(1.0, 5.0))
 DIMENSION = 48
 

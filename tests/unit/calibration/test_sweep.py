@@ -8,6 +8,8 @@ from service.scoring.methods import METHODS, find_method
 from service.scoring.parameters import Parameters
 from service.scoring.terms import FaceTerms
 
+pytestmark = pytest.mark.slow
+
 PARAMETERS = Parameters(k=3, tau=5.0, strength=0.5)
 
 

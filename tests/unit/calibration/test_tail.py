@@ -7,6 +7,8 @@ import pytest
 
 from models.calibration.tail import Tail, fit_tail
 
+pytestmark = pytest.mark.slow
+
 
 def test_fit_tail_recovers_an_exponential():
     generator = np.random.default_rng(1)

@@ -13,6 +13,8 @@ from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
 from service.scoring.terms import FaceTerms
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def run(people, scored_by_cosine):

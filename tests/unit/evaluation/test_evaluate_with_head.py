@@ -10,6 +10,8 @@ from models.evaluation.systems import load_system, scorers, variants
 from service.errors import MethodNotServed
 from service.scoring.terms import PREDICTION
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def headed(system, tmp_path):

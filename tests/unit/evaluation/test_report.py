@@ -26,6 +26,8 @@ from models.labelled.rates.measured import fmr_name
 from service.scoring.calibration import Calibrations, FmrCurve, MethodCalibration, OperatingPoint
 from service.scoring.parameters import Parameters
 
+pytestmark = pytest.mark.slow
+
 BACKBONE = "0" * 16
 
 

@@ -8,6 +8,8 @@ from service.choices import Gates
 from service.errors import ImageTooLarge, ImageUndecodable, UnsupportedImageType
 from service.faces.pictures.decode import open_image
 
+pytestmark = pytest.mark.slow
+
 MOST_SECONDS, MOST_MEBIBYTES = 2.0, 400
 FORESEEN = ("image_too_large: ", "image_undecodable: ", "unsupported_image_type: ")
 

@@ -97,6 +97,7 @@ def test_orientation_in_the_text_where_old_programs_put_it_is_applied():
     assert opened(data).exif_rotated
 
 
+@pytest.mark.slow
 def test_jpeg_of_48_megapixels_is_read():
     assert opened(plain(8064, 6048)).pixels(8).shape == (756, 1008, 3)
 

@@ -14,6 +14,8 @@ from service.faces.pictures.decode import open_image
 from service.faces.reduction import scaled, to_align, to_find_faces
 from service.faces.types import Box, DetectedFace
 
+pytestmark = pytest.mark.slow
+
 DETECTOR = (320, 240)
 
 

@@ -8,6 +8,8 @@ from models.anchors.inspection.advice import findings_lines
 from models.anchors.inspection.picture import draw
 from models.tool_errors import ReportNotWritten
 
+pytestmark = pytest.mark.slow
+
 
 def test_words_tell_the_figures_of_the_set(look, unit_rows):
     text = "\n".join(findings_lines(look(unit_rows(50))))

@@ -10,6 +10,8 @@ from models.labelled.labelled_faces import read_labelled
 from models.tool_errors import LabelsInvalid
 from service.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def settings(tmp_path):

@@ -28,6 +28,8 @@ from service.errors import ImageUndecodable
 from service.scoring.parameters import Parameters
 from service.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 FAILURES = {
     "ImageUndecodable": ImageUndecodable("damaged"),
     "MemoryError": MemoryError(),

@@ -6,6 +6,7 @@ import pytest
 from models.heads.ssr.head_agreement import agreement, r_squared
 
 
+@pytest.mark.slow
 def test_perfect_predictions_agree_in_everything():
     true = np.linspace(-3, -2, 50)
 
