@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 
 from models.bundles.derive import Change, derive_bundle
-from service.anchors.face_terms import TermFinder
-from service.anchors.faiss_search import FaissSearch
 from service.bundle.calibration_part import calibration_content
 from service.bundle.reader import read_bundle, read_manifest
 from service.scoring.calibration import Calibrations, FmrCurve, MethodCalibration, OperatingPoint
+from service.search.face_terms import TermFinder
+from service.search.faiss_search import FaissSearch
 
 CURVE = FmrCurve(
     scores=np.array([-1.0, 0.2, 0.8]),

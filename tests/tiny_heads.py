@@ -8,12 +8,12 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from models.bundles.derive import Change, derive_bundle
-from service.anchors.face_terms import TermFinder
-from service.anchors.faiss_search import FaissSearch
 from service.bundle.head_part import head_contents
 from service.bundle.reader import read_bundle, read_manifest
 from service.bundle.ssr_part import SsrCard
 from service.inference.ssr_head import SsrHead
+from service.search.face_terms import TermFinder
+from service.search.faiss_search import FaissSearch
 from service.snapshot.term_sources import SsrSource, TermSources
 
 

@@ -6,8 +6,6 @@ from pathlib import Path
 import numpy as np
 from pydantic import JsonValue
 
-from service.anchors.face_terms import TermFinder
-from service.anchors.faiss_search import FaissSearch
 from service.bundle.anchors_part import Anchors, StoredArray
 from service.bundle.bundle_manifest import EMBEDDINGS, Manifest
 from service.bundle.golden_pairs import golden_contents
@@ -15,6 +13,8 @@ from service.bundle.writer import array_content, refuse_existing, write_bundle
 from service.errors import MethodNotServed, TooFewAnchors
 from service.scoring.methods import find_method
 from service.scoring.parameters import Parameters
+from service.search.face_terms import TermFinder
+from service.search.faiss_search import FaissSearch
 from service.snapshot.golden_check import Embed, make_golden
 
 

@@ -15,11 +15,11 @@ from models.commands.effect import Needs, refuse_without_effect
 from models.labelled.embed import open_embedder
 from models.output import writing
 from models.progress import Stage, stage_bars
-from service.anchors.faiss_search import FaissSearch
 from service.bundle.reader import read_bundle
 from service.cpus import usable_cpus
 from service.pack import load_pack
 from service.pipeline import load_pipeline
+from service.search.faiss_search import FaissSearch
 from service.settings import Settings, load_settings
 
 _UNCALIBRATED_GUARD = 0.5

@@ -24,12 +24,12 @@ from models.heads.ssr.ssr_options import PRESETS, Decay, Optimizer, Schedule, Sh
 from models.heads.ssr.ssr_run import TrainedHead, train_function, train_head
 from models.output import check_writable
 from models.progress import stage_bars
-from service.anchors.face_terms import TermFinder
-from service.anchors.faiss_search import FaissSearch
 from service.bundle.reader import read_bundle, read_manifest
 from service.bundle.writer import refuse_existing
 from service.cpus import usable_cpus
 from service.pipeline import load_pipeline
+from service.search.face_terms import TermFinder
+from service.search.faiss_search import FaissSearch
 from service.settings import load_settings
 
 app = typer.Typer(name="ssr", help="Train the head that predicts densities (IDA-L).", no_args_is_help=True)

@@ -16,7 +16,6 @@ from models.labelled.rates.measured import quality
 from models.labelled.rates.threshold_rates import fnmr_at
 from models.progress import Stage
 from models.tool_errors import AblationInvalid
-from service.anchors.face_terms import TermFinder
 from service.arrays import Floats32, Floats64, Ints
 from service.bundle.anchors_part import Anchors
 from service.choices import Device
@@ -24,6 +23,7 @@ from service.scoring.density import log_density
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
 from service.scoring.terms import FaceTerms
+from service.search.face_terms import TermFinder
 
 Knob = Literal["k", "anchors", "tau", "strength"]
 

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from models.labelled.calibration_people import CalibrationPeople, read_people
 from models.labelled.pairs.sweep import BlockScorer
-from service.anchors.face_terms import TermFinder
-from service.anchors.faiss_search import FaissSearch
 from service.arrays import Floats32
 from service.bundle.anchors_part import Anchors
 from service.bundle.reader import Bundle, read_bundle
@@ -16,6 +14,8 @@ from service.cpus import usable_cpus
 from service.scoring.methods import METHODS, Method, methods_of
 from service.scoring.parameters import Parameters
 from service.scoring.terms import FaceTerms, Statistic
+from service.search.face_terms import TermFinder
+from service.search.faiss_search import FaissSearch
 from service.snapshot.term_sources import TermSources, open_sources
 
 COSINE = "cosine"

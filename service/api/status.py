@@ -7,7 +7,6 @@ from importlib.metadata import version
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from service.anchors import faiss_search
 from service.api.openapi import answers
 from service.api.state import ServiceState
 from service.api.wire import status_examples as examples
@@ -30,6 +29,7 @@ from service.faces.pictures.formats import FORMATS
 from service.inference import session
 from service.pack import PREPARATION
 from service.scoring.calibration import Calibrations, relevant
+from service.search import faiss_search
 
 router = APIRouter(tags=["status"])
 probes = APIRouter(tags=["status"])

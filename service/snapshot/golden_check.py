@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from service.anchors.face_terms import TermFinder
-from service.anchors.search import Search
 from service.arrays import Floats32, Floats64
 from service.bundle.anchors_part import Anchors
 from service.bundle.golden_pairs import GoldenPairs
@@ -15,6 +13,8 @@ from service.scoring.methods import METHODS, methods_of
 from service.scoring.parameters import Parameters
 from service.scoring.similarity import cosine
 from service.scoring.terms import TermSource
+from service.search.face_terms import TermFinder
+from service.search.search import Search
 from service.snapshot.snapshot import Snapshot
 from service.snapshot.synthetic_crop import synthetic_crop
 

@@ -5,8 +5,6 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from service.anchors.engines import open_search
-from service.anchors.face_terms import TermFinder
 from service.arrays import Floats32
 from service.bundle.head_part import CardT, StoredHead
 from service.bundle.pfe_part import PfeCard
@@ -21,6 +19,8 @@ from service.scoring.methods import find_method
 from service.scoring.parameters import Parameters
 from service.scoring.support import SupportSimilarities
 from service.scoring.terms import PREDICTION, SUPPORT, VARIANCE, FaceTerms, Statistic, TermSource
+from service.search.engines import open_search
+from service.search.face_terms import TermFinder
 
 HeadT = TypeVar("HeadT", bound=Head)
 

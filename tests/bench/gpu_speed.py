@@ -21,9 +21,9 @@ import numpy as np
 from drawn_anchors import drawn_like
 from hardware import hardware
 
-from service.anchors.engines import open_search
 from service.bundle.anchors_part import Anchors
 from service.pipeline import load_pipeline
+from service.search.engines import open_search
 from service.settings import DEFAULT_BUNDLE, load_settings
 
 _BATCHES = (1, 8, 64)

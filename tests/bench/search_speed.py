@@ -76,11 +76,11 @@ def measure(arguments: argparse.Namespace, threads: int) -> list[dict]:
     import numpy as np
     from drawn_anchors import drawn_like
 
-    from service.anchors.exact import candidates_for, support_sets
-    from service.anchors.faiss_search import FaissSearch
-    from service.anchors.int8_search import Int8Search
-    from service.anchors.subspace import subspace_of
     from service.bundle.anchors_part import Anchors
+    from service.search.exact import candidates_for, support_sets
+    from service.search.faiss_search import FaissSearch
+    from service.search.int8_search import Int8Search
+    from service.search.subspace import subspace_of
     from service.settings import DEFAULT_BUNDLE
 
     random = np.random.default_rng(0)

@@ -18,8 +18,6 @@ import numpy as np
 import onnx
 from onnx import TensorProto, compose, helper, numpy_helper, version_converter
 
-from service.anchors.face_terms import TermFinder
-from service.anchors.faiss_search import FaissSearch
 from service.bundle.reader import read_bundle
 from service.cpus import usable_cpus
 from service.inference.providers import Placement
@@ -28,6 +26,8 @@ from service.inference.ssr_head import SsrHead
 from service.pack import load_pack
 from service.scoring.similarity import normalise
 from service.scoring.terms import SUPPORT
+from service.search.face_terms import TermFinder
+from service.search.faiss_search import FaissSearch
 from service.settings import DEFAULT_BUNDLE, load_settings
 
 

@@ -16,11 +16,11 @@ from models.anchors.build_options import BuildOptions
 from models.anchors.source import FolderSource
 from models.commands.anchors import app
 from models.images.image_folder import extract_crops, scan
-from service.anchors.faiss_search import FaissSearch
 from service.bundle.reader import read_bundle
 from service.errors import BundleExists, TooFewAnchors, UnknownMethod
 from service.pipeline import load_pipeline
 from service.scoring.parameters import Parameters
+from service.search.faiss_search import FaissSearch
 from service.settings import load_settings
 from service.snapshot.golden_check import check_golden
 from service.snapshot.snapshot import load_snapshot

@@ -10,10 +10,10 @@ from models.anchors.inspection.geometry import Geometry, geometry
 from models.anchors.inspection.neighbours import Neighbours, neighbours_of_anchors, neighbours_of_faces
 from models.anchors.inspection.probes import Probes
 from models.progress import Stage, unstaged
-from service.anchors.search import Search
 from service.arrays import Floats, Floats64
 from service.bundle.anchors_part import Anchors
 from service.scoring.parameters import Parameters
+from service.search.search import Search
 
 DUPLICATE_LEVELS = (0.9, 0.95, 0.99)
 PERCENTILES = (1, 5, 25, 50, 75, 95, 99)

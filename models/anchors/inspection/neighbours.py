@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.progress import Tick, silent
-from service.anchors.search import Search
 from service.arrays import Floats32, Floats64, Ints
 from service.scoring.density import face_densities
+from service.search.search import Search
 
 _BATCH = 1024
 

@@ -24,7 +24,6 @@ from models.labelled.exclusions import Exclusions
 from models.labelled.labelled_faces import LabelledFaces
 from models.program import created_by
 from models.progress import Stage, Tick, unstaged
-from service.anchors.face_terms import TermFinder
 from service.bundle.bundle_manifest import TRAINING, Manifest
 from service.bundle.head_part import head_contents
 from service.bundle.reader import Bundle
@@ -32,6 +31,7 @@ from service.bundle.ssr_part import SsrCard
 from service.choices import Device
 from service.inference.ssr_head import SsrHead
 from service.scoring.parameters import Parameters
+from service.search.face_terms import TermFinder
 from service.snapshot.term_sources import SsrSource, TermSources
 
 if TYPE_CHECKING:

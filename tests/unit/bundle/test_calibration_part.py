@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from models.bundles.derive import Change, derive_bundle
-from service.anchors.face_terms import TermFinder
-from service.anchors.faiss_search import FaissSearch
 from service.bundle.calibration_part import calibration_content
 from service.bundle.reader import read_bundle, read_manifest
 from service.errors import BundleExists, BundleInvalid, UnknownMethod
 from service.scoring.calibration import Calibrations, FmrCurve, MethodCalibration, OperatingPoint
 from service.scoring.methods import methods_of
 from service.scoring.parameters import Parameters
+from service.search.face_terms import TermFinder
+from service.search.faiss_search import FaissSearch
 from service.snapshot.golden_check import check_golden
 from service.snapshot.snapshot import load_snapshot
 

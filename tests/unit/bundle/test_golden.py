@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from service.anchors.face_terms import TermFinder
-from service.anchors.faiss_search import FaissSearch
 from service.bundle.anchors_part import Anchors
 from service.bundle.reader import read_bundle
 from service.scoring.parameters import Parameters
+from service.search.face_terms import TermFinder
+from service.search.faiss_search import FaissSearch
 from service.snapshot.golden_check import check_golden, make_golden
 from service.snapshot.snapshot import load_snapshot
 from service.snapshot.synthetic_crop import synthetic_crop

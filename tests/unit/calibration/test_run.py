@@ -17,11 +17,11 @@ from models.commands.calibrate import calibrate_bundle
 from models.labelled.exclusions import Entry, Exclusions
 from models.labelled.labelled_faces import LabelledFaces
 from models.tool_errors import CalibrationImpossible
-from service.anchors.face_terms import TermFinder
-from service.anchors.faiss_search import FaissSearch
 from service.bundle.anchors_part import Anchors
 from service.bundle.reader import read_bundle
 from service.scoring.parameters import Parameters
+from service.search.face_terms import TermFinder
+from service.search.faiss_search import FaissSearch
 from service.snapshot.term_sources import TermSources, open_sources
 
 pytestmark = pytest.mark.slow

@@ -5,9 +5,9 @@ import pytest
 
 from models.anchors.inspection.findings import inspect_anchors
 from models.anchors.inspection.probes import Probes
-from service.anchors.faiss_search import FaissSearch
 from service.bundle.anchors_part import Anchors
 from service.scoring.parameters import Parameters
+from service.search.faiss_search import FaissSearch
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from search_oracle import assert_is_support_set
 
-from service.anchors.int8_search import Int8Search
-from service.anchors.subspace import subspace_of
 from service.bundle.anchors_part import Anchors
+from service.search.int8_search import Int8Search
+from service.search.subspace import subspace_of
 
 
 def flat(unit_rows, count, used, dimension):

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from service.anchors.search import Search
 from service.arrays import Floats32
 from service.bundle.anchors_part import Anchors
 from service.scoring.cohort import Cohort, mean_and_spread
@@ -12,6 +11,7 @@ from service.scoring.density import log_density
 from service.scoring.parameters import Parameters
 from service.scoring.support import SupportSimilarities, support_similarities
 from service.scoring.terms import COHORT, NEAREST, SUPPORT, FaceTerms, Statistic
+from service.search.search import Search
 
 
 class TermFinder:

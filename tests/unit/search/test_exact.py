@@ -3,8 +3,8 @@
 import numpy as np
 from search_oracle import assert_is_support_set
 
-from service.anchors import exact
-from service.anchors.exact import support_sets
+from service.search import exact
+from service.search.exact import support_sets
 
 
 def test_candidates_of_many_faces_are_compared_a_few_faces_at_a_time(monkeypatch, unit_rows):

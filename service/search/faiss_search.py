@@ -7,12 +7,12 @@ from typing import Any
 import faiss
 import numpy as np
 
-from service.anchors.exact import candidates_for, support_sets
-from service.anchors.search import SupportSets, check_query
 from service.arrays import Floats32, Ints
 from service.bundle.anchors_part import Anchors
 from service.choices import Device
 from service.errors import DeviceUnavailable, SearchFailed
+from service.search.exact import candidates_for, support_sets
+from service.search.search import SupportSets, check_query
 
 # Twice how far a similarity of half-precision vectors is off at most: rounding to 11 bits moves each of the two unit
 # vectors by 2**-11.

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from search_oracle import assert_is_support_set
 
-from service.anchors.faiss_search import FaissSearch
-from service.anchors.int8_search import Int8Search
 from service.bundle.anchors_part import Anchors
 from service.errors import DimensionMismatch, InvalidEmbedding, TooFewAnchors
+from service.search.faiss_search import FaissSearch
+from service.search.int8_search import Int8Search
 
 
 @pytest.fixture(params=[FaissSearch, Int8Search])

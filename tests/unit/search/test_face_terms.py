@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from service.anchors.face_terms import TermFinder
-from service.anchors.faiss_search import FaissSearch
 from service.bundle.anchors_part import Anchors
 from service.errors import TooFewAnchors
 from service.scoring.methods import find_method, methods_of
 from service.scoring.parameters import Parameters
 from service.scoring.terms import COHORT, NEAREST, SUPPORT
+from service.search.face_terms import TermFinder
+from service.search.faiss_search import FaissSearch
 
 
 def unit(rows):

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from search_oracle import assert_is_support_set
 
-from service.anchors.faiss_search import FaissSearch, engine_version
 from service.bundle.anchors_part import Anchors
 from service.errors import DeviceUnavailable, SearchFailed
+from service.search.faiss_search import FaissSearch, engine_version
 
 
 def test_search_bounds_the_threads_of_the_thread_that_searches(anchor_set, unit_rows):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from service.anchors.search import SupportSets
 from service.arrays import Floats, Floats32, Ints
+from service.search.search import SupportSets
 
 # Candidates beyond the k that are asked, so that the gap between the last support and the last candidate is wide.
 _SPARE = 54

@@ -1,10 +1,10 @@
 """Which engine searches an anchor set; measured by ``tests/bench/search_speed.py``."""
 
-from service.anchors.faiss_search import FaissSearch
-from service.anchors.int8_search import Int8Search
-from service.anchors.search import Search
 from service.bundle.anchors_part import Anchors
 from service.choices import Device
+from service.search.faiss_search import FaissSearch
+from service.search.int8_search import Int8Search
+from service.search.search import Search
 
 # Below this a pair of faces is found by faiss's flat index in the same time, and nothing has to be rounded.
 _LEAST_ROUNDED = 4096

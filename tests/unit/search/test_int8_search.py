@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from search_oracle import assert_is_support_set
 
-from service.anchors import engines
-from service.anchors.engines import open_search
-from service.anchors.faiss_search import FaissSearch
-from service.anchors.int8_search import Int8Search
 from service.bundle.anchors_part import Anchors
 from service.inference.integer_product import QUERY_LIMIT, QUERY_ZERO, IntegerProduct
+from service.search import engines
+from service.search.engines import open_search
+from service.search.faiss_search import FaissSearch
+from service.search.int8_search import Int8Search
 
 
 def near(rows, noise, seed=5):
@@ -60,7 +60,7 @@ def test_what_is_found_for_a_face_does_not_depend_on_the_others_of_the_call(unit
 
 
 def test_more_faces_than_one_run_takes_are_searched_in_several(monkeypatch, anchor_set, unit_rows):
-    monkeypatch.setattr("service.anchors.int8_search._PRODUCTS", 900)
+    monkeypatch.setattr("service.search.int8_search._PRODUCTS", 900)
     probes = unit_rows(10, 32)
 
     assert_is_support_set(Int8Search(anchor_set).search(probes, 4), anchor_set.embeddings, probes, 4)

@@ -11,13 +11,13 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from service.anchors.exact import candidates_for, support_sets
-from service.anchors.search import SupportSets, check_query
-from service.anchors.subspace import subspace_of
 from service.arrays import Floats32
 from service.bundle.anchors_part import Anchors
 from service.choices import Device
 from service.inference.integer_product import QUERY_LIMIT, QUERY_ZERO, IntegerProduct
+from service.search.exact import candidates_for, support_sets
+from service.search.search import SupportSets, check_query
+from service.search.subspace import subspace_of
 
 _LIMIT = 127
 # The rounding errors of r values add up like noise: not one search of 50,000 anchors in ten million has one so far off.
