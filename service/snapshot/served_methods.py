@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from service.errors import BundleInvalid, SettingsInvalid
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
-from service.scoring.terms import PREDICTION, SUPPORT
+from service.scoring.terms import SUPPORT
 from service.snapshot.term_sources import TermSources
 
 WITHOUT_SEARCH = "ida-l"
@@ -35,7 +35,7 @@ def default_method(own: str, sources: TermSources, refused: Mapping[str, str]) -
         SettingsInvalid: if the settings leave neither the bundle's own nor ida-l.
         BundleInvalid: if the bundle's own needs a head that it lacks.
     """
-    searched, has_head = SUPPORT in sources.provides, PREDICTION in sources.provides
+    searched = SUPPORT in sources.provides
     if not searched and WITHOUT_SEARCH in refused:
         raise SettingsInvalid(
             f"IDA_ANCHOR_SEARCH=off leaves {WITHOUT_SEARCH} to be served, and {refused[WITHOUT_SEARCH]}. Set "
@@ -45,7 +45,7 @@ def default_method(own: str, sources: TermSources, refused: Mapping[str, str]) -
         return own
     if not searched:
         return WITHOUT_SEARCH
-    if not has_head:
+    if not sources.provides >= set(METHODS[own].needs):
         raise BundleInvalid(
             f"The anchor set's default_method is {own}, and {refused[own]}. Train a head for the anchor set."
         )

@@ -227,6 +227,11 @@ def test_strength_may_change_with_the_head_kept(tmp_path, headed, read):
     assert read(tmp_path / "d").manifest.default_method == "ida-l"
 
 
+def test_default_method_whose_head_is_missing_is_the_bundles_fault_though_another_head_is_there(tmp_path, bundle, load):
+    with pytest.raises(BundleInvalid, match=r"default_method is pfe, and .*no PFE head"):
+        load(with_head(tmp_path / "by pfe", bundle, default_method="pfe"))
+
+
 def test_new_bundle_with_ida_l_as_default_is_refused(tmp_path, stored, facts, embed):
     with pytest.raises(MethodNotServed, match="train a head"):
         create_bundle(tmp_path / "b", stored, replace(facts, default_method="ida-l"), embed)
