@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import matplotlib.cbook
 import pytest
 from PIL import Image
@@ -21,6 +22,8 @@ from service.settings import DEFAULT_PACK, load_settings
 
 REPOSITORY = Path(__file__).parents[1]
 _NEVER_SKIPPED_WHEN_REQUIRED = ("system", "weights")
+
+hypothesis.settings.register_profile("quick", max_examples=20)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -52,3 +52,9 @@ def test_serving_loads_none_of_the_tools() -> None:
     result = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     expected = ["models.cli", "models.commands", "models.commands.serve"]
     assert result.stdout.splitlines()[-1] == str(expected)
+
+
+def test_no_two_test_files_have_one_name() -> None:
+    # There are no packages below tests/: pytest would refuse the second.
+    names = [path.name for path in (REPOSITORY / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
