@@ -19,7 +19,10 @@ from typer.testing import CliRunner
 
 from models.cli import app
 from service.api import problems
+from service.api.wire.verify_wire import VerifyAnswer
 from service.app import create_app
+from service.faces.detectors.adapters import DETECTORS
+from service.faces.landmarks import LANDMARKERS
 from service.settings import DEFAULT_BUNDLE, Settings
 
 README = (REPOSITORY / "README.md").read_text("utf-8")
@@ -123,6 +126,19 @@ def test_every_term_of_the_interface_is_explained() -> None:
     schemas = document["components"]["schemas"].values()
     fields = {name for schema in schemas for name in schema.get("properties", {})} - set(Settings.model_fields)
     assert fields - explained - PLAIN == set(), "explain them under Words in service/README.md"
+
+
+def test_table_of_the_answer_has_every_field_of_it() -> None:
+    table = (
+        SERVICE.read_text("utf-8").partition("The answer of `/verify`, in its order:")[2].partition("\n\nHow long")[0]
+    )
+    told = re.findall(r"`(\w+)`", " ".join(row.split("|")[1] for row in re.findall(r"^\| .*$", table, re.MULTILINE)))
+    assert set(VerifyAnswer.model_fields) - set(told) == set()
+
+
+def test_every_detector_and_landmark_network_is_told_to_who_makes_a_pack() -> None:
+    text = (REPOSITORY / "models/packs/README.md").read_text("utf-8")
+    assert [adapter.name for adapter in (*DETECTORS, *LANDMARKERS) if f'adapter = "{adapter.name}"' not in text] == []
 
 
 @pytest.mark.parametrize("name", [".github/CONTRIBUTING.md", "tests/README.md"])

@@ -36,12 +36,13 @@ def build_extractor(manifest: PackManifest, runners: Mapping[str, RunGraph], gat
     Raises:
         PackInvalid: as ``require_adapters`` says, or if an adapter cannot work with what the manifest says.
     """
-    detector, landmarker = _adapters(manifest)
+    adapter, landmarker = _adapters(manifest)
+    detector = adapter.build(runners["detector"], manifest.detector)
     located = None
     if landmarker is not None and manifest.landmarks is not None:
         located = landmarker.build(runners["landmarks"], manifest.landmarks)
     return FaceExtractor(
-        SecondLook(detector.build(runners["detector"], manifest.detector)),
+        SecondLook(detector) if adapter.looks_again else detector,
         located,
         gates,
         detector_size=(manifest.detector.preprocessing.width, manifest.detector.preprocessing.height),

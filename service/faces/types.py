@@ -1,4 +1,4 @@
-"""What the room passes around: boxes, detected faces and aligned faces."""
+"""Boxes, detected faces and aligned faces: what is passed from decoding to alignment."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,6 @@ from service.arrays import Floats32, ImageArray
 
 CROP_SIZE = 112
 """Side of the aligned crop in pixels."""
-
-"""(height, width, 3) uint8, RGB."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,11 +41,14 @@ class DetectorAdapter:
         name: what ``pack.toml`` calls it.
         build: makes the detector of a network; raises PackInvalid where what the pack says does not fit.
         gives_landmarks: whether a pack with it needs no landmark network.
+        looks_again: whether it misses faces that fill the picture, and is asked again with a border around it (see
+            ``SecondLook``).
     """
 
     name: str
     build: Callable[[RunGraph, DetectorFile], Detector]
     gives_landmarks: bool
+    looks_again: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,10 @@ from PIL import Image
 
 from service.choices import Gates
 from service.errors import NoFace, PackInvalid
+from service.faces import build_extractor as module
 from service.faces.build_extractor import build_extractor
+from service.faces.detectors.detector import DetectorAdapter
+from service.faces.types import Box, DetectedFace
 from service.pack import PackManifest
 
 GATES = Gates(max_image_bytes=1 << 20, max_image_pixels=1 << 20)
@@ -85,3 +88,21 @@ def test_build_with_a_network_of_another_kind_fails_at_warm_up():
 
     with pytest.raises(PackInvalid, match=r"d\.onnx"):
         extractor.warm_up()
+
+
+@pytest.mark.parametrize(("looks_again", "width"), [(False, 400), (True, 800)])
+def test_detector_whose_faces_may_fill_the_picture_is_not_asked_again(photograph, monkeypatch, looks_again, width):
+    class Whole:
+        def __init__(self, run, spec):
+            pass
+
+        def detect(self, image):
+            rows, columns = image.shape[:2]
+            places = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]], np.float32)
+            return [DetectedFace(Box(0, 0, columns, rows), 1.0, places * np.float32([columns, rows]))]
+
+    adapter = DetectorAdapter("scrfd", Whole, gives_landmarks=True, looks_again=looks_again)
+    monkeypatch.setattr(module, "DETECTORS", (adapter,))
+    extractor = build_extractor(manifest("scrfd", landmarks=False), {"detector": ultra_light}, GATES)
+
+    assert extractor.extract(photograph, "largest").face.box.width == pytest.approx(width)
