@@ -113,7 +113,7 @@ def test_head_that_was_trained_serves_ida_l_and_says_what_it_is(carrying, people
     assert check_golden(snapshot, embed).score_drift["ida-l"] < 1e-6
     faces = unit_rows(200, 8)
     predicted, true = (
-        snapshot.sources.terms(faces, need, snapshot.manifest.parameters)["log_density"]
+        snapshot.sources.terms(faces, (need,), snapshot.manifest.parameters)["log_density"]
         for need in (PREDICTION, SUPPORT)
     )
     assert np.corrcoef(predicted, true)[0, 1] > 0.5
