@@ -71,6 +71,7 @@ def test_a_hostile_document_is_refused_by_its_first_blocks(piece: bytes) -> None
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_a_long_text_costs_little_more_than_searching_it() -> None:
     data = b'{"image": "' + _fill(b"QUJD/+09") + b'"}'
     check_structure(data, **LIMITS)

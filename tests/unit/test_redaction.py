@@ -55,6 +55,7 @@ def test_location_that_cannot_be_a_store_is_told_without_its_secrets(location):
     assert not any(secret in failure.value.message for secret in (*SECRETS, "s3cr"))
 
 
+@pytest.mark.slow
 def test_store_that_cannot_be_reached_tells_no_secret_though_the_library_does():
     objects = open_objects("http://AKIAKEY:pw@127.0.0.1:9/store?sig=SIGNED%2Fvalue")
     assert objects.url == "http://***@127.0.0.1:9/store"

@@ -63,6 +63,7 @@ def test_same_bundle_again_gives_a_new_generation(world):
     assert replica.registry.current().sources is before.sources, "nothing was loaded again"
 
 
+@pytest.mark.slow
 def test_spoilt_bundle_leaves_the_old_one_and_says_so_once(world, caplog):
     replica, good, bad = world.replica(), world.pushed(1), world.pushed(2)
     world.activated(good)
@@ -93,6 +94,7 @@ def test_spoilt_bundle_leaves_the_old_one_and_says_so_once(world, caplog):
     assert world.store.reports()[0].error is None
 
 
+@pytest.mark.slow
 def test_failed_load_is_tried_again_with_growing_pauses(world):
     replica, bad = world.replica(), world.pushed(1)
     world.spoil(bad)
@@ -107,6 +109,7 @@ def test_failed_load_is_tried_again_with_growing_pauses(world):
     assert tries == [0, 10, 30, 70, 130, 190]
 
 
+@pytest.mark.slow
 def test_next_activation_is_not_held_up_by_a_failed_one(world):
     replica, bad, good = world.replica(), world.pushed(1), world.pushed(2)
     world.spoil(bad)
@@ -146,6 +149,7 @@ def test_settings_hold_for_every_bundle(world):
     assert (parameters.k, parameters.tau) == (3, 2.0)
 
 
+@pytest.mark.slow
 def test_store_that_goes_away_and_comes_back_disturbs_nothing(world):
     replica, one, other = world.replica(), world.pushed(1), world.pushed(2)
     world.activated(one)
@@ -201,6 +205,7 @@ def test_report_is_written_when_something_changed_and_every_third_look(world):
     assert world.store.reports() == ()
 
 
+@pytest.mark.slow
 def test_request_in_flight_finishes_on_the_old_generation_and_its_memory_is_freed_then(world):
     replica, one, other = world.replica(), world.pushed(1), world.pushed(2)
     world.activated(one)
@@ -218,6 +223,7 @@ def test_request_in_flight_finishes_on_the_old_generation_and_its_memory_is_free
     assert gone() is None
 
 
+@pytest.mark.slow
 def test_registry_never_goes_back(world):
     snapshots = []
     replica = world.replica()
@@ -288,6 +294,7 @@ def test_generation_that_is_served_already_is_not_loaded_again(world):
     assert sample(replica, "ida_swaps_total", result="swapped") == 1
 
 
+@pytest.mark.slow
 def test_replica_follows_what_was_allowed_without_decisions_and_nothing_else_of_the_kind(world):
     replica, one, other = world.replica(), world.pushed(1), world.pushed(2)
     world.activated(one, allow_uncalibrated=True)

@@ -89,6 +89,7 @@ def test_removing_what_is_all_of_an_anchor_is_refused():
         shape_set(AnchorRows.all_of(rows), AnchorSteps(shared="mean"), least=2)
 
 
+@pytest.mark.slow
 def test_thinned_reaches_the_target_by_dropping_what_is_most_crowded(unit_rows):
     crowd, others = unit_rows(300, common=6.0), unit_rows(300, seed=2)
     anchors = AnchorRows.all_of(np.concatenate([crowd, others]))
@@ -111,6 +112,7 @@ def test_thinned_to_what_cannot_be_reached_says_how_far_it_came(unit_rows):
         thinned(AnchorRows.all_of(unit_rows(50, common=8.0)), 0.0, least=30)
 
 
+@pytest.mark.slow
 def test_shape_set_takes_the_steps_in_order_and_reports_them(unit_rows):
     rows = unit_rows(200, common=2.0)
     rows = np.concatenate([rows, rows[:20]])

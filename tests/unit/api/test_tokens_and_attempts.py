@@ -76,6 +76,7 @@ def test_what_is_quiet_for_a_while_is_forgotten():
     assert attempts.count("10.0.0.1") == 1
 
 
+@pytest.mark.slow
 def test_no_more_addresses_are_kept_than_a_limit():
     attempts = Attempts(Clock())
     for number in range(30_000):

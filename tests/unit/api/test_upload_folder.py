@@ -6,6 +6,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from service.api.upload_folder import UploadFolder
 
 SCRIPT = """
@@ -20,6 +22,7 @@ time.sleep(600)
 """
 
 
+@pytest.mark.slow
 def test_what_a_killed_process_left_is_removed_and_what_a_live_one_has_is_not(tmp_path):
     folder = tmp_path / "uploads"
     process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(folder)], stdout=subprocess.PIPE, text=True)

@@ -152,6 +152,7 @@ def test_golden_check_covers_the_head(headed, load, embed, search):
     assert set(report.score_drift) == set(snapshot.methods)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("search", [True, False])
 def test_loaded_snapshot_keeps_no_anchors_beside_an_index(headed, load, search):
     snapshot = load(headed, search=search)

@@ -20,6 +20,7 @@ def fitted(make_people, compare):
     return found, weights, fit_curve([found], [weights])
 
 
+@pytest.mark.slow
 def test_curve_counts_pairs_where_there_are_many(fitted):
     found, _, result = fitted
 
@@ -31,6 +32,7 @@ def test_curve_counts_pairs_where_there_are_many(fitted):
         assert result.curve.at(float(score)).fmr == pytest.approx(expected, rel=0.03)
 
 
+@pytest.mark.slow
 def test_curve_is_continuous_strictly_falling_and_never_zero(fitted):
     _, _, result = fitted
     curve = result.curve
@@ -49,6 +51,7 @@ def test_curve_is_continuous_strictly_falling_and_never_zero(fitted):
     assert curve.at(50.0).fmr == pytest.approx(FLOOR)
 
 
+@pytest.mark.slow
 def test_curve_meets_its_fitted_tail_where_that_starts(fitted):
     found, _, result = fitted
 
@@ -58,6 +61,7 @@ def test_curve_meets_its_fitted_tail_where_that_starts(fitted):
     assert before == pytest.approx(after, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_curve_states_an_interval_around_every_rate(fitted):
     _, _, result = fitted
 
@@ -66,6 +70,7 @@ def test_curve_states_an_interval_around_every_rate(fitted):
         assert 0 < stated.low <= stated.fmr <= stated.high <= 1
 
 
+@pytest.mark.slow
 def test_score_of_a_rate_is_the_inverse_of_the_curve(fitted):
     _, _, result = fitted
 
@@ -73,6 +78,7 @@ def test_score_of_a_rate_is_the_inverse_of_the_curve(fitted):
         assert result.curve.at(result.curve.score_of(fmr)).fmr == pytest.approx(fmr)
 
 
+@pytest.mark.slow
 def test_rates_below_three_in_n_are_said_to_be_extrapolated(fitted):
     found, _, result = fitted
     limit = 3 / found.non_mated
@@ -81,6 +87,7 @@ def test_rates_below_three_in_n_are_said_to_be_extrapolated(fitted):
     assert result.curve.at(result.curve.score_of(limit * 0.9)).extrapolated
 
 
+@pytest.mark.slow
 def test_curve_of_few_kept_scores_agrees_with_that_of_all(make_people, compare, fitted):
     _, weights, whole = fitted
     embeddings, identities = make_people(60, 6, seed=1)
@@ -109,6 +116,7 @@ def test_too_few_pairs_are_refused(make_people, compare):
         fit_curve([compare(*make_people(5, 2))], [person_weights(5, 10, seed=0)])
 
 
+@pytest.mark.slow
 def test_operating_points_count_their_pairs(fitted):
     found, weights, result = fitted
 
@@ -128,6 +136,7 @@ def test_operating_points_count_their_pairs(fitted):
     assert points[0].false_matches / 63_720 == pytest.approx(1e-2, rel=0.1)
 
 
+@pytest.mark.slow
 def test_operating_point_without_a_false_match_is_bounded_by_three_in_n(fitted):
     found, weights, _ = fitted
 
@@ -138,6 +147,7 @@ def test_operating_point_without_a_false_match_is_bounded_by_three_in_n(fitted):
     assert seen.fnmr == 1.0
 
 
+@pytest.mark.slow
 def test_thresholds_of_a_log_scale_are_given_as_scores(fitted):
     found, weights, result = fitted
 

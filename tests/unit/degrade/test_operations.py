@@ -171,6 +171,7 @@ def test_misplace_whose_moves_never_stay_within_the_limit_does_not_move(photogra
     assert operation.apply(photograph, rng()).box == photograph.box
 
 
+@pytest.mark.slow
 def test_drift_moves_each_landmark_by_a_share_of_their_spread():
     landmarks = np.array([[-10, -10], [10, -10], [0, 0], [-10, 10], [10, 10]], np.float32)
     operation = Drift(kind="drift", amount=[0.1, 0.1])

@@ -48,6 +48,7 @@ def test_align_of_landmarks_at_the_template_gives_the_image_itself():
     assert np.abs(align(image, ARCFACE_TEMPLATE).astype(int) - image).max() <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [0.5, 1.0, 1.9, 4.0, 9.5])
 def test_align_puts_each_landmark_on_the_template(size):
     angle = np.deg2rad(25)

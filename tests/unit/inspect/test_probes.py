@@ -32,6 +32,7 @@ def long_pipeline(tmp_path):
     return pipeline
 
 
+@pytest.mark.slow
 def test_probes_of_a_folder_have_unit_norm_and_no_cosine_above_one(photographs, long_pipeline, look, unit_rows):
     probes = probes_of_folder(photographs, Embedder(long_pipeline, workers=1))
 
@@ -44,6 +45,7 @@ def test_probes_of_a_folder_have_unit_norm_and_no_cosine_above_one(photographs, 
     assert not any("3." in line and "cosine" in line for line in findings_lines(found))
 
 
+@pytest.mark.slow
 def test_folder_and_arrays_of_the_same_faces_are_the_same_probes(photographs, long_pipeline, tmp_path):
     of_folder = probes_of_folder(photographs, Embedder(long_pipeline, workers=1))
     np.savez(tmp_path / "faces.npz", embeddings=7.5 * of_folder.embeddings)

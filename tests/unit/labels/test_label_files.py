@@ -344,6 +344,7 @@ def test_file_of_garbage_is_refused_at_its_first_line_and_the_rest_is_not_read(t
     assert peak < 500_000
 
 
+@pytest.mark.slow
 def test_arrays_that_would_unpack_to_more_than_they_may_are_refused_unread(tmp_path):
     np.savez_compressed(tmp_path / "bomb.npz", embeddings=np.zeros((40_000, 512), np.float32), identities=np.arange(3))
 

@@ -60,6 +60,7 @@ def test_dao_at_half_strength_takes_the_root_of_the_summed_densities():
     assert dao([0.0], np.log([0.125]), np.log([0.125]), tau=1.0, strength=0.5) == pytest.approx([0.5])
 
 
+@pytest.mark.slow
 @given(pairs, supports, supports, taus, strengths)
 def test_dao_agrees_with_a_loop(similarity, support_probe, support_reference, tau, strength):
     score = dao(

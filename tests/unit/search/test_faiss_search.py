@@ -110,6 +110,7 @@ def test_search_on_cuda_tells_apart_anchors_that_half_precision_does_not(unit_ro
     assert_is_support_set(found, anchors.embeddings, probes, 20)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [1500, 2048, 2500, 3000])
 def test_search_on_cuda_for_more_than_a_gpu_selects_is_exact(unit_rows, k):
     module, _ = stand_in()

@@ -30,6 +30,7 @@ def test_products_of_the_greatest_values_are_not_cut_off():
     assert found.tolist() == [[512 * 127 * 63, 256 * 127 * 63, -512 * 127 * 63]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [1, 10, 200])
 def test_anchors_that_crowd_are_told_apart_as_exactly_as_in_float32(unit_rows, k):
     # A thousand faces, twelve copies of each within a cosine of 0.001 of one another: closer than a byte can tell.

@@ -17,6 +17,7 @@ def engine(request):
     return request.param
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("queries", [1, 2, 19, 20, 70])
 @pytest.mark.parametrize("k", [1, 10, 300])
 def test_search_agrees_with_numpy(engine, anchor_set, unit_rows, queries, k):

@@ -62,6 +62,7 @@ def test_faces_of_other_images_have_no_anchor_of_their_own(by, images):
     assert found.facts["sources_of_the_anchors"] is False
 
 
+@pytest.mark.slow
 def test_degraded_copies_stand_behind_the_faces_with_their_sources(by, images):
     plain = embed_folder(images, by, manifest())
 

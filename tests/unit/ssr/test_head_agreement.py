@@ -17,6 +17,7 @@ def test_perfect_predictions_agree_in_everything():
     assert [decile.deviation for decile in found.deciles] == [0.0] * 10
 
 
+@pytest.mark.slow
 def test_errors_are_those_of_hand():
     true = np.array([0.0, 1.0, 2.0, 3.0])
     predicted = np.array([1.0, 0.0, 2.0, 3.0])

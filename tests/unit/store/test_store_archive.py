@@ -167,6 +167,7 @@ def test_folders_without_end_are_refused(archive, out):
         unpack_bundle(archive, out, max_bytes=LIMIT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK])
 def test_header_of_many_megabytes_is_refused_unread(archive, out, kind):
     member = tarfile.TarInfo("header")

@@ -48,6 +48,7 @@ def s3(monkeypatch):
     server.stop()
 
 
+@pytest.mark.slow
 def test_bucket_that_is_not_there_is_no_empty_store(s3):
     with pytest.raises(StoreUnavailable, match="no such bucket"):
         open_store("s3://nowhere/prefix").store_id()
