@@ -1,5 +1,7 @@
 """A picture made of integers, the same on every machine, to see whether a backbone still gives what it gave."""
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,8 +20,9 @@ _FEATURES = (
 )
 
 
+@cache
 def synthetic_crop() -> NDArray[np.uint8]:
-    """Return a fixed picture of the rough form of a face: (112, 112, 3) uint8, RGB.
+    """Return a fixed picture of the rough form of a face: (112, 112, 3) uint8, RGB; read-only, made once.
 
     It is computed in integers alone, since sines and roots differ in their last bit from one machine to another.
     """
@@ -30,7 +33,9 @@ def synthetic_crop() -> NDArray[np.uint8]:
     picture = _blend(background, skin, _ellipse(x, y, (56, 60), (46, 62)))
     for centre, radii, colour in _FEATURES:
         picture = _blend(picture, np.array(colour), _ellipse(x, y, centre, radii))
-    return np.clip(picture, 0, 255).astype(np.uint8)
+    crop = np.clip(picture, 0, 255).astype(np.uint8)
+    crop.setflags(write=False)
+    return crop
 
 
 def _wave(phase: Ints, period: int) -> Ints:

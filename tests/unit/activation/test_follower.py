@@ -43,6 +43,7 @@ def test_replica_follows_the_newest_activation(world):
     assert (info.labels["anchor_set_id"], info.value) == (bundle_id, 1)
 
 
+@pytest.mark.slow
 def test_replica_that_missed_some_goes_to_the_newest_at_once(world):
     replica, one, other = world.replica(), world.pushed(1), world.pushed(2)
     for bundle_id in (one, other, one, other):
@@ -170,6 +171,7 @@ def test_store_that_goes_away_and_comes_back_disturbs_nothing(world):
     assert sample(replica, "ida_store_reachable") == 1
 
 
+@pytest.mark.slow
 def test_lag_is_counted_while_it_lasts(world):
     replica, bad, good = world.replica(), world.pushed(1), world.pushed(2)
     world.spoil(bad)

@@ -26,6 +26,7 @@ def test_start_serves_what_is_active(world):
     assert served(world.replica()) == (bundle_id, 2, False)
 
 
+@pytest.mark.slow
 def test_start_goes_down_the_history_to_what_can_be_served_and_says_that_it_lags(world):
     good, bad, worse = world.pushed(1), world.pushed(2), world.pushed(3)
     for bundle_id in (good, bad, worse):
@@ -42,6 +43,7 @@ def test_start_with_nothing_to_serve_in_the_history_takes_the_bundle_of_the_sett
     assert served(world.replica()) == (world.built_in_id, 0, True)
 
 
+@pytest.mark.slow
 def test_start_with_the_store_away_serves_what_was_served_last(world):
     bundle_id = world.pushed(1)
     world.activated(bundle_id)
@@ -83,6 +85,7 @@ def test_spoilt_copy_that_cannot_be_removed_is_told_and_tried_no_further(world, 
     assert any("cannot be removed (Read-only file system)" in record.message for record in caplog.records)
 
 
+@pytest.mark.slow
 def test_copy_that_the_disk_spoilt_is_fetched_again(world):
     bundle_id = world.pushed(1)
     world.activated(bundle_id)
@@ -91,6 +94,7 @@ def test_copy_that_the_disk_spoilt_is_fetched_again(world):
     assert served(world.replica("a"))[:2] == (bundle_id, 1)
 
 
+@pytest.mark.slow
 def test_store_in_another_place_is_followed_although_another_was_before(world):
     bundle_id = world.pushed(1)
     world.activated(bundle_id)
@@ -102,6 +106,7 @@ def test_store_in_another_place_is_followed_although_another_was_before(world):
     assert started.loaded.snapshot.bundle_id == world.built_in_id
 
 
+@pytest.mark.slow
 def test_start_follows_what_was_allowed_without_decisions_and_nothing_else_of_the_kind(world):
     one, other = world.pushed(1), world.pushed(2)
     world.activated(one, allow_uncalibrated=True)

@@ -83,6 +83,7 @@ def test_recipe_applies_an_operation_as_often_as_it_says(photograph):
     assert 160 < changed < 240
 
 
+@pytest.mark.slow
 def test_recipe_with_variants_applies_an_operation_to_its_variant_alone_as_often_as_the_share_says(photograph):
     mixed = recipe("[variants]\nplain = 3\nsmall = 1\n" + SHRINK + 'variants = ["small"]\n')
 

@@ -21,6 +21,7 @@ def test_probability_of_two_classes_by_hand():
     assert found == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_gap_of_labelled_faces_equals_loops(people):
     labelled = people(count=20, faces_each=5, spread=1.2)
 

@@ -104,6 +104,7 @@ def test_method_that_orders_pairs_as_the_cosine_does_gains_exactly_nothing(peopl
     assert of_cosine[0].gain is None
 
 
+@pytest.mark.slow
 def test_method_that_knows_who_is_who_gains_all_that_the_cosine_loses(people, scored_by_cosine, measured):
     labelled = people(count=20, faces_each=3, spread=2.0)
     found, cosine = scored_by_cosine(labelled)

@@ -116,6 +116,7 @@ def test_wrong_pairs_file_is_refused_naming_the_line(pictures, write, lines, sai
         read_listing(write("pairs.txt", *lines), None)
 
 
+@pytest.mark.slow
 def test_table_of_pairs_joins_pictures_of_mated_pairs_into_people(pictures, write):
     pictures("a.jpg", "b.jpg", "c.jpg", "d.jpg")
 

@@ -22,6 +22,7 @@ def images(count: int, *shape: int) -> np.ndarray:
     return np.random.default_rng(3).normal(size=(count, *shape)).astype(np.float32)
 
 
+@pytest.mark.slow
 def test_backbone_with_fixed_reshape_takes_a_batch_and_keeps_each_row() -> None:
     model = tiny_packs.backbone(16)
     alone = model.SerializeToString()

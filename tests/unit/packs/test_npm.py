@@ -67,6 +67,7 @@ def test_npm_that_writes_nothing_is_caught(tmp_path: Path, folder: Path, monkeyp
         npm.fetch_tarball(SOURCE, folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("top", ["package/", "./package/", "repacked-by-a-mirror/"])
 def test_named_members_and_no_others_are_extracted(
     tmp_path: Path, folder: Path, manifest: PackManifest, contents: dict[str, bytes], top: str

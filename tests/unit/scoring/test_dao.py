@@ -74,6 +74,7 @@ def test_dao_agrees_with_a_loop(similarity, support_probe, support_reference, ta
     assert score == pytest.approx(eq4_by_loop(similarity, support_probe, support_reference, tau, strength), rel=1e-9)
 
 
+@pytest.mark.slow
 @given(pairs, supports, supports, taus, strengths)
 def test_dao_swapped_sides_is_equal_to_the_bit(similarity, support_probe, support_reference, tau, strength):
     probe, reference = log_density(support_probe, tau), log_density(support_reference, tau)
@@ -101,6 +102,7 @@ def test_dao_of_a_more_crowded_pair_ranks_below_a_sparser_one_of_equal_cosine():
     assert dao([0.3], crowded, crowded, tau=1.0, strength=1.0) < dao([0.3], sparse, sparse, tau=1.0, strength=1.0)
 
 
+@pytest.mark.slow
 @given(pairs, supports, taus)
 def test_dao_at_strength_zero_is_the_cosines_exponential(similarity, support, tau):
     density = log_density(support, tau)

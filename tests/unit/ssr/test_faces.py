@@ -55,6 +55,7 @@ def test_faces_of_the_anchors_own_images_are_numbered_as_those_are(by, images):
     }
 
 
+@pytest.mark.slow
 def test_faces_of_other_images_have_no_anchor_of_their_own(by, images):
     found = embed_folder(images, by, manifest(images="others"))
 

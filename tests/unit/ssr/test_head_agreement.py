@@ -36,6 +36,7 @@ def test_errors_are_those_of_hand():
     ]
 
 
+@pytest.mark.slow
 def test_predictions_that_are_all_the_same_rank_nothing():
     assert agreement(np.zeros(20), np.arange(20.0)).spearman == 0.0
 

@@ -142,6 +142,7 @@ def test_generation_is_written_once(store):
     assert store.activation(3) is None
 
 
+@pytest.mark.slow
 def test_of_many_who_write_one_generation_one_wins(folder):
     def attempt(number):
         try:
