@@ -70,13 +70,13 @@ WITHIN = {
 
 
 def seconds_of(parse, content):
-    """Return the least time of three refusals, which whatever else runs disturbs least."""
+    """Return the least time of three refusals, this thread's own: what runs beside it does not count."""
     taken = []
     for _ in range(3):
-        began = time.perf_counter()
+        began = time.thread_time()
         with pytest.raises((BundleInvalid, BundleNotTrusted)) as failure:
             parse(content)
-        taken.append(time.perf_counter() - began)
+        taken.append(time.thread_time() - began)
         assert len(failure.value.message) < 2000
     return min(taken)
 
@@ -85,7 +85,7 @@ def seconds_of(parse, content):
 @pytest.mark.parametrize("content", HOSTILE)
 def test_document_of_many_megabytes_is_refused_at_once(parsers, kind, content):
     parse, document = parsers[kind], HOSTILE[content]()
-    assert seconds_of(parse, document) < 0.5
+    assert seconds_of(parse, document) < 0.05
     tracemalloc.start()
     try:
         with pytest.raises((BundleInvalid, BundleNotTrusted)):
@@ -98,7 +98,7 @@ def test_document_of_many_megabytes_is_refused_at_once(parsers, kind, content):
 @pytest.mark.parametrize("kind", ["manifest", "calibration", "golden scores", "card", "signature"])
 @pytest.mark.parametrize("content", WITHIN)
 def test_document_of_as_many_faults_as_are_parsed_gets_one_of_them_told(parsers, kind, content):
-    assert seconds_of(parsers[kind], WITHIN[content]()) < 1.0
+    assert seconds_of(parsers[kind], WITHIN[content]()) < 0.15
 
 
 def test_provenance_may_count_the_images_of_thousands_of_folders(tmp_path):
