@@ -37,7 +37,7 @@ from service.store.bundle_store import BundleStore
 from service.store.records import ReplicaReport, now
 from service.telemetry import Metrics
 from service.telemetry.metrics import open_metrics
-from service.verifier import AgreementMonitor, Verifier
+from service.verifier import AgreementMonitor
 
 logger = logging.getLogger(__name__)
 
@@ -194,20 +194,13 @@ def _assemble(
     )
     uploads = UploadFolder(settings.cache_folder / "uploads")
     agreement = AgreementMonitor(settings.agreement_share, metrics.crowding_difference.observe, metrics.count_agreement)
-    verifier = Verifier(
-        pipeline=pipeline,
-        registry=registry,
-        default_policy=settings.face_policy,
-        default_point=settings.operating_point or None,
-        agreement=agreement,
-    )
     workers = Workers(settings.workers or usable_cpus(), metrics)
     state = State(
         settings=settings,
         metrics=metrics,
         pipeline=pipeline,
         registry=registry,
-        verifier=verifier,
+        verifier=loaded.verifier(settings, registry, agreement),
         workers=workers,
         gate=Gate(settings, workers, metrics),
         readiness=readiness,

@@ -13,7 +13,7 @@ from service.snapshot.registry import Registry
 from service.store.bundle_store import BundleStore, open_store
 from service.store.local_copies import LocalCopies
 from service.telemetry import Metrics
-from service.verifier import Verifier
+from service.verifier import AgreementMonitor, Verifier
 
 logger = logging.getLogger(__name__)
 
@@ -34,13 +34,22 @@ class LoadedService:
     copies: LocalCopies
     started: Started
 
-    def verifier(self, settings: Settings) -> Verifier:
-        """Return a verifier of what was loaded, for a program that serves nobody and swaps nothing."""
+    def verifier(
+        self, settings: Settings, registry: Registry | None = None, agreement: AgreementMonitor | None = None
+    ) -> Verifier:
+        """Return a verifier of what was loaded.
+
+        Args:
+            settings: whose face policy and operating point hold where a request names none.
+            registry: says what is served; None for what was loaded, in a program that swaps nothing.
+            agreement: compares predicted densities with searched ones; None for nobody.
+        """
         return Verifier(
             pipeline=self.pipeline,
-            registry=Registry(self.started.loaded.snapshot),
+            registry=registry or Registry(self.started.loaded.snapshot),
             default_policy=settings.face_policy,
             default_point=settings.operating_point or None,
+            agreement=agreement,
         )
 
 

@@ -78,10 +78,10 @@ class Gate:
             DeadlineExceeded, ClientDisconnect: of the place's calls, as ``Place.run`` says.
         """
         arrival: Arrival = request.scope["arrival"]
-        body = await arrival.receive(request)
+        received = [await arrival.receive(request)]
         self._check_queue(arrival.deadline)
         async with self._workers.place(arrival.deadline, partial(_hung_up, request)) as place:
-            yield body, place
+            yield received.pop(), place  # nothing here holds the body on: who works on it may let it go
 
     def take(self, count: int) -> None:
         """Take some bytes of a body.
@@ -125,10 +125,10 @@ class Arrival:
 
     def __init__(self, gate: Gate, seconds: float) -> None:
         self.bytes = 0
-        self.deadline = time.monotonic() + seconds
         self._gate = gate
         self._seconds = seconds
         self._began = time.monotonic()
+        self.deadline = self._began + seconds
         self._limit: asyncio.Timeout | None = None  # while it arrives
         self._is_given_up = False
 

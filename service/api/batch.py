@@ -5,7 +5,7 @@ from functools import partial
 
 from fastapi import APIRouter, Request
 
-from service.api.body import Body, FormBody, batch_limits, parse_json, shortened, to_face
+from service.api.body import Body, FormBody, parse_json, shortened, to_face
 from service.api.openapi import DEADLINE, answers, json_or_form
 from service.api.places import Place
 from service.api.problem_examples import OF_A_REQUEST
@@ -112,7 +112,7 @@ async def _read(batch: Batch, parts: list[list[FaceInput]], place: Place, verifi
 
 
 def _pairs(body: Body, most: int) -> tuple[_Options, list[Pair], list[list[FaceInput]]]:
-    asked = parse_json(VerifyBatchRequest, _document(body), batch_limits(most))
+    asked = parse_json(VerifyBatchRequest, _document(body), most)
     _check_count(len(asked.pairs), "pairs", most)
     named = {name: to_face(face, f"faces.{name}") for name, face in asked.faces.items()}
     pairs = []
@@ -133,7 +133,7 @@ def _pairs(body: Body, most: int) -> tuple[_Options, list[Pair], list[list[FaceI
 
 
 def _faces(body: Body, most: int) -> tuple[_Options, list[FaceInput], list[list[FaceInput]]]:
-    asked = parse_json(EmbedBatchRequest, _document(body), batch_limits(most))
+    asked = parse_json(EmbedBatchRequest, _document(body), most)
     _check_count(len(asked.faces), "faces", most)
     faces = [to_face(face, f"faces.{place}") for place, face in enumerate(asked.faces)]
     return _Options(asked.method, asked.face_policy), faces, in_parts(faces)

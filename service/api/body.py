@@ -134,7 +134,7 @@ def parse_pair(body: Body) -> PairInput:
             face_policy=_choice(body, "face_policy", FacePolicy),
             detail=_choice(body, "detail", Detail) or "full",
         )
-    request = parse_json(VerifyRequest, body, batch_limits(1))
+    request = parse_json(VerifyRequest, body, pairs=1)
     return PairInput(
         probe=to_face(request.probe, "probe"),
         reference=to_face(request.reference, "reference"),
@@ -156,7 +156,7 @@ def parse_face(body: Body) -> SingleInput:
         return SingleInput(
             Photo(_file(body, "image")), body.fields.get("method"), _choice(body, "face_policy", FacePolicy)
         )
-    request = parse_json(EmbedRequest, body, batch_limits(1))
+    request = parse_json(EmbedRequest, body, pairs=1)
     return SingleInput(to_face(request, "image"), request.method, request.face_policy)
 
 
@@ -195,36 +195,25 @@ def _choice(body: FormBody, name: str, words: Any) -> Any:
     return value
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentLimits:
-    """What a JSON document may hold; see ``check_structure``."""
-
-    max_objects: int
-    max_arrays: int
-    max_values: int
-
-
-def batch_limits(pairs: int) -> DocumentLimits:
-    """Return what a document of so many pairs may hold, each with two faces, and as many faces that they name."""
-    faces = 4 * pairs
-    return DocumentLimits(
-        max_objects=faces + pairs + _SPARE, max_arrays=faces + _SPARE, max_values=faces * _FACE_VALUES + _SPARE
-    )
-
-
-def parse_json(model: type[ModelT], body: bytes, limits: DocumentLimits) -> ModelT:
+def parse_json(model: type[ModelT], body: bytes, pairs: int) -> ModelT:
     """Return a JSON document as a model.
 
+    Args:
+        model: what it must be.
+        body: its bytes.
+        pairs: how many it may hold, each with two faces, and as many faces that they name.
+
     Raises:
-        DocumentTooComplex: if it holds more than the limits say; nothing was parsed.
+        DocumentTooComplex: if it holds more; nothing was parsed.
         InvalidRequest, UnknownField: naming the field.
     """
+    faces = 4 * pairs
     check_structure(
         body,
         max_bytes=len(body),  # bounded as it came
-        max_objects=limits.max_objects,
-        max_arrays=limits.max_arrays,
-        max_values=limits.max_values,
+        max_objects=faces + pairs + _SPARE,
+        max_arrays=faces + _SPARE,
+        max_values=faces * _FACE_VALUES + _SPARE,
     )
     try:
         return model.model_validate_json(body)

@@ -78,8 +78,6 @@ class Place:
             if running.done():  # the call's own failure
                 raise
             raise _too_late() from error
-        finally:
-            del running  # a failure's traceback holds this frame, which would hold the failure
 
     async def run_sized(self, call: Callable[[bool], Result | None]) -> Result:
         """Return what a blocking call returns that finds out by itself whether its pictures are large.

@@ -108,9 +108,7 @@ def observe_face(result: EmbeddedFace, metrics: Metrics) -> None:
     metrics.crowding.labels(result.density_method).observe(result.density.crowding)
 
 
-def verify_answer(
-    result: Verification, pipeline: FacePipeline, detail: Detail = "full"
-) -> VerifyAnswer | BasicVerifyAnswer:
+def verify_answer(result: Verification, pipeline: FacePipeline, detail: Detail) -> VerifyAnswer | BasicVerifyAnswer:
     """Return a scored pair as it goes over the wire."""
     if detail == "full":
         return full_answer(result, pipeline)

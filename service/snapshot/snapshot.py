@@ -31,7 +31,7 @@ class Snapshot:
 
     Attributes:
         bundle_id: the bundle it was loaded from.
-        generation: which activation it is, counted from 1.
+        generation: which activation it is, counted from 1; 0 for the bundle that the settings name.
         manifest: what the bundle says of itself.
         sources: give the terms of faces.
         parameters: those in force: the bundle's, unless the settings say otherwise.
@@ -62,11 +62,16 @@ class Snapshot:
         """Names of the methods that are served."""
         return tuple(name for name in METHODS if name not in self.not_served)
 
-    @property
-    def density(self) -> Statistic:
-        """What tells the density of a face where a method does not: what the default method needs, else a search."""
-        own = [found for found in METHODS[self.default_method].needs if "log_density" in found.terms]
-        return own[0] if own else SUPPORT if SUPPORT in self.sources.provides else PREDICTION
+    def density_for(self, method: Method) -> Statistic:
+        """Return what tells the densities beside a method's score, whether it needs them or not.
+
+        That is what the method needs; where it needs none, what the default method does; where that needs none
+        either, a search, or the SSR head where the anchors are not searched.
+        """
+        for statistic in (*method.needs, *METHODS[self.default_method].needs):
+            if "log_density" in statistic.terms:
+                return statistic
+        return SUPPORT if SUPPORT in self.sources.provides else PREDICTION
 
     def method(self, name: str | None) -> Method:
         """Return the method of a name, the default one for None.
@@ -137,7 +142,7 @@ def load_snapshot(
     search: bool = True,
     cache: DensityCache | None = None,
 ) -> Snapshot:
-    """Load the bundle in a folder, build its index and load its head, and prove both by a run.
+    """Load the bundle in a folder, build its index and load its heads, and prove each by a run.
 
     Args:
         folder: the bundle.

@@ -146,14 +146,11 @@ class TermSources:
 
     def lacking(self, needs: Sequence[Statistic], parameters: Parameters) -> str | None:
         """Return why one of some statistics cannot be given at these parameters; None where all can."""
-        for statistic in needs:
-            if statistic not in self._sources:
-                return statistic.lacking
-            for head in self.heads:
-                misfit = head.misfit(parameters) if statistic in head.provides else None
-                if misfit is not None:
-                    return f"{misfit} (IDA_K, IDA_TAU)"
-        return None
+        missing = self._missing(needs)
+        if missing is not None:
+            return missing.lacking
+        misfits = (head.misfit(parameters) for head in self.heads if not head.provides.isdisjoint(needs))
+        return next((f"{misfit} (IDA_K, IDA_TAU)" for misfit in misfits if misfit is not None), None)
 
     def require(self, methods: Collection[str]) -> None:
         """Refuse methods whose terms it cannot give.
@@ -163,9 +160,9 @@ class TermSources:
             MethodNotServed: if one needs what is not there.
         """
         for method in map(find_method, methods):
-            for statistic in method.needs:
-                if statistic not in self._sources:
-                    raise MethodNotServed(f"The method {method.name} cannot be computed: {statistic.lacking}.")
+            missing = self._missing(method.needs)
+            if missing is not None:
+                raise MethodNotServed(f"The method {method.name} cannot be computed: {missing.lacking}.")
 
     def prove(self, embeddings: Floats32, own: Parameters, in_force: Parameters) -> None:
         """Run each source once: a device may take the anchors and still refuse this k, a head be of other shape.
@@ -188,6 +185,10 @@ class TermSources:
                 raise BundleInvalid(
                     f"The anchor set's {head.called} does not give what it should: {error.message} Train it again."
                 ) from error
+
+    def _missing(self, needs: Sequence[Statistic]) -> Statistic | None:
+        """Return the first of some statistics that nothing here gives; None where all are given."""
+        return next((statistic for statistic in needs if statistic not in self._sources), None)
 
     def _source(self, statistic: Statistic) -> TermSource:
         source = self._sources.get(statistic)

@@ -77,9 +77,8 @@ class PairScorer:
         self._is_point_required = is_point_required
         self._pipeline_id = pipeline_id
         self._agreement = agreement
-        with_density = [statistic for statistic in method.needs if "log_density" in statistic.terms]
         # Whatever is asked, Eq. 4's score is told beside it, and needs a density.
-        self._density = with_density[0] if with_density else snapshot.density
+        self._density = snapshot.density_for(method)
         self._needs = dict.fromkeys([*method.needs, self._density])
 
     def require_point(self, forms: tuple[InputForm, InputForm]) -> None:

@@ -85,8 +85,8 @@ class Verifier:
 
         Args:
             image: the face.
-            method: name of the method whose density is told; where None, the default one if it has any, or else the
-                first served that has.
+            method: name of the method whose density is told; the bundle's default where None. Where it needs none,
+                what the default method needs is told, or else a search's.
             policy: which of several faces is chosen, the service's default where None.
 
         Raises:

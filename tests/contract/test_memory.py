@@ -89,3 +89,29 @@ def test_pictures_without_a_face_are_not_held_until_their_batch_is_answered(clie
         gc.enable()
     assert [item["problem"]["code"] for item in items] == ["no_face"] * 20
     assert max(alive) <= client.app_state["service"].workers.count + 1
+
+
+def test_body_of_a_batch_is_let_go_before_its_faces_are_embedded(client, backbone_session, monkeypatch):
+    # Bytes behind the end of a picture are its file's all the same.
+    large = {"image": base64.b64encode(picture(seed=2) + bytes(6_000_000)).decode()}
+    sent = {
+        "content": json.dumps({"faces": [large]}).encode(),
+        "headers": {"content-type": "application/json"},
+    }
+    client.post("/embed/batch", **sent)
+    held = []
+    run = backbone_session.run
+
+    def watching(inputs):
+        held.append(tracemalloc.get_traced_memory()[0])
+        return run(inputs)
+
+    monkeypatch.setattr(backbone_session, "run", watching)
+    tracemalloc.start()
+    try:
+        answer = client.post("/embed/batch", **sent).json()
+        assert answer["items"][0]["status"] == 200, answer["items"][0]
+    finally:
+        tracemalloc.stop()
+    # The picture's file, of 6 MB, is held; the document that it came in, of 8 MB, is not.
+    assert max(held) < 8_000_000, held

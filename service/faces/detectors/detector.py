@@ -1,6 +1,6 @@
 """The seam that every face detector stands behind, and what adapters share: fitting an image in, collecting faces."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -102,3 +102,27 @@ def collect(boxes: Floats32, scores: Floats32, landmarks: Floats32 | None, spec:
         )
         for row in rows
     ]
+
+
+def collect_of_strides(
+    boxes: Sequence[Floats32],
+    scores: Sequence[Floats32],
+    landmarks: Sequence[Floats32],
+    scale: float,
+    spec: DetectorFile,
+) -> list[DetectedFace]:
+    """Return the faces among the candidates of a letterboxed detector's strides; see ``collect``.
+
+    Args:
+        boxes: of each stride, (n, 4) float32 in pixels of the canvas.
+        scores: of each stride, (n,) float32.
+        landmarks: of each stride, (n, 5, 2) float32 in pixels of the canvas.
+        scale: pixels of the canvas per pixel of the image.
+        spec: whose score threshold and overlap limit hold.
+    """
+    return collect(
+        (np.concatenate(boxes) / scale).astype(np.float32),
+        np.concatenate(scores),
+        (np.concatenate(landmarks) / scale).astype(np.float32),
+        spec,
+    )

@@ -6,7 +6,7 @@ import numpy as np
 
 from service.arrays import Floats32, ImageArray
 from service.errors import PackInvalid
-from service.faces.detectors.detector import DetectorAdapter, collect, letterbox
+from service.faces.detectors.detector import DetectorAdapter, collect_of_strides, letterbox
 from service.faces.types import DetectedFace
 from service.inference.preprocessing import to_input
 from service.inference.runs import RunGraph
@@ -46,12 +46,7 @@ class ScrfdDetector:
             boxes.append(np.concatenate([centre - reach[:, :2], centre + reach[:, 2:]], axis=1))
             landmarks.append(centre[:, None] + outputs[rows, 10][hits].reshape(-1, 5, 2) * stride)
             scores.append(score[hits])
-        return collect(
-            (np.concatenate(boxes) / fitted.scale).astype(np.float32),
-            np.concatenate(scores),
-            (np.concatenate(landmarks) / fitted.scale).astype(np.float32),
-            self._spec,
-        )
+        return collect_of_strides(boxes, scores, landmarks, fitted.scale, self._spec)
 
     def _by_shape(self, outputs: Sequence[Floats32]) -> dict[tuple[int, int], Floats32]:
         found = {output.shape[-2:]: output.reshape(output.shape[-2:]) for output in outputs if output.ndim >= 2}

@@ -6,7 +6,7 @@ import numpy as np
 
 from service.arrays import Floats32, ImageArray
 from service.errors import PackInvalid
-from service.faces.detectors.detector import DetectorAdapter, collect, letterbox
+from service.faces.detectors.detector import DetectorAdapter, collect_of_strides, letterbox
 from service.faces.types import DetectedFace
 from service.inference.preprocessing import to_input
 from service.inference.runs import RunGraph
@@ -60,12 +60,7 @@ class YunetDetector:
             boxes.append(np.concatenate([centre - half, centre + half], axis=1))
             landmarks.append((cell[:, None] + outputs[rows, 10][0][hits].reshape(-1, 5, 2)) * stride)
             scores.append(score[hits])
-        return collect(
-            (np.concatenate(boxes) / fitted.scale).astype(np.float32),
-            np.concatenate(scores),
-            (np.concatenate(landmarks) / fitted.scale).astype(np.float32),
-            self._spec,
-        )
+        return collect_of_strides(boxes, scores, landmarks, fitted.scale, self._spec)
 
     def _by_shape(self, outputs: Sequence[Floats32]) -> dict[tuple[int, int], list[Floats32]]:
         found: dict[tuple[int, int], list[Floats32]] = {}
