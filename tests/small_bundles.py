@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from vectors import to_unit
 
 from models.bundles.create import NewBundle, create_bundle
 from service.scoring.parameters import Parameters
@@ -14,8 +15,7 @@ DIMENSION = 32
 def embed(crops):
     """Stand for a backbone: the same embedding for the same pixels."""
     crops = np.asarray(crops, dtype=np.float64)
-    rows = np.stack([np.sin(crop.mean() + np.arange(DIMENSION)) for crop in crops])
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return to_unit(np.stack([np.sin(crop.mean() + np.arange(DIMENSION)) for crop in crops]))
 
 
 def small_bundle(
@@ -29,7 +29,7 @@ def small_bundle(
 ) -> str:
     """Write a bundle and return its id."""
     rows = np.random.default_rng(seed).standard_normal((count, DIMENSION))
-    anchors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    anchors = to_unit(rows)
     facts = NewBundle(
         backbone_id=backbone_id,
         pipeline_id=pipeline_id,

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from fakes import DIMENSION, FakeBackboneSession, fake_pipeline, serving
+from vectors import to_unit
 
 from models.bundles.create import NewBundle, create_bundle
 from service.scoring.parameters import Parameters
@@ -29,7 +30,7 @@ def bundle(tmp_path, settings, parameters):
     """A bundle of 64 random anchors."""
     pipeline = fake_pipeline(settings)
     rows = np.random.default_rng(11).standard_normal((64, DIMENSION))
-    anchors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    anchors = to_unit(rows)
     facts = NewBundle(
         backbone_id=pipeline.backbone_id,
         pipeline_id=pipeline.pipeline_id,

@@ -7,6 +7,7 @@ import pytest
 import typer
 from fakes import DIMENSION, FakeBackboneSession, fake_pipeline, picture
 from typer.testing import CliRunner
+from vectors import to_unit
 
 from models.bundles.create import NewBundle, create_bundle
 from models.commands.evaluate import evaluate_command
@@ -35,8 +36,7 @@ def command():
 @pytest.fixture
 def unit_rows():
     def make(count, seed):
-        rows = np.random.default_rng(seed).standard_normal((count, DIMENSION))
-        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+        return to_unit(np.random.default_rng(seed).standard_normal((count, DIMENSION)))
 
     return make
 

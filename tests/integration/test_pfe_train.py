@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 from typer.testing import CliRunner
+from vectors import to_unit
 
 from models.bundles.create import NewBundle, create_bundle
 from models.cli import app
@@ -18,10 +19,6 @@ from service.scoring.parameters import Parameters
 BACKBONE_ID, DIMENSION, PEOPLE = "00112233445566aa", 16, 60
 
 
-def unit(rows):
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-
-
 @pytest.fixture
 def bundle(tmp_path):
     facts = NewBundle(
@@ -32,7 +29,7 @@ def bundle(tmp_path):
         provenance={},
         created_by="a test",
     )
-    rows = unit(np.random.default_rng(0).standard_normal((80, DIMENSION)))
+    rows = to_unit(np.random.default_rng(0).standard_normal((80, DIMENSION)))
     create_bundle(tmp_path / "bundle", rows, facts, lambda crops: rows[: len(crops)])
     return tmp_path / "bundle"
 
@@ -45,8 +42,8 @@ def people(tmp_path):
     unsure = np.tile([0, 1], 3 * PEOPLE)[:, None]
     rows = centres + np.where(unsure, 1.2, 0.1) * generator.standard_normal(centres.shape)
     rows[:, :1] = np.where(unsure, 3.0, 0.0)
-    np.savez(tmp_path / "people.npz", embeddings=unit(rows), identities=np.repeat(np.arange(PEOPLE), 6))
-    return tmp_path / "people.npz", unit(rows), unsure[:, 0].astype(bool)
+    np.savez(tmp_path / "people.npz", embeddings=to_unit(rows), identities=np.repeat(np.arange(PEOPLE), 6))
+    return tmp_path / "people.npz", to_unit(rows), unsure[:, 0].astype(bool)
 
 
 def run(*arguments):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
+from vectors import to_unit
 
 from models.bundles.create import NewBundle, create_bundle
 from models.bundles.derive import Change, derive_bundle
@@ -38,15 +39,14 @@ FAST = [
 
 
 def unit_rows(count, seed, dimension=DIMENSION):
-    rows = np.random.default_rng(seed).standard_normal((count, dimension))
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return to_unit(np.random.default_rng(seed).standard_normal((count, dimension)))
 
 
 def embed(crops):
     rows = crops.astype(np.float64).mean(axis=2).reshape(len(crops), -1) @ np.random.default_rng(3).standard_normal(
         (112 * 3, DIMENSION)
     )
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return to_unit(rows)
 
 
 @pytest.fixture

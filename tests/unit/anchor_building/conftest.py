@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from vectors import to_unit
 
 
 @pytest.fixture
@@ -11,6 +12,6 @@ def unit_rows():
     def make(count, dimension=16, *, common=0.0, seed=1):
         rows = np.random.default_rng(seed).standard_normal((count, dimension))
         rows[:, 0] += common
-        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+        return to_unit(rows)
 
     return make

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from vectors import to_unit
 
 from models.bundles.create import NewBundle, create_bundle
 from service.bundle.bundle_manifest import MANIFEST_NAME, bundle_id_of, canonical_json
@@ -27,8 +28,7 @@ def unit_rows():
     rng = np.random.default_rng(11)
 
     def make(count, dimension=DIMENSION):
-        rows = rng.standard_normal((count, dimension))
-        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+        return to_unit(rng.standard_normal((count, dimension)))
 
     return make
 
@@ -39,8 +39,7 @@ def embed():
     directions = np.random.default_rng(3).standard_normal((112 * 3, DIMENSION))
 
     def run(crops):
-        rows = crops.astype(np.float64).mean(axis=2).reshape(len(crops), -1) @ directions
-        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+        return to_unit(crops.astype(np.float64).mean(axis=2).reshape(len(crops), -1) @ directions)
 
     return run
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from vectors import to_unit
 
 from models.labelled.pairs.comparisons import compare_all
 from models.labelled.pairs.sweep import BlockScorer
@@ -18,7 +19,7 @@ def make_people():
         centres = generator.standard_normal((people, dimension))
         identities = np.repeat(np.arange(people), faces_each)
         rows = centres[identities] + spread * generator.standard_normal((len(identities), dimension))
-        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32), identities
+        return to_unit(rows), identities
 
     return make
 

@@ -7,6 +7,7 @@ import pytest
 import typer
 from tiny_heads import with_head
 from typer.testing import CliRunner
+from vectors import to_unit
 
 from models.bundles.create import NewBundle, create_bundle
 from models.commands.calibrate import calibrate_bundle
@@ -20,16 +21,12 @@ pytestmark = pytest.mark.slow
 DIMENSION, BACKBONE_ID = 16, "00112233445566aa"
 
 
-def unit(rows):
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-
-
 @pytest.fixture
 def make(tmp_path):
     """Return a maker of a bundle with a head, for a default method."""
 
     def run(default_method="ida-r"):
-        anchors = unit(np.random.default_rng(5).standard_normal((100, DIMENSION)))
+        anchors = to_unit(np.random.default_rng(5).standard_normal((100, DIMENSION)))
         facts = NewBundle(BACKBONE_ID, "ffeeddccbbaa0099", Parameters(k=4, tau=2.0), "ida-r", {}, "a test")
         create_bundle(tmp_path / "bare", anchors, facts, lambda crops: anchors[: len(crops)])
         return with_head(tmp_path / "bundle", tmp_path / "bare", default_method=default_method)
@@ -42,7 +39,7 @@ def people(tmp_path):
     """Embeddings of people whose crowdedness the tiny head tells."""
     generator = np.random.default_rng(1)
     identities = np.repeat(np.arange(120), 4)
-    rows = unit(generator.standard_normal((120, DIMENSION))[identities] + 0.6 * generator.standard_normal((480, 16)))
+    rows = to_unit(generator.standard_normal((120, DIMENSION))[identities] + 0.6 * generator.standard_normal((480, 16)))
     np.savez(tmp_path / "people.npz", embeddings=rows, identities=identities)
     return tmp_path / "people.npz"
 

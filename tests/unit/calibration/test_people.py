@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
+from vectors import to_unit
 
 from models.bundles.create import NewBundle, create_bundle
 from models.commands.calibrate import calibrate_bundle
@@ -19,10 +20,6 @@ from service.scoring.parameters import Parameters
 pytestmark = pytest.mark.slow
 
 DIMENSION, PEOPLE, EACH = 32, 150, 4
-
-
-def unit(rows):
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
 def labelled(names, name="set", stated=True):
@@ -84,7 +81,7 @@ def test_record_has_no_name_and_another_salt_for_other_people():
 @pytest.fixture
 def bundle(tmp_path):
     facts = NewBundle("00112233445566aa", "ffeeddccbbaa0099", Parameters(k=3), "ida-r", {}, "a test")
-    anchors = unit(np.random.default_rng(5).standard_normal((100, DIMENSION)))
+    anchors = to_unit(np.random.default_rng(5).standard_normal((100, DIMENSION)))
     create_bundle(tmp_path / "bundle", anchors, facts, lambda crops: anchors[: len(crops)])
     return tmp_path / "bundle"
 
@@ -96,7 +93,7 @@ def save(tmp_path):
     def make(file, names, seed=1):
         generator = np.random.default_rng(seed)
         rows = generator.standard_normal((len(names), DIMENSION)).repeat(EACH, axis=0)
-        rows = unit(rows + 0.7 * generator.standard_normal(rows.shape))
+        rows = to_unit(rows + 0.7 * generator.standard_normal(rows.shape))
         np.savez(tmp_path / file, embeddings=rows, identities=np.repeat(names, EACH))
         return tmp_path / file
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
+from vectors import to_unit
 
 from models.bundles.create import NewBundle, create_bundle
 from models.calibration.calibration_report import calibration_report, observed_ratio, population_of
@@ -32,10 +33,6 @@ OPTIONS = CalibrationOptions(
 )
 
 
-def unit(rows):
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-
-
 def faces_of(people, faces_each, seed, name):
     """Labelled faces; a quarter of the people are alike, and every twentieth face was not found."""
     generator = np.random.default_rng(seed)
@@ -43,7 +40,7 @@ def faces_of(people, faces_each, seed, name):
     crowd = np.random.default_rng(99).standard_normal(DIMENSION)
     centres = generator.standard_normal((people, DIMENSION)) + 1.2 * crowd * (np.arange(people) % 4 == 0)[:, None]
     identities = np.repeat(np.arange(people), faces_each)
-    rows = unit(centres[identities] + 0.7 * generator.standard_normal((len(identities), DIMENSION)))
+    rows = to_unit(centres[identities] + 0.7 * generator.standard_normal((len(identities), DIMENSION)))
     detected = np.arange(len(rows)) % 20 != 7
     rows[~detected] = 0.0
     return LabelledFaces(
@@ -63,7 +60,7 @@ def faces_of(people, faces_each, seed, name):
 def anchor_rows():
     generator = np.random.default_rng(5)
     crowd = np.random.default_rng(99).standard_normal(DIMENSION)
-    return unit(generator.standard_normal((200, DIMENSION)) + 1.2 * crowd * (np.arange(200) % 4 == 0)[:, None])
+    return to_unit(generator.standard_normal((200, DIMENSION)) + 1.2 * crowd * (np.arange(200) % 4 == 0)[:, None])
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +171,7 @@ def test_calibrate_two_sets_of_one_name_is_refused(sources):
 @pytest.fixture
 def bundle(tmp_path):
     def embed(crops):
-        return unit(crops.astype(np.float32).reshape(len(crops), -1)[:, :DIMENSION] + 1.0)
+        return to_unit(crops.astype(np.float32).reshape(len(crops), -1)[:, :DIMENSION] + 1.0)
 
     facts = NewBundle("00112233445566aa", "ffeeddccbbaa0099", Parameters(), "ida-r", {}, "a test")
     create_bundle(tmp_path / "bundle", anchor_rows().astype(np.float16), facts, embed)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from vectors import to_unit
 
 from models.bundles.create import NewBundle, create_bundle
 from models.evaluation.scored import score_set
@@ -23,7 +24,7 @@ def people():
         rows = generator.standard_normal((count, 12))[identities] + spread * generator.standard_normal(
             (len(identities), 12)
         )
-        embeddings = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+        embeddings = to_unit(rows)
         detected = np.ones(len(identities), dtype=bool)
         detected[list(lost)] = False
         embeddings[~detected] = 0
@@ -94,7 +95,7 @@ def system(tmp_path):
 
     def make(name="anchors", seed=8, **parameters):
         rows = np.random.default_rng(seed).standard_normal((60, 12))
-        anchors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+        anchors = to_unit(rows)
         backbone_id = "0" * 16
         facts = NewBundle(
             backbone_id=backbone_id,

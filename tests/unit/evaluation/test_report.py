@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 from rich.console import Console
+from vectors import to_unit
 
 from models.evaluation.ablations import parse
 from models.evaluation.evaluate_set import evaluate_set
@@ -156,7 +157,7 @@ def test_smallest_sets_are_reported_in_full(report, system, people, people_in):
     labelled = people(
         count=len(people_in),
         identities=identities,
-        embeddings=(rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32),
+        embeddings=to_unit(rows),
         norms=np.zeros(len(identities), np.float32),
         detected=np.ones(len(identities), bool),
         images=tuple(map(str, identities)),

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from tiny_heads import head, log_density
+from vectors import to_unit
 
 from service.errors import InferenceFailed, PackInvalid
 from service.inference.ssr_head import SsrHead
@@ -21,8 +22,7 @@ def load(tmp_path):
 
 @pytest.fixture
 def faces():
-    rows = np.random.default_rng(1).standard_normal((7, 16))
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return to_unit(np.random.default_rng(1).standard_normal((7, 16)))
 
 
 def test_log_density_is_the_log_of_what_the_network_gives(load, faces):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from vectors import to_unit
 
 from models.anchors.inspection.findings import inspect_anchors
 from models.anchors.inspection.probes import Probes
@@ -17,7 +18,7 @@ def unit_rows():
     def make(count, *, common=0.0, seed=1):
         rows = np.random.default_rng(seed).standard_normal((count, 24))
         rows[:, 0] += common
-        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+        return to_unit(rows)
 
     return make
 

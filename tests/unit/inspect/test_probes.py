@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from fakes import FakeBackboneSession, fake_pipeline, picture
+from vectors import to_unit
 
 from models.anchors.inspection.advice import findings_lines
 from models.anchors.inspection.geometry import geometry
@@ -39,7 +40,7 @@ def test_probes_of_a_folder_have_unit_norm_and_no_cosine_above_one(photographs, 
     assert np.linalg.norm(probes.embeddings, axis=1) == pytest.approx(np.ones(12), abs=1e-5)
     assert -1 <= geometry(probes.embeddings).mean_pair_cosine <= 1
     anchors = np.random.default_rng(3).standard_normal((60, probes.embeddings.shape[1]))
-    found = look((anchors / np.linalg.norm(anchors, axis=1, keepdims=True)).astype(np.float32), probes.embeddings)
+    found = look(to_unit(anchors), probes.embeddings)
     assert np.abs(found.probes.neighbours.similarities).max() <= 1 + 1e-5
     assert found.probes.colliding == 0
     assert not any("3." in line and "cosine" in line for line in findings_lines(found))

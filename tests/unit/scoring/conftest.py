@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from vectors import to_unit
 
 
 @pytest.fixture
@@ -10,7 +11,6 @@ def rng_rows():
     rng = np.random.default_rng(20240501)
 
     def make(count, dimension):
-        rows = rng.standard_normal((count, dimension))
-        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+        return to_unit(rng.standard_normal((count, dimension)))
 
     return make

@@ -2,14 +2,11 @@
 
 import numpy as np
 import pytest
+from vectors import to_unit
 
 from service.errors import TooFewAnchors
 from service.scoring.cohort import LEAST_SPREAD, Cohort, mean_and_spread
 from service.scoring.support import support_similarities
-
-
-def unit(rows):
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
 def nearest_among(anchors, asked=None):
@@ -32,7 +29,7 @@ def by_loop(embedding, anchors, k, guard):
 
 @pytest.mark.parametrize("guard", [None, 0.9, 0.5, 0.2])
 def test_support_similarities_agree_with_a_loop(rng_rows, guard):
-    anchors, faces = unit(rng_rows(60, 8)), unit(rng_rows(9, 8))
+    anchors, faces = to_unit(rng_rows(60, 8)), to_unit(rng_rows(9, 8))
 
     found = support_similarities(nearest_among(anchors), faces, 5, count=60, guard=guard)
 
@@ -46,10 +43,10 @@ def test_guard_widens_the_search_only_for_the_faces_that_need_it():
     # The first face has 6 anchors of its own person, the second has none.
     own = np.tile([[1.0, 0.0, 0.0]], (6, 1))
     others = np.array([[0.0, 1.0, 0.1 * i] for i in range(1, 11)])
-    anchors, asked = unit(np.concatenate([own, others])), []
+    anchors, asked = to_unit(np.concatenate([own, others])), []
 
     found = support_similarities(
-        nearest_among(anchors, asked), unit(np.array([[1.0, 0.1, 0.0], [0.0, 0.0, 1.0]])), 3, count=16, guard=0.8
+        nearest_among(anchors, asked), to_unit(np.array([[1.0, 0.1, 0.0], [0.0, 0.0, 1.0]])), 3, count=16, guard=0.8
     )
 
     assert asked == [(2, 6), (1, 12)]
@@ -70,7 +67,7 @@ def test_anchor_exactly_as_similar_as_the_guard_is_left_out():
 
 
 def test_guard_that_leaves_fewer_than_k_anchors_is_refused():
-    anchors = unit(np.array([[1.0, 0.0], [1.0, 0.01], [0.0, 1.0]]))
+    anchors = to_unit(np.array([[1.0, 0.0], [1.0, 0.01], [0.0, 1.0]]))
 
     with pytest.raises(TooFewAnchors, match=r"0\.5 leaves 1 anchors.*k = 2"):
         support_similarities(nearest_among(anchors), anchors[:1], 2, count=3, guard=0.5)
@@ -78,7 +75,7 @@ def test_guard_that_leaves_fewer_than_k_anchors_is_refused():
 
 @pytest.mark.parametrize("guard", [None, 0.6, 0.3])
 def test_cohort_statistics_agree_with_a_loop(rng_rows, guard):
-    anchors, faces = unit(rng_rows(50, 6)), unit(rng_rows(7, 6))
+    anchors, faces = to_unit(rng_rows(50, 6)), to_unit(rng_rows(7, 6))
     left_out = None if guard is None else support_similarities(nearest_among(anchors), faces, 1, count=50, guard=guard)
 
     mean, spread = Cohort.of(anchors).statistics(faces, left_out)
@@ -90,7 +87,7 @@ def test_cohort_statistics_agree_with_a_loop(rng_rows, guard):
 
 
 def test_cohort_of_equal_anchors_does_not_divide_by_zero():
-    anchors = unit(np.array([[1.0, 0.0]] * 4))
+    anchors = to_unit(np.array([[1.0, 0.0]] * 4))
 
     assert Cohort.of(anchors).statistics(anchors[:1])[1] == pytest.approx([LEAST_SPREAD])
 

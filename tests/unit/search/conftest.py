@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from vectors import to_unit
 
 from service.bundle.anchors_part import Anchors
 
@@ -12,8 +13,7 @@ def unit_rows():
     rng = np.random.default_rng(7)
 
     def make(count, dimension):
-        rows = rng.standard_normal((count, dimension))
-        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+        return to_unit(rng.standard_normal((count, dimension)))
 
     return make
 

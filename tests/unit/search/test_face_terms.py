@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from vectors import to_unit
 
 from service.bundle.anchors_part import Anchors
 from service.errors import TooFewAnchors
@@ -12,13 +13,9 @@ from service.search.face_terms import TermFinder
 from service.search.faiss_search import FaissSearch
 
 
-def unit(rows):
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-
-
 @pytest.fixture
 def faces():
-    return unit(np.random.default_rng(1).standard_normal((6, 12)))
+    return to_unit(np.random.default_rng(1).standard_normal((6, 12)))
 
 
 @pytest.fixture
@@ -26,7 +23,7 @@ def finder(faces):
     # Two anchors of the first face's own person are among them.
     own = faces[[0, 0]] + 0.05 * np.random.default_rng(3).standard_normal((2, 12))
     anchors = Anchors.from_stored(
-        unit(np.concatenate([np.random.default_rng(2).standard_normal((40, 12)), own])), "backbone"
+        to_unit(np.concatenate([np.random.default_rng(2).standard_normal((40, 12)), own])), "backbone"
     )
     return TermFinder(anchors, FaissSearch(anchors)), anchors.embeddings
 

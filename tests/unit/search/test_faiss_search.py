@@ -8,6 +8,7 @@ import faiss
 import numpy as np
 import pytest
 from search_oracle import assert_is_support_set
+from vectors import to_unit
 
 from service.bundle.anchors_part import Anchors
 from service.errors import DeviceUnavailable, SearchFailed
@@ -102,7 +103,7 @@ def test_search_on_cuda_keeps_half_precision_on_the_first_device_and_is_exact_al
 def test_search_on_cuda_tells_apart_anchors_that_half_precision_does_not(unit_rows):
     module, _ = stand_in()
     alike = unit_rows(1, 64) + 2e-4 * unit_rows(500, 64)
-    anchors = Anchors.from_stored((alike / np.linalg.norm(alike, axis=1, keepdims=True)).astype(np.float32), "backbone")
+    anchors = Anchors.from_stored(to_unit(alike), "backbone")
     probes = unit_rows(3, 64)
 
     found = FaissSearch(anchors, device="cuda", engine=module).search(probes, 20)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from search_oracle import assert_is_support_set
+from vectors import to_unit
 
 from service.bundle.anchors_part import Anchors
 from service.inference.integer_product import QUERY_LIMIT, QUERY_ZERO, IntegerProduct
@@ -15,7 +16,7 @@ from service.search.int8_search import Int8Search
 def near(rows, noise, seed=5):
     """Return rows moved by noise of this length, of unit norm."""
     moved = rows + noise * np.random.default_rng(seed).standard_normal(rows.shape) / np.sqrt(rows.shape[1])
-    return (moved / np.linalg.norm(moved, axis=1, keepdims=True)).astype(np.float32)
+    return to_unit(moved)
 
 
 def test_products_of_the_greatest_values_are_not_cut_off():

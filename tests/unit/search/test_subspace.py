@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from search_oracle import assert_is_support_set
+from vectors import to_unit
 
 from service.bundle.anchors_part import Anchors
 from service.search.int8_search import Int8Search
@@ -38,7 +39,7 @@ def test_subspace_is_the_same_each_time(unit_rows):
 
 def test_no_coordinate_is_larger_than_the_others_as_a_rule(unit_rows):
     stretched = unit_rows(3000, 64) * np.linspace(1, 20, 64, dtype=np.float32)
-    anchors = (stretched / np.linalg.norm(stretched, axis=1, keepdims=True)).astype(np.float32)
+    anchors = to_unit(stretched)
 
     spread = (anchors @ subspace_of(anchors)).std(axis=0)
 
@@ -49,7 +50,7 @@ def test_no_coordinate_is_larger_than_the_others_as_a_rule(unit_rows):
 def test_face_outside_the_anchors_subspace_is_searched_exactly(unit_rows, share):
     anchors = Anchors.from_stored(flat(unit_rows, 3000, 20, 64), "backbone")
     probes = share * unit_rows(5, 64) + (1 - share) * anchors.embeddings[:5]
-    probes = (probes / np.linalg.norm(probes, axis=1, keepdims=True)).astype(np.float32)
+    probes = to_unit(probes)
 
     assert_is_support_set(Int8Search(anchors).search(probes, 10), anchors.embeddings, probes, 10)
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from vectors import to_unit
 
 from models.heads.ssr.pool import Pool
 
@@ -13,8 +14,7 @@ def unit_rows():
     """Return a maker of random unit rows (n, d) float32, the same for a seed in every run."""
 
     def make(count, *, seed=0, dimension=DIMENSION):
-        rows = np.random.default_rng(seed).standard_normal((count, dimension))
-        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+        return to_unit(np.random.default_rng(seed).standard_normal((count, dimension)))
 
     return make
 
