@@ -51,7 +51,7 @@ class FacePipeline:
         self.threads = threads
         self.backbone_id = manifest.backbone_id
         self.pipeline_id = manifest.pipeline_id
-        self.dimension = manifest.backbone.dimension
+        self.dimension = manifest.dimension
 
     def extract(self, data: bytes, policy: FacePolicy, stage: StageTimer = untimed) -> AlignedFace:
         """Return the chosen face of a photograph, aligned.
@@ -149,7 +149,7 @@ def load_pipeline(
     runs: dict[NetworkRole, RunGraph] = {}
     for role, path in pack.files.items():
         # On a CPU only the backbone gains by a shared run, which then has all CPUs; the others take turns for nothing.
-        joins = settings.joins_requests and (settings.device == "cuda" or role == "backbone")
+        joins = settings.joins_requests and (settings.device == "cuda" or role in pack.manifest.backbones_by_role)
         placement = Placement(
             settings.device,
             settings.threads or (usable_cpus() if joins else threads),
@@ -166,12 +166,12 @@ def load_pipeline(
         )
     extractor = build_extractor(
         pack.manifest,
-        {role: run for role, run in runs.items() if role != "backbone"},
+        {role: run for role, run in runs.items() if role not in pack.manifest.backbones_by_role},
         settings.gates,
     )
     return FacePipeline(
         extractor=extractor,
-        backbone=Backbone(runs["backbone"], pack.manifest.backbone),
+        backbone=Backbone([runs[role] for role in pack.manifest.backbones_by_role], pack.manifest.backbones),
         manifest=pack.manifest,
         provider=Placement(settings.device, gpu_engine=settings.gpu_engine).provider,
         threads=threads,

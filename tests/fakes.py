@@ -95,7 +95,7 @@ def fake_pipeline(
             None,
             settings.gates,
         ),
-        backbone=Backbone(observed(run, observe), manifest.backbone),
+        backbone=Backbone([observed(run, observe)], manifest.backbones),
         manifest=manifest,
         provider="FakeExecutionProvider",
         threads=1,

@@ -64,7 +64,7 @@ def _row(manifest: PackManifest, state: PackState) -> PackRow:
     return PackRow(
         name=manifest.name,
         state=state,
-        dimension=manifest.backbone.dimension,
+        dimension=manifest.dimension,
         backbone_id=manifest.backbone_id,
         pipeline_id=manifest.pipeline_id,
         bytes=sum(part.bytes for part in manifest.files),

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 import onnx
@@ -12,7 +13,7 @@ import onnx
 from models.packs.convert.graph_form import make_batch_dynamic, read_graph
 from models.packs.convert.speed import flush_alone, rewrite_for_speed
 from models.packs.photographs import real_inputs
-from models.packs.proof import prove_equal
+from models.packs.proof import OTHER_ENGINE_MAGNITUDE, prove_equal
 from models.tool_errors import GraphNotConvertible
 from service.arrays import Floats32
 from service.cpus import usable_cpus
@@ -23,9 +24,9 @@ from service.inference.session import OnnxSession
 from service.pack import (
     MANIFEST_NAME,
     RECEIPT_NAME,
+    BackboneFile,
     NetworkRole,
     PackFile,
-    PackManifest,
     Proof,
     Receipt,
     ReceiptFile,
@@ -56,7 +57,13 @@ def check_file(path: Path, part: PackFile, *, advice: str) -> None:
 
 
 def build_pack(
-    manifest_content: bytes, originals: Path, built: Path, *, sources: Mapping[str, ReceiptSource], step: Step
+    manifest_content: bytes,
+    originals: Path,
+    built: Path,
+    *,
+    sources: Mapping[str, ReceiptSource],
+    step: Step,
+    references: Mapping[str, RunGraph] = MappingProxyType({}),
 ) -> Receipt:
     """Write a pack that can be served into an empty folder.
 
@@ -66,6 +73,8 @@ def build_pack(
         built: the empty folder.
         sources: where the files came from, for the receipt.
         step: told what begins.
+        references: by file name, what a network that was made from a published one is compared with: another
+            engine's run of the published file. The others are compared with ONNX Runtime's run of the original.
 
     Returns:
         The receipt, which was written too.
@@ -85,10 +94,11 @@ def build_pack(
         for role, part in manifest.by_role.items()
     }
     before_backbone: dict[str, RunGraph] = {
-        role: session.run for role, session in published.items() if role != "backbone"
+        role: session.run for role, session in published.items() if role not in manifest.backbones_by_role
     }
     inputs = real_inputs(manifest, before_backbone)
-    _check_dimension(manifest, published["backbone"], inputs["backbone"])
+    for role, backbone in manifest.backbones_by_role.items():
+        _check_dimension(backbone, published[role], inputs[role])
     entries: dict[NetworkRole, ReceiptFile] = {}
     for role, part in manifest.by_role.items():
         step(f"converting {part.file} and comparing it with the original")
@@ -98,7 +108,8 @@ def build_pack(
             graphs[role],
             source=originals / part.file,
             stored=built / part.file,
-            published=published[role],
+            published=published[role].run,
+            reference=references.get(part.file),
             inputs=inputs[role],
         )
     (built / MANIFEST_NAME).write_bytes(manifest_content)
@@ -124,7 +135,8 @@ def _store(
     *,
     source: Path,
     stored: Path,
-    published: OnnxSession,
+    published: RunGraph,
+    reference: RunGraph | None,
     inputs: Floats32,
 ) -> ReceiptFile:
     batch: Literal["dynamic", "one"] = "dynamic"
@@ -144,7 +156,7 @@ def _store(
     rewrite: Rewrite = "nothing to do"
     flushed = 0
     # Landmarks that differ in their last bit give crops with other pixels, and those other embeddings.
-    for attempt in (partial(rewrite_for_speed, to_the_bit=role != "backbone"), flush_alone):
+    for attempt in (partial(rewrite_for_speed, to_the_bit=not isinstance(part, BackboneFile)), flush_alone):
         try:
             faster = attempt(content, name=part.file)
             if faster.changes:
@@ -159,6 +171,20 @@ def _store(
         break
     if part.conversion is not None:
         changes = [f"made from {part.member} by the conversion {part.conversion}", *changes]
+    if reference is not None:
+        served = OnnxSession(stored, Placement(threads=usable_cpus()))
+        made = prove_equal(
+            reference,
+            served.run,
+            inputs,
+            batch_sizes=[1],
+            name=part.file,
+            least_magnitude=OTHER_ENGINE_MAGNITUDE,
+        )
+        changes.append(
+            f"equal to OpenCV's run of {part.member}: least cosine {made.minimum_cosine:.9f}, greatest difference "
+            f"{made.maximum_difference:.1e}"
+        )
     return ReceiptFile(
         file=part.file,
         source_sha256=part.sha256,
@@ -173,22 +199,22 @@ def _store(
 
 
 def _proven(
-    content: bytes, stored: Path, published: OnnxSession, inputs: Floats32, *, batch_sizes: Sequence[int], name: str
+    content: bytes, stored: Path, published: RunGraph, inputs: Floats32, *, batch_sizes: Sequence[int], name: str
 ) -> Proof:
     stored.write_bytes(content)
     try:
         converted = OnnxSession(stored, Placement(threads=usable_cpus()))
     except PackInvalid as error:
         raise GraphNotConvertible(f"Once it is converted, {error.message}") from error
-    return prove_equal(published.run, converted.run, inputs, batch_sizes=batch_sizes, name=name)
+    return prove_equal(published, converted.run, inputs, batch_sizes=batch_sizes, name=name)
 
 
-def _check_dimension(manifest: PackManifest, backbone: OnnxSession, inputs: Floats32) -> None:
+def _check_dimension(part: BackboneFile, backbone: OnnxSession, inputs: Floats32) -> None:
     shape = backbone.run(inputs[:1])[0].shape
-    if shape != (1, manifest.backbone.dimension):
+    if shape != (1, part.dimension):
         raise PackInvalid(
-            f"{manifest.backbone.file} gives an output of shape {shape} for one crop, the manifest says "
-            f"{(1, manifest.backbone.dimension)}. Set dimension in [backbone], or export the network so that "
+            f"{part.file} gives an output of shape {shape} for one crop, the manifest says "
+            f"{(1, part.dimension)}. Set dimension in [backbone], or export the network so that "
             "its first output is the embedding."
         )
 

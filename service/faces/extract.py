@@ -123,7 +123,7 @@ class FaceExtractor:
             InferenceFailed, PackInvalid: as for ``extract``.
         """
         if self._landmarker is not None:
-            return self._landmarker.locate(image, face.box)
+            return self._landmarker.locate(image, face.box).landmarks
         if face.landmarks is None:
             raise PackInvalid("The detector gives no landmarks, and the pack has no [landmarks] section.")
         return face.landmarks

@@ -19,19 +19,29 @@ from service.pack import PREPARATION, LandmarksFile
 _FIVE_OF_68 = ((37, 38, 40, 41), (43, 44, 46, 47), (30,), (48, 60), (54, 64))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Located:
+    """What a landmark network sees in a box.
+
+    Attributes:
+        landmarks: (5, 2) float32, (x, y) in pixels of the image: left eye, right eye, nose, left and right mouth
+            corner, as seen in the image.
+        score: how sure it is that there is a face, in 0..1; None where it does not say.
+    """
+
+    landmarks: Floats32
+    score: float | None = None
+
+
 class Landmarker(Protocol):
     """Locates the landmarks of one face. Implementations are safe to call from several threads."""
 
-    def locate(self, image: ImageArray, box: Box) -> Floats32:
+    def locate(self, image: ImageArray, box: Box) -> Located:
         """Return the five landmarks of the face in a box.
 
         Args:
             image: (height, width, 3) uint8, RGB, upright.
             box: the detector's box, in pixels of the image; it may reach past it.
-
-        Returns:
-            (5, 2) float32, (x, y) in pixels of the image: left eye, right eye, nose, left and right mouth corner, as
-            seen in the image.
 
         Raises:
             InferenceFailed: if the network fails.
@@ -47,7 +57,7 @@ class Face68Landmarker:
         self._run = run
         self._spec = spec
 
-    def locate(self, image: ImageArray, box: Box) -> Floats32:
+    def locate(self, image: ImageArray, box: Box) -> Located:
         """Return the five landmarks of the face in a box (see ``Landmarker``)."""
         size = self._spec.preprocessing
         matrix = box_to_patch(box, size.width, size.height)
@@ -57,11 +67,11 @@ class Face68Landmarker:
         if output.shape != (1, 136):
             raise PackInvalid(f"{self._spec.file} gives {output.shape}, a 68-point network gives (1, 136).")
         five = np.stack([output.reshape(68, 2)[list(group)].mean(axis=0) for group in _FIVE_OF_68])
-        return (five * (box.width, box.height) + (box.left, box.top)).astype(np.float32)
+        return Located((five * (box.width, box.height) + (box.left, box.top)).astype(np.float32))
 
 
 class OnetLandmarker:
-    """Reads the points (1, 5, 2) and the box (1, 4) of MTCNN's ONet, both in units of its crop's side.
+    """Reads the points (1, 5, 2), the box (1, 4), both in units of its crop's side, and the face score of MTCNN's ONet.
 
     The crop is the square around the box's centre whose side is the box's longer one; first of the detector's box, then
     of the box that the first pass gives. The second pass sees the face better centred: on photographs it is better than
@@ -72,14 +82,14 @@ class OnetLandmarker:
         self._run = run
         self._spec = spec
 
-    def locate(self, image: ImageArray, box: Box) -> Floats32:
+    def locate(self, image: ImageArray, box: Box) -> Located:
         """Return the five landmarks of the face in a box (see ``Landmarker``)."""
-        points = np.empty((5, 2), np.float32)
-        for _ in range(PREPARATION.onet_passes):
-            points, box = self._pass(image, box)
-        return points
+        located, box = self._pass(image, box)
+        for _ in range(PREPARATION.onet_passes - 1):
+            located, box = self._pass(image, box)
+        return located
 
-    def _pass(self, image: ImageArray, box: Box) -> tuple[Floats32, Box]:
+    def _pass(self, image: ImageArray, box: Box) -> tuple[Located, Box]:
         size = self._spec.preprocessing
         square = _square(box)
         matrix = box_to_patch(square, size.width, size.height)
@@ -87,14 +97,18 @@ class OnetLandmarker:
         patch = warp(image, matrix, size.width, size.height, outside="grey")
         outputs = self._run(to_input([patch], size))
         shapes = [output.shape for output in outputs]
-        if shapes != [(1, 5, 2), (1, 4)]:
-            raise PackInvalid(f"{self._spec.file} gives {shapes}, ONet's points and box are [(1, 5, 2), (1, 4)].")
+        # Versions before the third output left the score out of the graph.
+        if shapes[:2] != [(1, 5, 2), (1, 4)] or shapes[2:] not in ([], [(1, 1)]):
+            raise PackInvalid(
+                f"{self._spec.file} gives {shapes}, ONet's points, box and face score are [(1, 5, 2), (1, 4), (1, 1)]."
+            )
         # The square's edges are edges of pixels; whole coordinates are their centres, half a pixel further.
         points = outputs[0][0] * (square.width, square.height) + (square.left - 0.5, square.top - 0.5)
         left, top, right, bottom = (float(offset) * square.width for offset in outputs[1][0])
         found = Box(square.left + left, square.top + top, square.right + right, square.bottom + bottom)
         # A box without an area can only come of a crop that shows no face; its points are kept, and checked later.
-        return np.asarray(points, dtype=np.float32), found if found.width > 1 and found.height > 1 else box
+        located = Located(np.asarray(points, np.float32), float(outputs[2][0, 0]) if len(outputs) > 2 else None)
+        return located, found if found.width > 1 and found.height > 1 else box
 
 
 def _square(box: Box) -> Box:

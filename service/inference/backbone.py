@@ -1,5 +1,7 @@
 """The backbone: aligned crops to unit embeddings."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from service.arrays import Floats32, ImageArray
@@ -16,12 +18,24 @@ def unit_rows(rows: Floats32) -> Floats32:
 
 
 class Backbone:
-    """The network from aligned crop to embedding. Safe to call from several threads if its run is."""
+    """The networks of a pack from aligned crop to embedding: one, or several whose embeddings stand side by side.
 
-    def __init__(self, run: RunGraph, spec: BackboneFile) -> None:
-        self._run = run
-        self._preprocessing = spec.preprocessing
-        self.dimension = spec.dimension
+    Of several, each unit embedding is multiplied by the root of its weight, so that the cosine of two faces is the
+    weighted mean of the networks' cosines; the length is what the first network gives. Safe to call from several
+    threads if the runs are.
+    """
+
+    def __init__(self, runs: Sequence[RunGraph], specs: Sequence[BackboneFile]) -> None:
+        """Take the networks.
+
+        Args:
+            runs: each network, ready to run.
+            specs: what the pack says of each, in the same order.
+        """
+        self._networks = [_OneBackbone(run, spec) for run, spec in zip(runs, specs, strict=True)]
+        weights = np.array([spec.weight for spec in specs])
+        self._factors = np.sqrt(weights / weights.sum()).astype(np.float32)
+        self.dimension = sum(spec.dimension for spec in specs)
 
     def embed(self, crops: ImageArray) -> Floats32:
         """Return the embeddings of aligned crops.
@@ -38,7 +52,7 @@ class Backbone:
         return unit_rows(self.represent(crops))
 
     def represent(self, crops: ImageArray) -> Floats32:
-        """Return what the network gives for aligned crops: embeddings of a length that tells good pictures from poor.
+        """Return embeddings of aligned crops of a length that tells good pictures from poor.
 
         Args:
             crops: (n, 112, 112, 3) uint8, RGB, n >= 1.
@@ -47,13 +61,33 @@ class Backbone:
             (n, d) float32, each row of a norm above 0.
 
         Raises:
-            InferenceFailed: if the network fails, or its output has another dimension than the pack says or no
+            InferenceFailed: if a network fails, or its output has another dimension than the pack says or no
                 direction.
         """
-        raw = np.asarray(self._run(to_input(crops, self._preprocessing))[0], dtype=np.float32)
-        if raw.shape != (len(crops), self.dimension):
-            raise InferenceFailed(f"The backbone gave {raw.shape}, the pack says {(len(crops), self.dimension)}.")
+        raw = [network.represent(crops) for network in self._networks]
+        if len(raw) == 1:
+            return raw[0]
+        lengths = np.linalg.norm(raw[0], axis=1, keepdims=True)
+        parts = [factor * unit_rows(rows) for factor, rows in zip(self._factors, raw, strict=True)]
+        together: Floats32 = lengths * np.concatenate(parts, axis=1)
+        return together
+
+
+class _OneBackbone:
+    """One network from aligned crop to embedding."""
+
+    def __init__(self, run: RunGraph, spec: BackboneFile) -> None:
+        self._run = run
+        self._spec = spec
+
+    def represent(self, crops: ImageArray) -> Floats32:
+        """Return what the network gives for aligned crops; see ``Backbone.represent``."""
+        raw = np.asarray(self._run(to_input(crops, self._spec.preprocessing))[0], dtype=np.float32)
+        if raw.shape != (len(crops), self._spec.dimension):
+            raise InferenceFailed(
+                f"The backbone {self._spec.file} gave {raw.shape}, the pack says {(len(crops), self._spec.dimension)}."
+            )
         norms = np.linalg.norm(raw, axis=1)
         if not np.all(np.isfinite(norms)) or not np.all(norms > 0):
-            raise InferenceFailed("The backbone gave an embedding without a direction.")
+            raise InferenceFailed(f"The backbone {self._spec.file} gave an embedding without a direction.")
         return raw

@@ -6,7 +6,15 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from service.errors import PackInvalid, PackNotFound
 from service.faults import faults
@@ -24,7 +32,10 @@ AdapterName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31
 InputScale = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Mean = Annotated[float, Field(allow_inf_nan=False)]
 Colour = Literal["rgb", "bgr", "grey"]
-NetworkRole = Literal["detector", "landmarks", "backbone"]
+NetworkRole = Annotated[str, StringConstraints(pattern=r"^(detector|landmarks|backbone(-[2-4])?)$")]
+"""What a network of a pack does; the second and further of several backbones are numbered."""
+
+MOST_BACKBONES = 4
 
 
 class Strict(BaseModel):
@@ -112,7 +123,7 @@ class _PackFile(Strict):
     """One ONNX file: where it comes from, its digest and size, its licence, how it is fed, what it gives.
 
     ``source`` and ``member`` are absent in a pack whose files lie beside its manifest. Where ``conversion`` names how
-    the network is made from a member that is no ONNX file, ``sha256`` and ``bytes`` are the member's.
+    the network is made from the member, ``sha256`` and ``bytes`` are the member's.
     """
 
     file: FileName
@@ -123,7 +134,7 @@ class _PackFile(Strict):
     output: str = Field(description="What the outputs mean, in words.")
     source: str | None = None
     member: str | None = None
-    conversion: Literal["mtcnn-onet"] | None = None
+    conversion: Literal["mtcnn-onet", "dequantize"] | None = None
 
 
 class DetectorFile(_PackFile):
@@ -141,9 +152,15 @@ class LandmarksFile(_PackFile):
 
 
 class BackboneFile(_PackFile):
-    """The network from an aligned crop to an embedding."""
+    """A network from an aligned crop to an embedding.
+
+    Attributes:
+        dimension: of its embedding.
+        weight: of several backbones, this one's share in the cosine of a pair; only the ratio of the weights counts.
+    """
 
     dimension: int = Field(ge=8, le=8192)
+    weight: float = Field(default=1.0, gt=0, le=1000)
 
     @model_validator(mode="after")
     def _takes_aligned_crops(self) -> "BackboneFile":
@@ -156,7 +173,11 @@ PackFile = DetectorFile | LandmarksFile | BackboneFile
 
 
 class PackManifest(Strict):
-    """What ``pack.toml`` says. A detector that gives five landmarks itself needs no ``landmarks`` section."""
+    """What ``pack.toml`` says.
+
+    A detector that gives five landmarks itself needs no ``landmarks`` section. ``[backbone]`` is one network,
+    ``[[backbone]]`` one of several, whose unit embeddings stand side by side in the pack's.
+    """
 
     format: Literal[1]
     name: PackName
@@ -164,7 +185,12 @@ class PackManifest(Strict):
     sources: dict[str, PackSource] = Field(default_factory=dict)
     detector: DetectorFile
     landmarks: LandmarksFile | None = None
-    backbone: BackboneFile
+    backbones: tuple[BackboneFile, ...] = Field(alias="backbone", min_length=1, max_length=MOST_BACKBONES)
+
+    @field_validator("backbones", mode="before")
+    @classmethod
+    def _one_is_a_list_of_one(cls, value: object) -> object:
+        return [value] if isinstance(value, dict) else value
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> "PackManifest":
@@ -186,8 +212,21 @@ class PackManifest(Strict):
         parts: dict[NetworkRole, PackFile] = {"detector": self.detector}
         if self.landmarks is not None:
             parts["landmarks"] = self.landmarks
-        parts["backbone"] = self.backbone
+        parts |= self.backbones_by_role
         return parts
+
+    @property
+    def backbones_by_role(self) -> dict[NetworkRole, BackboneFile]:
+        """The backbones, in their order: ``backbone``, ``backbone-2`` and so on."""
+        return {
+            "backbone" if number == 1 else f"backbone-{number}": part
+            for number, part in enumerate(self.backbones, start=1)
+        }
+
+    @property
+    def dimension(self) -> int:
+        """Values of an embedding."""
+        return sum(part.dimension for part in self.backbones)
 
     @property
     def files(self) -> list[PackFile]:
@@ -198,13 +237,23 @@ class PackManifest(Strict):
     def backbone_id(self) -> str:
         """Digest of the source weights, the preprocessing and the output rule: 16 hex digits.
 
-        An exact rewrite of the graph keeps it, since it is the source file's digest that counts.
+        An exact rewrite of a graph keeps it, since it is the source file's digest that counts.
         """
+        described = [
+            {
+                "weights": part.sha256,
+                "preprocessing": part.preprocessing.model_dump(mode="json"),
+                "output": "output 0 divided by its Euclidean norm",
+            }
+            for part in self.backbones
+        ]
+        if len(described) == 1:
+            return digest_of(described[0])
         return digest_of(
             {
-                "weights": self.backbone.sha256,
-                "preprocessing": self.backbone.preprocessing.model_dump(mode="json"),
-                "output": "output 0 divided by its Euclidean norm",
+                "backbones": described,
+                "weights": [part.weight / self.backbones[0].weight for part in self.backbones],
+                "output": "side by side, each times the root of its weight, divided by the Euclidean norm",
             }
         )
 
@@ -242,11 +291,17 @@ def parse_manifest(content: bytes, *, where: str) -> PackManifest:
         PackInvalid: if it is not TOML or says something it must not, naming the field.
     """
     try:
-        return PackManifest.model_validate(tomllib.loads(content.decode("utf-8")))
+        document = tomllib.loads(content.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise PackInvalid(f"{where} is not valid TOML: {error}") from error
+    try:
+        return PackManifest.model_validate(document)
     except ValidationError as error:
-        raise PackInvalid(f"{where}: {faults(error, most=20)}") from error
+        found = faults(error, most=20)
+        if isinstance(document.get("backbone"), dict):
+            # [backbone] is read as a list of one, of which its writer knows nothing.
+            found = found.replace("backbone.0.", "backbone.")
+        raise PackInvalid(f"{where}: {found}") from error
 
 
 def read_manifest(folder: Path) -> PackManifest:

@@ -59,9 +59,9 @@ def test_added_pack_of_256_dimensions_embeds_in_batches_as_alone(tmp_path: Path,
     assert result.exit_code == 0, result.output
     assert "IDA_PACK=tiny" in result.output
     pack = load_pack(home, "tiny")
-    spec = pack.manifest.backbone
-    served = Backbone(OnnxSession(pack.files["backbone"], Placement()).run, spec)
-    published = Backbone(OnnxSession(tmp_path / "own" / "backbone.onnx", Placement()).run, spec)
+    spec = pack.manifest.backbones[0]
+    served = Backbone([OnnxSession(pack.files["backbone"], Placement()).run], [spec])
+    published = Backbone([OnnxSession(tmp_path / "own" / "backbone.onnx", Placement()).run], [spec])
     crops = np.random.default_rng(1).integers(0, 256, size=(5, 112, 112, 3), dtype=np.uint8)
     alone = np.concatenate([published.embed(crop[None]) for crop in crops])
     assert alone.shape == (5, 256)
@@ -100,9 +100,9 @@ def test_prelu_rewritten_for_speed_gives_the_same_embeddings_and_ids(
     assert [node.op_type for node in onnx.load(pack.files["backbone"]).graph.node].count("PRelu") == 0
     assert any("PRelu" in change for change in pack.receipt.files["backbone"].changes)
     assert pack.receipt.backbone_id == read_manifest(tmp_path / "own").backbone_id
-    spec = pack.manifest.backbone
-    served = Backbone(OnnxSession(pack.files["backbone"], Placement()).run, spec)
-    published = Backbone(OnnxSession(tmp_path / "own" / "backbone.onnx", Placement()).run, spec)
+    spec = pack.manifest.backbones[0]
+    served = Backbone([OnnxSession(pack.files["backbone"], Placement()).run], [spec])
+    published = Backbone([OnnxSession(tmp_path / "own" / "backbone.onnx", Placement()).run], [spec])
     crops = np.random.default_rng(1).integers(0, 256, size=(9, 112, 112, 3), dtype=np.uint8)
     alone = np.concatenate([published.embed(crop[None]) for crop in crops])
     np.testing.assert_allclose(served.embed(crops), alone, atol=1e-6)
@@ -236,9 +236,9 @@ def test_another_pack_of_the_same_name_needs_force(tmp_path: Path, home: Path, m
     refused = models("add", other)
     assert refused.exit_code == 1
     assert "--force" in refused.output
-    assert load_pack(home, "tiny").manifest.backbone.dimension == 256
+    assert load_pack(home, "tiny").manifest.dimension == 256
     assert models("add", "--force", other).exit_code == 0
-    assert load_pack(home, "tiny").manifest.backbone.dimension == 64
+    assert load_pack(home, "tiny").manifest.dimension == 64
 
 
 def test_own_pack_under_a_shipped_name_needs_force(tmp_path: Path, home: Path, models: Models) -> None:

@@ -84,12 +84,12 @@ def convert_onet(path: Path) -> bytes:
 
 
 def build_onet(weights: Mapping[str, Floats32]) -> onnx.ModelProto:
-    """Return the graph from crops (n, 3, 48, 48) to ``points`` (n, 5, 2) and ``box`` (n, 4).
+    """Return the graph from crops (n, 3, 48, 48) to ``points`` (n, 5, 2), ``box`` (n, 4) and ``face`` (n, 1).
 
     The input is RGB, (pixel - 127.5) / 128. Points are (x, y) in units of the crop's side from its top left corner, and
     may lie a little outside: left eye, right eye, nose, left and right mouth corner, as seen in the image. The box is
-    how far the face's left, top, right and bottom lie from the crop's own, in the same unit. The output of ``face``,
-    which only a detector needs, is left out.
+    how far the face's left, top, right and bottom lie from the crop's own, in the same unit. ``face`` is how sure the
+    network is that the crop shows a face, in 0..1.
 
     Args:
         weights: float32, named and shaped as ``weight_shapes`` says.
@@ -108,7 +108,9 @@ def build_onet(weights: Mapping[str, Floats32]) -> onnx.ModelProto:
     graph.add("Gemm", "points.kernel", "points.bias")
     graph.add("Reshape", "points.shape", output="points")
     graph.add("Gemm", "box.kernel", "box.bias", source=hidden, output="box")
-    return graph.model({"points": [5, 2], "box": [4]})
+    graph.add("Gemm", "face.kernel", "face.bias", source=hidden)
+    graph.add("Sigmoid", output="face")
+    return graph.model({"points": [5, 2], "box": [4], "face": [1]})
 
 
 class _Graph:
@@ -162,5 +164,8 @@ def _in_onnx_layout(weights: Mapping[str, Floats32]) -> dict[str, NDArray[np.gen
     in_pairs = np.arange(10).reshape(2, 5).T.ravel()
     constants["points.kernel"] = weights["points.kernel"][:, in_pairs]
     constants["points.bias"] = weights["points.bias"][in_pairs]
+    # The softmax of two logits is the sigmoid of their difference.
+    for part in ("face.kernel", "face.bias"):
+        constants[part] = weights[part][..., 1:] - weights[part][..., :1]
     constants["points.shape"] = np.array([-1, 5, 2], dtype=np.int64)
     return {name: np.ascontiguousarray(value) for name, value in constants.items()}

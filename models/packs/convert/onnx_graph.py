@@ -8,7 +8,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from service.arrays import Floats64
+from service.arrays import Floats
 from service.inference.small_weights import all_nodes
 
 Constant = NDArray[np.generic]
@@ -50,7 +50,7 @@ class Network:
         given: int = sum(output.name == value for output in self._graph.output)
         return taken + given
 
-    def add_constant(self, name: str, value: Floats64) -> str:
+    def add_constant(self, name: str, value: Floats) -> str:
         """Add float32 weights and return their name."""
         tensor = numpy_helper.from_array(np.ascontiguousarray(value, dtype=np.float32), name)
         self._graph.initializer.append(tensor)

@@ -9,6 +9,7 @@ from service.choices import Gates
 from service.errors import FaceTooSmall, ImageTooLarge, NoFace, PackInvalid, SeveralFaces
 from service.faces.align import ARCFACE_TEMPLATE
 from service.faces.extract import FaceExtractor
+from service.faces.landmarks import Located
 from service.faces.types import Box, DetectedFace
 
 PLACE = np.float32((40, 30))  # of the face's crop in the photograph
@@ -26,7 +27,7 @@ class FixedDetector:
 
 class FixedLandmarker:
     def locate(self, image, box):
-        return ARCFACE_TEMPLATE + np.float32((box.left, box.top))
+        return Located(ARCFACE_TEMPLATE + np.float32((box.left, box.top)))
 
 
 def extractor(detector, landmarker=None, min_face_pixels=20, max_image_pixels=1 << 20):

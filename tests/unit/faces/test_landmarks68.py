@@ -33,7 +33,7 @@ def test_locate_reduces_68_points_to_five_in_pixels(landmarks_file):
         points[list(indices)] = np.array(place) + spread[:, None]
 
     landmarker = Face68Landmarker(lambda _: [points.reshape(1, 136)], landmarks_file)
-    landmarks = landmarker.locate(np.zeros((300, 300, 3), np.uint8), Box(100, 50, 180, 150))
+    landmarks = landmarker.locate(np.zeros((300, 300, 3), np.uint8), Box(100, 50, 180, 150)).landmarks
 
     expected = [[120, 75], [160, 75], [140, 100], [124, 130], [156, 130]]
     assert landmarks == pytest.approx(np.array(expected), abs=1e-3)

@@ -44,7 +44,7 @@ def test_locate_takes_points_as_parts_of_the_square_of_the_longer_side():
     unit = np.array([[[0.25, 0.4], [0.75, 0.4], [0.5, 0.6], [0.3, 0.8], [0.7, 0.8]]], np.float32)
     landmarker = OnetLandmarker(lambda _: [unit, SAME_BOX], SPEC)
 
-    landmarks = landmarker.locate(np.zeros((300, 300, 3), np.uint8), Box(100, 50, 180, 150))
+    landmarks = landmarker.locate(np.zeros((300, 300, 3), np.uint8), Box(100, 50, 180, 150)).landmarks
 
     # The square is 90..190 and 50..150; its edges lie half a pixel before the centres of its first pixels.
     expected = [[114.5, 89.5], [164.5, 89.5], [139.5, 109.5], [119.5, 129.5], [159.5, 129.5]]
@@ -60,7 +60,7 @@ def test_locate_of_what_the_network_sees_gives_the_pixel_where_it_is():
         rows, places = np.nonzero(inputs[0, 0] > 0)
         return [np.tile(np.array([places.mean() + 0.5, rows.mean() + 0.5], np.float32) / 48, (1, 5, 1)), SAME_BOX]
 
-    landmarks = OnetLandmarker(find_spot, SPEC).locate(image, Box(40, 40, 136, 130))
+    landmarks = OnetLandmarker(find_spot, SPEC).locate(image, Box(40, 40, 136, 130)).landmarks
 
     assert landmarks == pytest.approx(np.array([[61.5, 85.5]] * 5), abs=1.0)
 
@@ -91,19 +91,40 @@ def test_locate_looks_again_at_the_box_that_the_first_pass_gives():
     first = np.array([[0.2, 0.4, -0.4, -0.2]], np.float32)
     boxes = iter([first, SAME_BOX])
 
-    landmarks = OnetLandmarker(lambda _: [unit, next(boxes)], SPEC).locate(
+    located = OnetLandmarker(lambda _: [unit, next(boxes)], SPEC).locate(
         np.zeros((120, 120, 3), np.uint8), Box(0, 0, 100, 100)
     )
 
-    assert landmarks == pytest.approx(np.array([[39.5, 59.5]] * 5), abs=1e-3)
+    assert located.landmarks == pytest.approx(np.array([[39.5, 59.5]] * 5), abs=1e-3)
 
 
 def test_locate_keeps_the_square_where_the_first_pass_gives_a_box_without_an_area():
     unit = np.full((1, 5, 2), 0.5, np.float32)
     inverted = np.array([[0.9, 0.9, -0.9, -0.9]], np.float32)
 
-    landmarks = OnetLandmarker(lambda _: [unit, inverted], SPEC).locate(
+    located = OnetLandmarker(lambda _: [unit, inverted], SPEC).locate(
         np.zeros((120, 120, 3), np.uint8), Box(0, 0, 100, 100)
     )
 
-    assert landmarks == pytest.approx(np.array([[49.5, 49.5]] * 5), abs=1e-3)
+    assert located.landmarks == pytest.approx(np.array([[49.5, 49.5]] * 5), abs=1e-3)
+
+
+def test_locate_tells_the_face_score_of_the_last_pass():
+    unit = np.full((1, 5, 2), 0.5, np.float32)
+    scores = iter([np.array([[0.2]], np.float32), np.array([[0.75]], np.float32)])
+
+    located = OnetLandmarker(lambda _: [unit, SAME_BOX, next(scores)], SPEC).locate(
+        np.zeros((120, 120, 3), np.uint8), Box(0, 0, 100, 100)
+    )
+
+    assert located.score == pytest.approx(0.75)
+
+
+def test_locate_with_a_network_of_before_the_face_score_tells_none():
+    unit = np.full((1, 5, 2), 0.5, np.float32)
+
+    located = OnetLandmarker(lambda _: [unit, SAME_BOX], SPEC).locate(
+        np.zeros((120, 120, 3), np.uint8), Box(0, 0, 100, 100)
+    )
+
+    assert located.score is None

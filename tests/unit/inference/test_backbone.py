@@ -24,7 +24,7 @@ def load(tmp_path: Path) -> Load:
     def run(network: onnx.ModelProto) -> Backbone:
         folder = tiny_packs.write_pack(tmp_path / "own", dimension=64, networks={"backbone": network})
         session = OnnxSession(folder / "backbone.onnx", Placement())
-        return Backbone(session.run, read_manifest(folder).backbone)
+        return Backbone([session.run], read_manifest(folder).backbones)
 
     return run
 
@@ -55,3 +55,28 @@ def test_network_of_another_dimension_is_an_error(load: Load) -> None:
     backbone = load(tiny_packs.batched(tiny_packs.backbone(32)))
     with pytest.raises(InferenceFailed, match="the pack says"):
         backbone.embed(crops(2))
+
+
+def test_several_backbones_give_the_weighted_mean_of_their_cosines_and_the_first_ones_length(tmp_path: Path) -> None:
+    folder = tiny_packs.write_pack(tmp_path / "own", dimension=64)
+    networks = [tiny_packs.batched(tiny_packs.backbone(64, seed=seed)) for seed in (1, 2)]
+    sessions = []
+    for number, network in enumerate(networks):
+        onnx.save(network, str(folder / f"{number}.onnx"))
+        sessions.append(OnnxSession(folder / f"{number}.onnx", Placement()).run)
+    (spec,) = read_manifest(folder).backbones
+    alone = [Backbone([session], [spec]) for session in sessions]
+    specs = [spec.model_copy(update={"weight": weight}) for weight in (3.0, 1.0)]
+    both = Backbone(sessions, specs)
+    pictures = crops(5)
+
+    cosines = [backbone.embed(pictures) @ backbone.embed(pictures).T for backbone in alone]
+    together = both.embed(pictures)
+
+    assert both.dimension == together.shape[1] == 128
+    np.testing.assert_allclose(together @ together.T, 0.75 * cosines[0] + 0.25 * cosines[1], atol=1e-5)
+    np.testing.assert_allclose(
+        np.linalg.norm(both.represent(pictures), axis=1),
+        np.linalg.norm(alone[0].represent(pictures), axis=1),
+        rtol=1e-5,
+    )

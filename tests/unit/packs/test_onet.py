@@ -40,7 +40,7 @@ def pooled(maps: np.ndarray, side: int, *, same: bool) -> np.ndarray:
 
 
 def forward(weights: Mapping[str, np.ndarray], crops: np.ndarray) -> np.ndarray:
-    """ONet in float64 on the layout it was trained in: (n, 48, 48, 3) to five x, five y and the four of the box."""
+    """ONet in float64 on the layout it was trained in: (n, 48, 48, 3) to five x, five y, the four of the box and the face's share."""
     w = {name: value.astype(np.float64) for name, value in weights.items()}
 
     def layer(maps: np.ndarray, name: str) -> np.ndarray:
@@ -53,19 +53,25 @@ def forward(weights: Mapping[str, np.ndarray], crops: np.ndarray) -> np.ndarray:
     flat = layer(maps, "conv4").transpose(0, 2, 1, 3).reshape(len(crops), -1)
     hidden = flat @ w["hidden.kernel"] + w["hidden.bias"]
     hidden = np.where(hidden >= 0, hidden, w["hidden.slope"] * hidden)
-    return np.concatenate([hidden @ w[f"{name}.kernel"] + w[f"{name}.bias"] for name in ("points", "box")], axis=1)
+    logits = np.exp(hidden @ w["face.kernel"] + w["face.bias"])
+    share = logits[:, 1:] / logits.sum(axis=1, keepdims=True)
+    rest = [hidden @ w[f"{name}.kernel"] + w[f"{name}.bias"] for name in ("points", "box")]
+    return np.concatenate([*rest, share], axis=1)
 
 
 @pytest.mark.parametrize("batch", [1, 3])
 def test_graph_gives_the_points_and_box_of_a_plain_forward_pass(weights: dict[str, np.ndarray], batch: int) -> None:
     crops = np.random.default_rng(batch).uniform(-1, 1, (batch, 48, 48, 3)).astype(np.float32)
     session = ort.InferenceSession(build_onet(weights).SerializeToString(), providers=["CPUExecutionProvider"])
-    points, box = session.run(["points", "box"], {"crops": np.ascontiguousarray(crops.transpose(0, 3, 1, 2))})
+    points, box, face = session.run(
+        ["points", "box", "face"], {"crops": np.ascontiguousarray(crops.transpose(0, 3, 1, 2))}
+    )
     expected = forward(weights, crops.astype(np.float64))
     assert points.shape == (batch, 5, 2)
     np.testing.assert_allclose(points[..., 0], expected[:, :5], atol=2e-6)
     np.testing.assert_allclose(points[..., 1], expected[:, 5:10], atol=2e-6)
-    np.testing.assert_allclose(box, expected[:, 10:], atol=2e-6)
+    np.testing.assert_allclose(box, expected[:, 10:14], atol=2e-6)
+    np.testing.assert_allclose(face, expected[:, 14:], atol=2e-6)
     # Else equality would show nothing: the points must depend on the crop, and each in its own way.
     assert np.ptp(expected) > 0.1
 
