@@ -40,7 +40,7 @@ def pooled(maps: np.ndarray, side: int, *, same: bool) -> np.ndarray:
 
 
 def forward(weights: Mapping[str, np.ndarray], crops: np.ndarray) -> np.ndarray:
-    """ONet in float64 on the layout it was trained in: (n, 48, 48, 3) to five x, five y, the four of the box and the face's share."""
+    """ONet in float64 on the layout it was trained in: (n, 48, 48, 3) to points, box and the share of "face"."""
     w = {name: value.astype(np.float64) for name, value in weights.items()}
 
     def layer(maps: np.ndarray, name: str) -> np.ndarray:
