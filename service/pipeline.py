@@ -9,8 +9,9 @@ from service.arrays import Floats32, ImageArray
 from service.choices import FacePolicy, Gates
 from service.cpus import usable_cpus
 from service.faces.build_extractor import build_extractor, require_adapters
-from service.faces.extract import FaceExtractor, StageTimer, untimed
+from service.faces.extract import FaceExtractor
 from service.faces.pictures.decode import decode_crop
+from service.faces.stage_timer import StageTimer, untimed
 from service.faces.types import AlignedFace, DetectedFace
 from service.inference.backbone import Backbone
 from service.inference.networks import Batching, open_network

@@ -13,7 +13,7 @@ from service.arrays import Floats32, ImageArray
 from service.choices import Gates
 from service.errors import InputError, PackInvalid
 from service.faces.build_extractor import build_extractor
-from service.faces.extract import untimed
+from service.faces.stage_timer import untimed
 from service.inference.preprocessing import to_input
 from service.inference.runs import RunGraph
 from service.pack import PackManifest

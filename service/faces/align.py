@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from service.arrays import Floats32, Floats64, ImageArray
+from service.arrays import Floats, Floats32, Floats64, ImageArray
 from service.errors import NoFace
-from service.faces.types import CROP_SIZE
+from service.faces.types import CROP_SIZE, Box
 from service.faces.warp import warp
 
 ARCFACE_TEMPLATE: Floats32 = np.array(
@@ -13,8 +13,11 @@ ARCFACE_TEMPLATE: Floats32 = np.array(
 )
 """(5, 2) float32, (x, y) in pixels of the 112x112 crop, in the order of landmarks: ArcFace's reference points."""
 
+CROP_BOX = Box(16.0, 8.0, 96.0, 112.0)
+"""Where an aligned crop has the face's box, as detectors give it: in pixels of the crop."""
 
-def similarity_transform(landmarks: Floats32, template: Floats32) -> Floats64:
+
+def similarity_transform(landmarks: Floats, template: Floats) -> Floats64:
     """Return the rotation, uniform scale and shift that bring landmarks nearest to a template in the least squares.
 
     Mirroring is not among the candidates.

@@ -1,34 +1,18 @@
 """From the bytes of a photograph to the aligned crop of one face: the room's one entrance."""
 
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from typing import Protocol
-
-import numpy as np
 
 from service.arrays import Floats32, ImageArray
 from service.choices import FacePolicy, Gates
-from service.errors import FaceTooSmall, InputError, PackInvalid
+from service.errors import FaceTooSmall, InputError, NoFace
 from service.faces.align import align
-from service.faces.detectors.detector import Detector
-from service.faces.landmarks import Landmarker
+from service.faces.finder import FaceFinder, View, no_face
 from service.faces.pictures.decode import open_image
-from service.faces.reduction import scaled, to_align, to_find_faces
-from service.faces.select import select_face
-from service.faces.types import CROP_SIZE, AlignedFace, Box, DetectedFace
-
-
-class StageTimer(Protocol):
-    """Times a stage: the context it returns is entered when the stage starts and left when it ends or fails."""
-
-    def __call__(self, name: str, /) -> AbstractContextManager[None]:
-        """Return the context for the stage of this name: ``decode``, ``detect`` or ``align``."""
-        ...
-
-
-def untimed(_: str, /) -> AbstractContextManager[None]:
-    """Time nothing."""
-    return nullcontext()
+from service.faces.pictures.image_file import ImageFile
+from service.faces.reduction import reduction_for, scaled, to_align, to_find_faces
+from service.faces.stage_timer import StageTimer, untimed
+from service.faces.turns import clockwise_degrees, turned, turned_back
+from service.faces.types import AlignedFace, DetectedFace
 
 
 class FaceExtractor:
@@ -37,25 +21,16 @@ class FaceExtractor:
     Holds no state between calls: safe to call from several threads.
     """
 
-    def __init__(
-        self,
-        detector: Detector,
-        landmarker: Landmarker | None,
-        gates: Gates,
-        *,
-        detector_size: tuple[int, int] = (640, 640),
-    ) -> None:
+    def __init__(self, finder: FaceFinder, gates: Gates, *, detector_size: tuple[int, int] = (640, 640)) -> None:
         """Put an extractor together.
 
         Args:
-            detector: finds the faces.
-            landmarker: locates the landmarks of the chosen face; None where the detector gives them.
+            finder: finds the faces.
             gates: what a photograph must pass.
             detector_size: width and height of what the detector is fed; large photographs are decoded reduced, to no
                 less than this.
         """
-        self._detector = detector
-        self._landmarker = landmarker
+        self._finder = finder
         self._gates = gates
         self._detector_size = detector_size
 
@@ -76,26 +51,26 @@ class FaceExtractor:
         """
         with clock("decode"):
             file = open_image(data, self._gates)
-            found_at = to_find_faces(file, self._detector_size)
-            image = file.pixels(found_at)
-        with clock("detect"):
-            faces = self._detector.detect(image)
-        chosen = select_face(faces, policy, (image.shape[1], image.shape[0]))
-        self._check_size(scaled(chosen, found_at))
-        taken_at = to_align(chosen, found_at)
-        if taken_at != found_at:
-            with clock("decode"):
-                image = file.pixels(taken_at)
-        chosen = scaled(chosen, found_at / taken_at)
+            views = _Views(file, to_find_faces(file, self._detector_size))
+        seen = self._finder.find(views.last, policy, lambda scale: views.closer(scale, clock), clock)
+        found_at = seen.view.reduction
+        self._check_size(scaled(seen.face, found_at))
+        taken_at = to_align(seen.face, found_at)
+        view = seen.view if taken_at == found_at else views.at(taken_at, clock)
         with clock("align"):
-            landmarks = self.locate(image, chosen)
+            image = turned(view.image, seen.quarters)
+            face = scaled(seen.face, found_at / taken_at)
+            landmarks = seen.landmarks if taken_at == found_at else self._finder.locate(image, face)[0]
             crop = align(image, landmarks)
+        face = replace(face, landmarks=landmarks)
+        size = file.width, file.height
         return AlignedFace(
             crop=crop,
-            face=scaled(replace(chosen, landmarks=landmarks), taken_at),
-            faces_found=len(faces),
-            image_size=(file.width, file.height),
+            face=turned_back(scaled(face, taken_at), seen.quarters, size),
+            faces_found=len(seen.faces),
+            image_size=size,
             exif_rotated=file.exif_rotated,
+            rotated_by=clockwise_degrees(seen.quarters),
         )
 
     def is_large(self, data: bytes) -> bool:
@@ -110,11 +85,16 @@ class FaceExtractor:
         return open_image(data, self._gates).pixels()
 
     def find(self, image: ImageArray, policy: FacePolicy) -> DetectedFace:
-        """Return the face of a photograph's pixels that the policy chooses; raises for faces as ``extract`` does."""
-        height, width = image.shape[:2]
-        chosen = select_face(self._detector.detect(image), policy, (width, height))
-        self._check_size(chosen)
-        return chosen
+        """Return the face of a photograph's pixels that the policy chooses, at one look and as the detector gives it.
+
+        Raises:
+            NoFace, SeveralFaces, FaceTooSmall, InferenceFailed, PackInvalid: as for ``extract``.
+        """
+        seen = self._finder.look(View(image), policy)
+        if seen is None:
+            raise no_face()
+        self._check_size(seen.face)
+        return seen.face
 
     def locate(self, image: ImageArray, face: DetectedFace) -> Floats32:
         """Return the landmarks (5, 2) of a face: the landmark network's in its box, or else the detector's own.
@@ -122,11 +102,20 @@ class FaceExtractor:
         Raises:
             InferenceFailed, PackInvalid: as for ``extract``.
         """
-        if self._landmarker is not None:
-            return self._landmarker.locate(image, face.box).landmarks
-        if face.landmarks is None:
-            raise PackInvalid("The detector gives no landmarks, and the pack has no [landmarks] section.")
-        return face.landmarks
+        return self._finder.locate(image, face)[0]
+
+    def check_crop(self, crop: ImageArray) -> None:
+        """Refuse an aligned crop that shows no face.
+
+        Raises:
+            NoFace: if the landmark network sees none where a crop has it; without such a network nothing is refused.
+            InferenceFailed, PackInvalid: as for ``extract``.
+        """
+        if not self._finder.is_crop_of_a_face(crop):
+            raise NoFace(
+                "The crop shows no face where an aligned crop has it. Send a photograph, or a crop aligned to the "
+                "usual five points."
+            )
 
     def warm_up(self) -> None:
         """Run every network once, on a picture without a face.
@@ -135,10 +124,7 @@ class FaceExtractor:
             InferenceFailed: if one fails.
             PackInvalid: if one gives what its adapter does not decode.
         """
-        blank = np.full((CROP_SIZE, CROP_SIZE, 3), 127, dtype=np.uint8)
-        self._detector.detect(blank)
-        if self._landmarker is not None:
-            self._landmarker.locate(blank, Box(0, 0, CROP_SIZE, CROP_SIZE))
+        self._finder.warm_up()
 
     def _check_size(self, face: DetectedFace) -> None:
         shorter, least = min(face.box.width, face.box.height), self._gates.min_face_pixels
@@ -147,3 +133,23 @@ class FaceExtractor:
                 f"The face is {shorter:.0f} pixels across, the smallest that is compared is {least}. "
                 "Send a larger or closer picture."
             )
+
+
+class _Views:
+    """The decoded forms of one file; the last one is kept."""
+
+    def __init__(self, file: ImageFile, reduction: int) -> None:
+        """Decode the first form; raises as ``ImageFile.pixels``."""
+        self._file = file
+        self.last = View(file.pixels(reduction), reduction)
+
+    def closer(self, scale: float, clock: StageTimer) -> View:
+        """Return the smallest form of no less than a share of the picture's size."""
+        return self.at(reduction_for(scale, self.last.reduction), clock)
+
+    def at(self, reduction: int, clock: StageTimer) -> View:
+        """Return one form."""
+        if reduction != self.last.reduction:
+            with clock("decode"):
+                self.last = View(self._file.pixels(reduction), reduction)
+        return self.last

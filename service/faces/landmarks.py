@@ -1,14 +1,16 @@
 """Five landmarks of a face in a box, for detectors that give none."""
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
-from service.arrays import Floats32, ImageArray
-from service.errors import PackInvalid
-from service.faces.types import Box
+from service.arrays import Floats32, Floats64, ImageArray
+from service.errors import NoFace, PackInvalid
+from service.faces.align import ARCFACE_TEMPLATE, similarity_transform
+from service.faces.types import CROP_SIZE, Box
 from service.faces.warp import box_to_patch, warp
 from service.inference.preprocessing import to_input
 from service.inference.runs import RunGraph
@@ -17,6 +19,10 @@ from service.pack import PREPARATION, LandmarksFile
 # The usual 68-point scheme (iBUG 300-W): which points are averaged into each of the five. An eye is the middle of its
 # four lid points, a mouth corner the middle of the outer and the inner lip's.
 _FIVE_OF_68 = ((37, 38, 40, 41), (43, 44, 46, 47), (30,), (48, 60), (54, 64))
+
+# The template and its mirror image, averaged: a face that is its own mirror image leans by nothing.
+_MIRRORED: Floats32 = (ARCFACE_TEMPLATE * (-1, 1) + (CROP_SIZE, 0))[[1, 0, 2, 4, 3]]
+_LEVEL: Floats32 = ((ARCFACE_TEMPLATE + _MIRRORED) / 2).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,8 +80,9 @@ class OnetLandmarker:
     """Reads the points (1, 5, 2), the box (1, 4), both in units of its crop's side, and the face score of MTCNN's ONet.
 
     The crop is the square around the box's centre whose side is the box's longer one; first of the detector's box, then
-    of the box that the first pass gives. The second pass sees the face better centred: on photographs it is better than
-    one pass at every rate, a third is not. Safe to call from several threads if ``run`` is.
+    of the box that the first pass gives, turned so that the face stands upright in it. The second pass sees the face
+    better centred and level: on photographs it is better than one pass at every rate. A third is run for a face that
+    leans much, whose first points are too far off to level it at once. Safe to call from several threads if ``run`` is.
     """
 
     def __init__(self, run: RunGraph, spec: LandmarksFile) -> None:
@@ -84,15 +91,16 @@ class OnetLandmarker:
 
     def locate(self, image: ImageArray, box: Box) -> Located:
         """Return the five landmarks of the face in a box (see ``Landmarker``)."""
-        located, box = self._pass(image, box)
-        for _ in range(PREPARATION.onet_passes - 1):
-            located, box = self._pass(image, box)
+        located, square = self._pass(image, _Square.around(box))
+        for number in range(1, PREPARATION.onet_passes + 1):
+            if number == PREPARATION.onet_passes and abs(square.roll) < PREPARATION.onet_lean:
+                break
+            located, square = self._pass(image, square)
         return located
 
-    def _pass(self, image: ImageArray, box: Box) -> tuple[Located, Box]:
+    def _pass(self, image: ImageArray, square: "_Square") -> tuple[Located, "_Square"]:
         size = self._spec.preprocessing
-        square = _square(box)
-        matrix = box_to_patch(square, size.width, size.height)
+        matrix = square.to_patch(size.width)
         # Where a face is cut by the image's edge, grey moves the points half as far as the edge's repeated pixels do.
         patch = warp(image, matrix, size.width, size.height, outside="grey")
         outputs = self._run(to_input([patch], size))
@@ -103,17 +111,66 @@ class OnetLandmarker:
                 f"{self._spec.file} gives {shapes}, ONet's points, box and face score are [(1, 5, 2), (1, 4), (1, 1)]."
             )
         # The square's edges are edges of pixels; whole coordinates are their centres, half a pixel further.
-        points = outputs[0][0] * (square.width, square.height) + (square.left - 0.5, square.top - 0.5)
-        left, top, right, bottom = (float(offset) * square.width for offset in outputs[1][0])
-        found = Box(square.left + left, square.top + top, square.right + right, square.bottom + bottom)
-        # A box without an area can only come of a crop that shows no face; its points are kept, and checked later.
-        located = Located(np.asarray(points, np.float32), float(outputs[2][0, 0]) if len(outputs) > 2 else None)
-        return located, found if found.width > 1 and found.height > 1 else box
+        points = square.to_image(outputs[0][0].astype(np.float64)) - 0.5
+        located = Located(points.astype(np.float32), float(outputs[2][0, 0]) if len(outputs) > 2 else None)
+        return located, square.moved(outputs[1][0], _roll(points))
 
 
-def _square(box: Box) -> Box:
-    (x, y), half = box.centre, max(box.width, box.height) / 2
-    return Box(x - half, y - half, x + half, y + half)
+@dataclass(frozen=True, slots=True)
+class _Square:
+    """A square of an image that may lean.
+
+    Attributes:
+        x: its centre, in pixels; edges of pixels are whole.
+        y: likewise.
+        side: in pixels.
+        roll: angle in radians by which what stands upright in it leans clockwise in the image.
+    """
+
+    x: float
+    y: float
+    side: float
+    roll: float = 0.0
+
+    @classmethod
+    def around(cls, box: Box) -> "_Square":
+        return cls(*box.centre, max(box.width, box.height))
+
+    def to_image(self, places: Floats64) -> Floats64:
+        """Return where places (n, 2) in 0..1 of the square lie in the image."""
+        cosine, sine = math.cos(self.roll), math.sin(self.roll)
+        across, down = self.side * (places - 0.5).T
+        return np.stack([self.x + cosine * across - sine * down, self.y + sine * across + cosine * down], axis=1)
+
+    def to_patch(self, side: int) -> Floats64:
+        """Return the (2, 3) matrix of the map that fills a patch of this many pixels with the square."""
+        scale = side / self.side
+        cosine, sine = scale * math.cos(self.roll), scale * math.sin(self.roll)
+        # Whole coordinates of ``warp`` are centres of pixels, half a pixel off their edges.
+        x, y, centre = self.x - 0.5, self.y - 0.5, (side - 1) / 2
+        return np.array(
+            [[cosine, sine, centre - cosine * x - sine * y], [-sine, cosine, centre + sine * x - cosine * y]]
+        )
+
+    def moved(self, offsets: Floats32, roll: float) -> "_Square":
+        """Return the square around a box that leans by an angle; its sides lie off this one's by parts of the side."""
+        left, top, right, bottom = (float(offset) for offset in offsets)
+        wide, tall = 1 + right - left, 1 + bottom - top
+        if min(wide, tall) * self.side <= 1:
+            # A box without an area can only come of a crop that shows no face; its points are kept, and checked later.
+            return replace(self, roll=roll)
+        centre = np.array([[(1 + left + right) / 2, (1 + top + bottom) / 2]])
+        ((x, y),) = self.to_image(centre)
+        return _Square(float(x), float(y), max(wide, tall) * self.side, roll)
+
+
+def _roll(points: Floats64) -> float:
+    """Return the angle in radians by which a face of these points leans clockwise; 0 where they tell none."""
+    try:
+        matrix = similarity_transform(points, _LEVEL)
+    except NoFace:
+        return 0.0
+    return -math.atan2(matrix[1, 0], matrix[0, 0])
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,11 @@ def to_find_faces(file: ImageFile, detector_size: tuple[int, int]) -> int:
     return next((reduction for reduction in REDUCTIONS if reduction <= most), 1)
 
 
+def reduction_for(scale: float, most: int) -> int:
+    """Return the greatest reduction, no more than one that there is, that leaves a picture at a share of its size."""
+    return next((reduction for reduction in REDUCTIONS if reduction <= min(1 / scale, most)), 1)
+
+
 def to_align(face: DetectedFace, found_at: int) -> int:
     """Return the greatest reduction, no more than that at which a face was found, that leaves it 224 pixels across.
 

@@ -8,8 +8,8 @@ from service.errors import NoFace, SeveralFaces
 from service.faces.types import DetectedFace
 
 
-def select_face(faces: Sequence[DetectedFace], policy: FacePolicy, image_size: tuple[int, int]) -> DetectedFace:
-    """Return the face that a policy chooses; of equally good ones the first.
+def select_face(faces: Sequence[DetectedFace], policy: FacePolicy, image_size: tuple[int, int]) -> int:
+    """Return the row of the face that a policy chooses; of equally good ones the first.
 
     Args:
         faces: what the detector found, best score first.
@@ -23,14 +23,15 @@ def select_face(faces: Sequence[DetectedFace], policy: FacePolicy, image_size: t
     """
     if not faces:
         raise NoFace("No face was found in the image. Send a picture that shows the face upright and clearly.")
+    rows = range(len(faces))
     if policy == "largest":
-        return max(faces, key=lambda face: face.box.area)
+        return max(rows, key=lambda row: faces[row].box.area)
     if policy == "most_central":
         width, height = image_size
-        return min(faces, key=lambda face: math.dist(face.box.centre, (width / 2, height / 2)))
+        return min(rows, key=lambda row: math.dist(faces[row].box.centre, (width / 2, height / 2)))
     if len(faces) > 1:
         raise SeveralFaces(
             f"{len(faces)} faces were found in the image, and the face policy is 'reject'. Send a picture of one "
             "person alone, or choose the policy 'largest' or 'most_central'."
         )
-    return faces[0]
+    return 0

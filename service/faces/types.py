@@ -37,6 +37,22 @@ class Box:
         """Centre (x, y) in pixels."""
         return (self.left + self.right) / 2, (self.top + self.bottom) / 2
 
+    def shared(self, other: "Box") -> float:
+        """Return the part of the smaller of two boxes, both of some area, that lies in the other, in 0..1."""
+        width = min(self.right, other.right) - max(self.left, other.left)
+        height = min(self.bottom, other.bottom) - max(self.top, other.top)
+        return max(0.0, width) * max(0.0, height) / min(self.area, other.area)
+
+    def outside(self, width: int, height: int) -> float:
+        """Return the part of the box, which has some area, that lies outside a picture of this size, in 0..1."""
+        return 1.0 - self.within(width, height).area / self.area
+
+    def within(self, width: int, height: int) -> "Box":
+        """Return the part of the box that lies in a picture of this size."""
+        left, right = (min(max(side, 0.0), float(width)) for side in (self.left, self.right))
+        top, bottom = (min(max(side, 0.0), float(height)) for side in (self.top, self.bottom))
+        return Box(left, top, right, bottom)
+
 
 @dataclass(frozen=True, slots=True)
 class DetectedFace:
@@ -64,6 +80,8 @@ class AlignedFace:
         faces_found: number of faces the detector found.
         image_size: (width, height) of the upright image in pixels.
         exif_rotated: whether the EXIF orientation turned or mirrored the picture.
+        rotated_by: by how many degrees clockwise, in quarters, the picture was turned besides to find the face upright;
+            the face is given in pixels of the picture before that.
     """
 
     crop: ImageArray
@@ -71,3 +89,4 @@ class AlignedFace:
     faces_found: int
     image_size: tuple[int, int]
     exif_rotated: bool
+    rotated_by: int = 0

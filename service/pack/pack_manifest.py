@@ -138,17 +138,32 @@ class _PackFile(Strict):
 
 
 class DetectorFile(_PackFile):
-    """The face detector; ``adapter`` names the code that decodes its outputs."""
+    """The face detector; ``adapter`` names the code that decodes its outputs.
+
+    Attributes:
+        score_threshold: least score of a face.
+        nms_iou: most overlap, intersection over union, of two faces.
+        sure_score: least score of a face that surely stands upright, so that no other look is needed; None where every
+            score is taken for sure.
+    """
 
     adapter: AdapterName
     score_threshold: float = Field(gt=0, lt=1)
     nms_iou: float = Field(gt=0, lt=1)
+    sure_score: float | None = Field(default=None, gt=0, lt=1)
 
 
 class LandmarksFile(_PackFile):
-    """The landmark network, run on the detector's box; ``adapter`` names the code that reads it."""
+    """The landmark network, run on the detector's box; ``adapter`` names the code that reads it.
+
+    Attributes:
+        least_score: least face score of what is a face; None where the network gives no score, or any will do.
+        sure_score: least face score of a face that surely stands upright; None as for ``least_score``.
+    """
 
     adapter: AdapterName
+    least_score: float | None = Field(default=None, gt=0, lt=1)
+    sure_score: float | None = Field(default=None, gt=0, lt=1)
 
 
 class BackboneFile(_PackFile):

@@ -4,6 +4,7 @@
 """
 
 from dataclasses import dataclass, field, fields
+from math import inf
 
 _ADDED_LATER = {"added_later": True}
 
@@ -22,12 +23,23 @@ class Preparation:
         cropping: how a crop is cut from them.
         second_look: when a detector looks again.
         onet_passes: runs of ONet for one face, each on the box that the one before gave.
+        onet_lean: lean of a face, in radians, from which ONet is run once more; each run after the first sees the
+            face levelled.
         flip: whether the mirrored crop is embedded too.
         second_look_area: share of the image which boxes must pass for a second look.
         second_look_border: width of the grey border, over the image's side, at both ends.
         second_look_side: longest side of the image within the border, in pixels.
         second_look_same: shared part of the smaller of two boxes that are taken for one face.
         second_look_grey: the border's value of each channel, 0 to 255.
+        turns: when a picture is looked at turned by quarters.
+        sure_disagreement: most distance between two networks' landmarks of a face that surely stands upright, root
+            mean square in pixels of the aligned crop.
+        most_disagreement: the same of anything that is a face.
+        least_face: side in pixels from which faces are looked for in a picture of any size.
+        tile_face: side in pixels that such a face has in the tiles of the last look.
+        tile_step: how many times larger each look's scale is than the one before, at most.
+        tile_overlap: pixels that neighbouring tiles share.
+        tile_contrast: standard deviation of a tile's values below which nothing can be seen in it.
     """
 
     template: str = "arcface-112"
@@ -41,6 +53,15 @@ class Preparation:
     second_look_side: int = field(default=640, metadata=_ADDED_LATER)
     second_look_same: float = field(default=0.5, metadata=_ADDED_LATER)
     second_look_grey: int = field(default=128, metadata=_ADDED_LATER)
+    onet_lean: float = field(default=inf, metadata=_ADDED_LATER)
+    turns: str = field(default="never", metadata=_ADDED_LATER)
+    sure_disagreement: float = field(default=inf, metadata=_ADDED_LATER)
+    most_disagreement: float = field(default=inf, metadata=_ADDED_LATER)
+    least_face: int = field(default=0, metadata=_ADDED_LATER)
+    tile_face: int = field(default=0, metadata=_ADDED_LATER)
+    tile_step: float = field(default=0.0, metadata=_ADDED_LATER)
+    tile_overlap: int = field(default=0, metadata=_ADDED_LATER)
+    tile_contrast: float = field(default=0.0, metadata=_ADDED_LATER)
 
     def hashed(self) -> dict[str, object]:
         """Return what is part of a ``pipeline_id``."""
@@ -48,5 +69,15 @@ class Preparation:
         return {name: value for name, (value, item) in told.items() if not item.metadata or value != item.default}
 
 
-PREPARATION = Preparation()
+PREPARATION = Preparation(
+    onet_lean=0.35,
+    turns="where the upright look is not sure",
+    sure_disagreement=8.0,
+    most_disagreement=30.0,
+    least_face=32,
+    tile_face=22,
+    tile_step=3.0,
+    tile_overlap=64,
+    tile_contrast=3.0,
+)
 """What is in force; a change is made here."""

@@ -33,9 +33,7 @@ class SecondLook:
         # The border halves the resolution, so faces in the background may be seen by the first look alone.
         small = [face for face in first if face.box.area <= limit]
         others = [
-            face
-            for face in small
-            if all(_overlap(face.box, other.box) < PREPARATION.second_look_same for other in second)
+            face for face in small if all(face.box.shared(other.box) < PREPARATION.second_look_same for other in second)
         ]
         return sorted(second + others, key=lambda face: -face.score)
 
@@ -63,10 +61,3 @@ def _moved(face: DetectedFace, across: int, down: int, scale: float) -> Detected
         return replace(face, box=box)
     landmarks = (face.landmarks - (across, down)) / scale
     return replace(face, box=box, landmarks=landmarks.astype(np.float32))
-
-
-def _overlap(one: Box, other: Box) -> float:
-    """Return the part of the smaller box that lies in the other."""
-    width = min(one.right, other.right) - max(one.left, other.left)
-    height = min(one.bottom, other.bottom) - max(one.top, other.top)
-    return max(0.0, width) * max(0.0, height) / min(one.area, other.area)

@@ -8,7 +8,9 @@ from PIL import Image
 from service.choices import Gates
 from service.errors import FaceTooSmall, ImageTooLarge, NoFace, PackInvalid, SeveralFaces
 from service.faces.align import ARCFACE_TEMPLATE
+from service.faces.evidence import Standards
 from service.faces.extract import FaceExtractor
+from service.faces.finder import FaceFinder
 from service.faces.landmarks import Located
 from service.faces.types import Box, DetectedFace
 
@@ -31,11 +33,8 @@ class FixedLandmarker:
 
 
 def extractor(detector, landmarker=None, min_face_pixels=20, max_image_pixels=1 << 20):
-    return FaceExtractor(
-        detector,
-        landmarker,
-        Gates(min_face_pixels=min_face_pixels, max_image_pixels=max_image_pixels),
-    )
+    finder = FaceFinder(detector, landmarker, Standards(), (640, 640))
+    return FaceExtractor(finder, Gates(min_face_pixels=min_face_pixels, max_image_pixels=max_image_pixels))
 
 
 @pytest.fixture

@@ -9,7 +9,9 @@ from PIL import Image
 from service.choices import Gates
 from service.errors import ImageUndecodable
 from service.faces.align import ARCFACE_TEMPLATE
+from service.faces.evidence import Standards
 from service.faces.extract import FaceExtractor
+from service.faces.finder import FaceFinder
 from service.faces.pictures.decode import open_image
 from service.faces.reduction import scaled, to_align, to_find_faces
 from service.faces.types import Box, DetectedFace
@@ -108,14 +110,19 @@ class RelativeDetector:
         return [DetectedFace(box, 0.9, points.astype(np.float32))]
 
 
+def extracted(detector, gates, size, data):
+    finder = FaceFinder(detector, None, Standards(), size)
+    return FaceExtractor(finder, gates, detector_size=size).extract(data, "largest")
+
+
 @pytest.mark.parametrize("size", [0.05, 0.15, 0.6])
 def test_face_of_a_large_photograph_is_the_face_of_the_full_picture(size):
     data = jpeg(2880, 2880)
     detector = RelativeDetector(size)
     gates = Gates(max_image_bytes=1 << 26, max_image_pixels=1 << 26)
 
-    reduced = FaceExtractor(detector, None, gates, detector_size=DETECTOR).extract(data, "largest")
-    full = FaceExtractor(detector, None, gates, detector_size=(2880, 2880)).extract(data, "largest")
+    reduced = extracted(detector, gates, DETECTOR, data)
+    full = extracted(detector, gates, (2880, 2880), data)
 
     assert detector.seen == [(360, 360), (2880, 2880)]
     assert reduced.image_size == full.image_size == (2880, 2880)

@@ -1,12 +1,16 @@
 import pytest
 
 from service.errors import NoFace, SeveralFaces
-from service.faces.select import select_face
+from service.faces.select import select_face as selected_row
 from service.faces.types import Box, DetectedFace
 
 CORNER_LARGE = DetectedFace(Box(0, 0, 60, 60), 0.8)
 CENTRAL_SMALL = DetectedFace(Box(90, 40, 110, 60), 0.9)
 SIZE = (200, 100)
+
+
+def select_face(faces, policy, size):
+    return faces[selected_row(faces, policy, size)]
 
 
 @pytest.mark.parametrize(("policy", "chosen"), [("largest", CORNER_LARGE), ("most_central", CENTRAL_SMALL)])

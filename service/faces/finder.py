@@ -1,0 +1,196 @@
+"""Finds the face of a picture: at one look, or in quarter turns and tiles where that look is not sure."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from service.arrays import Floats32, ImageArray
+from service.choices import FacePolicy
+from service.errors import NoFace, PackInvalid
+from service.faces.align import ARCFACE_TEMPLATE, CROP_BOX
+from service.faces.detectors.detector import Detector
+from service.faces.evidence import Evidence, Standards, weigh
+from service.faces.landmarks import Landmarker
+from service.faces.select import select_face
+from service.faces.stage_timer import StageTimer, untimed
+from service.faces.tiles import detect_in_tiles, scales_of_tiles
+from service.faces.turns import QUARTER_TURNS, turned
+from service.faces.types import CROP_SIZE, DetectedFace
+from service.pack import PREPARATION
+
+# Of the detector's boxes, those with the best scores are asked what they are.
+_MOST_FACES = 16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """A picture as it was decoded, upright by its EXIF orientation.
+
+    Attributes:
+        image: (rows, columns, 3) uint8, RGB.
+        reduction: how many times smaller than the picture it is, along each side.
+    """
+
+    image: ImageArray
+    reduction: int = 1
+
+
+Closer = Callable[[float], View]
+"""Gives a picture at no less than a share of its size, in the smallest form that can be decoded."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sighting:
+    """The face that a look chose.
+
+    Attributes:
+        face: in pixels of the image that was looked at, as the detector gives it.
+        evidence: what speaks for it.
+        faces: all faces of that look, the chosen one among them, best score first.
+        landmarks: (5, 2) float32, of the chosen face, in the same pixels.
+        quarters: by how many quarters anticlockwise the image was turned.
+        view: what was looked at, before it was turned.
+    """
+
+    face: DetectedFace
+    landmarks: Floats32
+    evidence: Evidence
+    faces: Sequence[DetectedFace]
+    quarters: int
+    view: View
+
+
+class FaceFinder:
+    """Finds faces by a pack's detector and landmark network. Safe to call from several threads if they are."""
+
+    def __init__(
+        self, detector: Detector, landmarker: Landmarker | None, standards: Standards, detector_size: tuple[int, int]
+    ) -> None:
+        """Put a finder together.
+
+        Args:
+            detector: finds boxes.
+            landmarker: locates the landmarks in a box; None where the detector gives them.
+            standards: what a face must show.
+            detector_size: width and height of what the detector is fed.
+        """
+        self._detector = detector
+        self._landmarker = landmarker
+        self._standards = standards
+        self._size = detector_size
+
+    def find(self, view: View, policy: FacePolicy, closer: Closer, clock: StageTimer = untimed) -> Sighting:
+        """Return the chosen face of a picture.
+
+        A first look that surely sees an upright face is the only one. Else the picture is looked at in three more
+        quarter turns, and then, if it is large, in tiles; the look with the strongest evidence is kept.
+
+        Args:
+            view: the picture, perhaps reduced.
+            policy: which of several faces is chosen.
+            closer: gives the picture less reduced.
+            clock: times the looks as the stage ``detect``.
+
+        Raises:
+            NoFace: if no look sees one.
+            SeveralFaces: if a look sees several and the policy is ``reject``.
+            InferenceFailed, PackInvalid: if a network fails, or gives what its adapter does not decode.
+        """
+        with clock("detect"):
+            best = self.look(view, policy)
+            if best is None or not self._standards.is_sure(best.evidence):
+                best = _strongest(best, *(self.look(view, policy, quarters) for quarters in QUARTER_TURNS))
+        for scale in scales_of_tiles(max(view.image.shape[:2]) * view.reduction, max(self._size)):
+            if best is not None and self._standards.is_sure(best.evidence):
+                break
+            closer_view = closer(scale)
+            with clock("detect"):
+                best = _strongest(best, self._look_in_tiles(closer_view, policy, scale))
+        if best is None:
+            raise no_face()
+        return best
+
+    def look(self, view: View, policy: FacePolicy, quarters: int = 0) -> Sighting | None:
+        """Return the chosen face of one look at a picture, turned by some quarters; None where there is none.
+
+        Raises:
+            SeveralFaces, InferenceFailed, PackInvalid: as for ``find``.
+        """
+        seen = turned(view.image, quarters)
+        return self._choose(view, seen, self._detector.detect(seen), policy, quarters)
+
+    def locate(self, image: ImageArray, face: DetectedFace) -> tuple[Floats32, float | None]:
+        """Return the landmarks (5, 2) of a face: the landmark network's in its box, with its score, or the detector's.
+
+        Raises:
+            InferenceFailed, PackInvalid: as for ``find``.
+        """
+        if self._landmarker is not None:
+            located = self._landmarker.locate(image, face.box)
+            return located.landmarks, located.score
+        if face.landmarks is None:
+            raise PackInvalid("The detector gives no landmarks, and the pack has no [landmarks] section.")
+        return face.landmarks, None
+
+    def is_crop_of_a_face(self, crop: ImageArray) -> bool:
+        """Return whether the landmark network sees a face where an aligned crop has it; True where there is no network.
+
+        Raises:
+            InferenceFailed, PackInvalid: as for ``find``.
+        """
+        if self._landmarker is None:
+            return True
+        located = self._landmarker.locate(crop, CROP_BOX)
+        try:
+            evidence = weigh(located.landmarks, 1.0, landmark_score=located.score, detected=ARCFACE_TEMPLATE)
+        except NoFace:
+            return False
+        return self._standards.is_face(evidence)
+
+    def warm_up(self) -> None:
+        """Run every network once, on a picture without a face; raises as ``find`` does for a network that fails."""
+        blank = np.full((CROP_SIZE, CROP_SIZE, 3), 127, dtype=np.uint8)
+        self._detector.detect(blank)
+        if self._landmarker is not None:
+            self._landmarker.locate(blank, CROP_BOX)
+
+    def _look_in_tiles(self, view: View, policy: FacePolicy, scale: float) -> Sighting | None:
+        found = detect_in_tiles(self._detector, view.image, scale * view.reduction, self._size)
+        return self._choose(view, view.image, found, policy, 0)
+
+    def _choose(
+        self, view: View, image: ImageArray, found: Sequence[DetectedFace], policy: FacePolicy, quarters: int
+    ) -> Sighting | None:
+        faces: list[DetectedFace] = []
+        known: list[tuple[Floats32, Evidence]] = []
+        for face in found[:_MOST_FACES]:
+            landmarks, score = self.locate(image, face)
+            detected = None if self._landmarker is None else face.landmarks
+            try:
+                evidence = weigh(landmarks, face.score, landmark_score=score, detected=detected)
+            except NoFace:
+                continue
+            if self._standards.is_face(evidence):
+                faces.append(face)
+                known.append((landmarks, evidence))
+        if not faces:
+            return None
+        row = select_face(faces, policy, (image.shape[1], image.shape[0]))
+        return Sighting(faces[row], *known[row], faces, quarters, view)
+
+
+def no_face() -> NoFace:
+    """Return the error of a picture in which no face was found."""
+    return NoFace(
+        "No face was found in the image. Send a picture that shows the face clearly, at least "
+        f"{PREPARATION.least_face} pixels across."
+    )
+
+
+def _strongest(*sightings: Sighting | None) -> Sighting | None:
+    return max(
+        (sighting for sighting in sightings if sighting is not None),
+        key=lambda sighting: sighting.evidence.strength,
+        default=None,
+    )
