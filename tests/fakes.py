@@ -14,14 +14,13 @@ from PIL import Image
 from service.activation.loading import BundleLoader
 from service.activation.start import start
 from service.app import create_app
-from service.faces.evidence import Standards
 from service.faces.extract import FaceExtractor
 from service.faces.finder import FaceFinder
 from service.faces.types import Box, DetectedFace
 from service.inference.backbone import Backbone
 from service.inference.runs import observed
 from service.loaded import LoadedService
-from service.pack import PackManifest
+from service.pack import FaceStandards, PackManifest
 from service.pipeline import FacePipeline
 from service.settings import Settings
 from service.store.bundle_store import open_store
@@ -92,7 +91,7 @@ def fake_pipeline(
         return session.run(inputs)
 
     return FacePipeline(
-        extractor=FaceExtractor(FaceFinder(FakeDetector(), None, Standards(), (640, 640)), settings.gates),
+        extractor=FaceExtractor(FaceFinder(FakeDetector(), None, FaceStandards(), (640, 640)), settings.gates),
         backbone=Backbone([observed(run, observe)], manifest.backbones),
         manifest=manifest,
         provider="FakeExecutionProvider",

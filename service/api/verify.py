@@ -195,7 +195,7 @@ def identity(snapshot: Snapshot, pipeline: FacePipeline) -> dict[str, Any]:
 def _face(aligned: AlignedFace | None) -> FaceAnswer | None:
     if aligned is None:
         return None
-    face, box = aligned.face, aligned.face.box
+    face, box = aligned.face, aligned.face.box.within(*aligned.image_size)
     # In float64, or the rounded values get the digits of their float32 neighbours.
     landmarks = [] if face.landmarks is None else face.landmarks.astype(float).round(1).tolist()
     return FaceAnswer(
@@ -203,7 +203,10 @@ def _face(aligned: AlignedFace | None) -> FaceAnswer | None:
             left=round(box.left, 1), top=round(box.top, 1), right=round(box.right, 1), bottom=round(box.bottom, 1)
         ),
         landmarks=[(x, y) for x, y in landmarks],
+        cut_off=round(aligned.face.box.outside(*aligned.image_size), 3),
+        rotated_by=aligned.rotated_by,
         detection_score=round(face.score, 4),
+        landmark_score=None if aligned.landmark_score is None else round(aligned.landmark_score, 4),
         faces_found=aligned.faces_found,
         image_width=aligned.image_size[0],
         image_height=aligned.image_size[1],

@@ -8,7 +8,6 @@ from service.errors import PackInvalid
 from service.faces.detectors.adapters import DETECTORS
 from service.faces.detectors.detector import DetectorAdapter
 from service.faces.detectors.second_look import SecondLook
-from service.faces.evidence import Standards
 from service.faces.extract import FaceExtractor
 from service.faces.finder import FaceFinder
 from service.faces.landmarks import LANDMARKERS, LandmarkAdapter
@@ -44,9 +43,7 @@ def build_extractor(manifest: PackManifest, runners: Mapping[str, RunGraph], gat
     if landmarker is not None and manifest.landmarks is not None:
         located = landmarker.build(runners["landmarks"], manifest.landmarks)
     size = manifest.detector.preprocessing.width, manifest.detector.preprocessing.height
-    finder = FaceFinder(
-        SecondLook(detector) if adapter.looks_again else detector, located, Standards.of(manifest), size
-    )
+    finder = FaceFinder(SecondLook(detector) if adapter.looks_again else detector, located, manifest.face, size)
     return FaceExtractor(finder, gates, detector_size=size)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from service.arrays import Floats32
 from service.faces.align import ARCFACE_TEMPLATE, similarity_transform
-from service.pack import PREPARATION, PackManifest
+from service.pack import PREPARATION, FaceStandards
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,49 +26,22 @@ class Evidence:
 
     @property
     def strength(self) -> float:
-        """One number by which looks at one picture are compared, in 0..1: more is surer."""
-        agreement = 1.0
-        if self.disagreement is not None:
-            agreement = 1 / (1 + (self.disagreement / PREPARATION.sure_disagreement) ** 2)
-        return self.detection * (1.0 if self.landmarks is None else self.landmarks) * agreement
+        """The product of the scores: by it looks at one picture are compared, and what is no face is told."""
+        return self.detection * (1.0 if self.landmarks is None else self.landmarks)
 
-
-@dataclass(frozen=True, slots=True)
-class Standards:
-    """What evidence must show, by a pack's own networks; a score that a pack sets no limit for is not asked.
-
-    Attributes:
-        sure_detection: the least detection score of a face that stands upright.
-        least_landmarks: the least landmark score of anything that is a face.
-        sure_landmarks: the least landmark score of a face that stands upright.
-    """
-
-    sure_detection: float = 0.0
-    least_landmarks: float = 0.0
-    sure_landmarks: float = 0.0
-
-    @classmethod
-    def of(cls, manifest: PackManifest) -> "Standards":
-        """Return those of a pack."""
-        landmarks = manifest.landmarks
-        return cls(
-            sure_detection=manifest.detector.sure_score or 0.0,
-            least_landmarks=0.0 if landmarks is None else landmarks.least_score or 0.0,
-            sure_landmarks=0.0 if landmarks is None else landmarks.sure_score or 0.0,
-        )
-
-    def is_face(self, evidence: Evidence) -> bool:
+    def is_face(self, standards: FaceStandards) -> bool:
         """Return whether there is a face at all, be it turned or poor."""
-        return (evidence.landmarks is None or evidence.landmarks >= self.least_landmarks) and (
-            evidence.disagreement is None or evidence.disagreement <= PREPARATION.most_disagreement
-        )
+        return self.strength >= standards.least_strength
 
-    def is_sure(self, evidence: Evidence) -> bool:
-        """Return whether the face so surely stands upright that no other look is needed."""
+    def is_sure(self, standards: FaceStandards) -> bool:
+        """Return whether the face so surely stands upright that no other look is needed.
+
+        On its side or upside down a face has lower scores, or the two networks see its eyes and mouth in other places.
+        """
         return (
-            evidence.detection >= self.sure_detection
-            and (evidence.landmarks is None or evidence.landmarks >= self.sure_landmarks)
-            and (evidence.disagreement is None or evidence.disagreement <= PREPARATION.sure_disagreement)
+            self.detection >= standards.sure_detection
+            and (self.landmarks is None or self.landmarks >= standards.sure_landmarks)
+            and (self.disagreement is None or self.disagreement <= PREPARATION.sure_disagreement)
         )
 
 
@@ -87,8 +60,8 @@ def weigh(
         NoFace: if all landmarks coincide or one is not finite.
     """
     matrix = similarity_transform(landmarks, ARCFACE_TEMPLATE)
-    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     if detected is None:
         return Evidence(detection, landmark_score, None)
+    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     distances = np.sum((landmarks.astype(np.float64) - detected) ** 2, axis=1)
     return Evidence(detection, landmark_score, scale * float(np.sqrt(distances.mean())))

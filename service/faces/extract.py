@@ -71,6 +71,7 @@ class FaceExtractor:
             image_size=size,
             exif_rotated=file.exif_rotated,
             rotated_by=clockwise_degrees(seen.quarters),
+            landmark_score=seen.evidence.landmarks,
         )
 
     def is_large(self, data: bytes) -> bool:

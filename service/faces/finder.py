@@ -10,14 +10,15 @@ from service.choices import FacePolicy
 from service.errors import NoFace, PackInvalid
 from service.faces.align import ARCFACE_TEMPLATE, CROP_BOX
 from service.faces.detectors.detector import Detector
-from service.faces.evidence import Evidence, Standards, weigh
+from service.faces.detectors.second_look import SecondLook
+from service.faces.evidence import Evidence, weigh
 from service.faces.landmarks import Landmarker
 from service.faces.select import select_face
 from service.faces.stage_timer import StageTimer, untimed
 from service.faces.tiles import detect_in_tiles, scales_of_tiles
 from service.faces.turns import QUARTER_TURNS, turned
 from service.faces.types import CROP_SIZE, DetectedFace
-from service.pack import PREPARATION
+from service.pack import PREPARATION, FaceStandards
 
 # Of the detector's boxes, those with the best scores are asked what they are.
 _MOST_FACES = 16
@@ -65,17 +66,22 @@ class FaceFinder:
     """Finds faces by a pack's detector and landmark network. Safe to call from several threads if they are."""
 
     def __init__(
-        self, detector: Detector, landmarker: Landmarker | None, standards: Standards, detector_size: tuple[int, int]
+        self,
+        detector: Detector,
+        landmarker: Landmarker | None,
+        standards: FaceStandards,
+        detector_size: tuple[int, int],
     ) -> None:
         """Put a finder together.
 
         Args:
-            detector: finds boxes.
+            detector: finds boxes; one that looks again at what it misses does so at whole pictures alone.
             landmarker: locates the landmarks in a box; None where the detector gives them.
             standards: what a face must show.
             detector_size: width and height of what the detector is fed.
         """
         self._detector = detector
+        self._bare = detector.detector if isinstance(detector, SecondLook) else detector
         self._landmarker = landmarker
         self._standards = standards
         self._size = detector_size
@@ -99,14 +105,16 @@ class FaceFinder:
         """
         with clock("detect"):
             best = self.look(view, policy)
-            if best is None or not self._standards.is_sure(best.evidence):
+            if best is None or not best.evidence.is_sure(self._standards):
                 best = _strongest(best, *(self.look(view, policy, quarters) for quarters in QUARTER_TURNS))
-        for scale in scales_of_tiles(max(view.image.shape[:2]) * view.reduction, max(self._size)):
-            if best is not None and self._standards.is_sure(best.evidence):
+        scales = scales_of_tiles(max(view.image.shape[:2]) * view.reduction, max(self._size))
+        for scale in scales:
+            if best is not None and best.evidence.is_sure(self._standards):
                 break
-            closer_view = closer(scale)
+            # At once as large as the last scale needs: to decode again costs more than to shrink.
+            view = closer(scales[-1])
             with clock("detect"):
-                best = _strongest(best, self._look_in_tiles(closer_view, policy, scale))
+                best = _strongest(best, self._look_in_tiles(view, policy, scale))
         if best is None:
             raise no_face()
         return best
@@ -146,7 +154,7 @@ class FaceFinder:
             evidence = weigh(located.landmarks, 1.0, landmark_score=located.score, detected=ARCFACE_TEMPLATE)
         except NoFace:
             return False
-        return self._standards.is_face(evidence)
+        return evidence.is_face(self._standards) and (evidence.disagreement or 0) <= PREPARATION.crop_disagreement
 
     def warm_up(self) -> None:
         """Run every network once, on a picture without a face; raises as ``find`` does for a network that fails."""
@@ -156,7 +164,7 @@ class FaceFinder:
             self._landmarker.locate(blank, CROP_BOX)
 
     def _look_in_tiles(self, view: View, policy: FacePolicy, scale: float) -> Sighting | None:
-        found = detect_in_tiles(self._detector, view.image, scale * view.reduction, self._size)
+        found = detect_in_tiles(self._bare, view.image, scale * view.reduction, self._size)
         return self._choose(view, view.image, found, policy, 0)
 
     def _choose(
@@ -171,7 +179,7 @@ class FaceFinder:
                 evidence = weigh(landmarks, face.score, landmark_score=score, detected=detected)
             except NoFace:
                 continue
-            if self._standards.is_face(evidence):
+            if evidence.is_face(self._standards):
                 faces.append(face)
                 known.append((landmarks, evidence))
         if not faces:

@@ -1,6 +1,7 @@
 """Quarter turns of a picture, and the way back of what was found in a turned one."""
 
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
@@ -36,6 +37,7 @@ def turned_back(face: DetectedFace, quarters: int, size: tuple[int, int]) -> Det
     return replace(face, box=box, landmarks=landmarks)
 
 
-def clockwise_degrees(quarters: int) -> int:
-    """Return by how many degrees clockwise, in 0..270, some quarters anticlockwise turn."""
-    return -90 * quarters % 360
+def clockwise_degrees(quarters: int) -> Literal[0, 90, 180, 270]:
+    """Return by how many degrees clockwise some quarters anticlockwise turn."""
+    degrees: tuple[Literal[0, 90, 180, 270], ...] = (0, 270, 180, 90)
+    return degrees[quarters % 4]

@@ -1,6 +1,7 @@
 """Boxes, detected faces and aligned faces: what is passed from decoding to alignment."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from service.arrays import Floats32, ImageArray
 
@@ -82,6 +83,7 @@ class AlignedFace:
         exif_rotated: whether the EXIF orientation turned or mirrored the picture.
         rotated_by: by how many degrees clockwise, in quarters, the picture was turned besides to find the face upright;
             the face is given in pixels of the picture before that.
+        landmark_score: the landmark network's score of a face, in 0..1; None where it gives none.
     """
 
     crop: ImageArray
@@ -89,4 +91,5 @@ class AlignedFace:
     faces_found: int
     image_size: tuple[int, int]
     exif_rotated: bool
-    rotated_by: int = 0
+    rotated_by: Literal[0, 90, 180, 270] = 0
+    landmark_score: float | None = None

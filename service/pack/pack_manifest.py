@@ -138,32 +138,17 @@ class _PackFile(Strict):
 
 
 class DetectorFile(_PackFile):
-    """The face detector; ``adapter`` names the code that decodes its outputs.
-
-    Attributes:
-        score_threshold: least score of a face.
-        nms_iou: most overlap, intersection over union, of two faces.
-        sure_score: least score of a face that surely stands upright, so that no other look is needed; None where every
-            score is taken for sure.
-    """
+    """The face detector; ``adapter`` names the code that decodes its outputs."""
 
     adapter: AdapterName
     score_threshold: float = Field(gt=0, lt=1)
     nms_iou: float = Field(gt=0, lt=1)
-    sure_score: float | None = Field(default=None, gt=0, lt=1)
 
 
 class LandmarksFile(_PackFile):
-    """The landmark network, run on the detector's box; ``adapter`` names the code that reads it.
-
-    Attributes:
-        least_score: least face score of what is a face; None where the network gives no score, or any will do.
-        sure_score: least face score of a face that surely stands upright; None as for ``least_score``.
-    """
+    """The landmark network, run on the detector's box; ``adapter`` names the code that reads it."""
 
     adapter: AdapterName
-    least_score: float | None = Field(default=None, gt=0, lt=1)
-    sure_score: float | None = Field(default=None, gt=0, lt=1)
 
 
 class BackboneFile(_PackFile):
@@ -184,6 +169,22 @@ class BackboneFile(_PackFile):
         return self
 
 
+class FaceStandards(Strict):
+    """What a pack's networks must say of a face; nothing is asked where a limit is not set.
+
+    Attributes:
+        sure_detection: least detection score of a face that surely stands upright, so that no other look is needed.
+        sure_landmarks: least landmark score of such a face.
+        least_strength: least product of both scores of anything that is a face.
+        least_norm: least length of the embedding, as the first backbone gives it, of anything that is a face.
+    """
+
+    sure_detection: float = Field(default=0.0, ge=0, lt=1)
+    sure_landmarks: float = Field(default=0.0, ge=0, lt=1)
+    least_strength: float = Field(default=0.0, ge=0, lt=1)
+    least_norm: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+
+
 PackFile = DetectorFile | LandmarksFile | BackboneFile
 
 
@@ -200,6 +201,7 @@ class PackManifest(Strict):
     sources: dict[str, PackSource] = Field(default_factory=dict)
     detector: DetectorFile
     landmarks: LandmarksFile | None = None
+    face: FaceStandards = Field(default_factory=FaceStandards)
     backbones: tuple[BackboneFile, ...] = Field(alias="backbone", min_length=1, max_length=MOST_BACKBONES)
 
     @field_validator("backbones", mode="before")
@@ -280,6 +282,8 @@ class PackManifest(Strict):
             parts[role] = part and part.model_dump(
                 mode="json", exclude={"file", "bytes", "licence", "output", "source", "member"}, exclude_none=True
             )
+        if self.face != FaceStandards():
+            parts["face"] = self.face.model_dump(mode="json")
         return digest_of(parts)
 
 

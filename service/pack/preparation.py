@@ -34,7 +34,7 @@ class Preparation:
         turns: when a picture is looked at turned by quarters.
         sure_disagreement: most distance between two networks' landmarks of a face that surely stands upright, root
             mean square in pixels of the aligned crop.
-        most_disagreement: the same of anything that is a face.
+        crop_disagreement: most distance of the landmarks that are located in an aligned crop from the template.
         least_face: side in pixels from which faces are looked for in a picture of any size.
         tile_face: side in pixels that such a face has in the tiles of the last look.
         tile_step: how many times larger each look's scale is than the one before, at most.
@@ -56,7 +56,7 @@ class Preparation:
     onet_lean: float = field(default=inf, metadata=_ADDED_LATER)
     turns: str = field(default="never", metadata=_ADDED_LATER)
     sure_disagreement: float = field(default=inf, metadata=_ADDED_LATER)
-    most_disagreement: float = field(default=inf, metadata=_ADDED_LATER)
+    crop_disagreement: float = field(default=inf, metadata=_ADDED_LATER)
     least_face: int = field(default=0, metadata=_ADDED_LATER)
     tile_face: int = field(default=0, metadata=_ADDED_LATER)
     tile_step: float = field(default=0.0, metadata=_ADDED_LATER)
@@ -73,11 +73,11 @@ PREPARATION = Preparation(
     onet_lean=0.35,
     turns="where the upright look is not sure",
     sure_disagreement=8.0,
-    most_disagreement=30.0,
+    crop_disagreement=15.0,
     least_face=32,
-    tile_face=22,
-    tile_step=3.0,
-    tile_overlap=64,
+    tile_face=20,
+    tile_step=2.0,
+    tile_overlap=40,
     tile_contrast=3.0,
 )
 """What is in force; a change is made here."""

@@ -26,10 +26,10 @@ from PIL import Image
 from service.choices import Gates
 from service.errors import IdaError
 from service.faces.detectors.detector import letterbox
-from service.faces.evidence import Standards
 from service.faces.extract import FaceExtractor
 from service.faces.finder import FaceFinder
 from service.faces.types import Box, DetectedFace
+from service.pack import FaceStandards
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from hostile_pictures import hostile_pictures
@@ -63,7 +63,7 @@ def _child(files: list[str]) -> None:
             return [DetectedFace(Box(0, 0, min(20, image.shape[1]), min(20, image.shape[0])), 0.9, points)]
 
     cv2.setNumThreads(1)
-    extractor = FaceExtractor(FaceFinder(SmallFace(), None, Standards(), (640, 640)), Gates(min_face_pixels=1))
+    extractor = FaceExtractor(FaceFinder(SmallFace(), None, FaceStandards(), (640, 640)), Gates(min_face_pixels=1))
     for kind in ("JPEG", "PNG", "WEBP", "BMP"):  # so that no picture pays for what is loaded once
         buffer = io.BytesIO()
         Image.new("RGB", (200, 200)).save(buffer, kind)

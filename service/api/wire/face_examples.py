@@ -36,7 +36,10 @@ EMBED_BATCH_REQUESTS: Final[dict[str, Any]] = {"two photographs": {"faces": [_PH
 _PROBE: Final[dict[str, Any]] = {
     "box": {"left": 179.7, "top": 62.1, "right": 268.5, "bottom": 173.1},
     "landmarks": [[203.1, 100.5], [246.4, 103.2], [224.8, 127.7], [202.0, 139.2], [244.5, 141.1]],
-    "detection_score": 1.0,
+    "cut_off": 0.0,
+    "rotated_by": 0,
+    "detection_score": 0.9412,
+    "landmark_score": 0.9987,
     "faces_found": 1,
     "image_width": 512,
     "image_height": 512,

@@ -101,7 +101,7 @@ class EmbedForm(FaceOptions):
 
 
 class BoxAnswer(BaseModel):
-    """A face's box in pixels of the upright image."""
+    """A face's box in pixels of the upright image: the part of it that lies in the image."""
 
     left: float
     top: float
@@ -114,9 +114,18 @@ class FaceAnswer(BaseModel):
 
     box: BoxAnswer
     landmarks: list[tuple[float, float]] = Field(
-        description="Left eye, right eye, nose, left and right mouth corner as seen in the image, (x, y) in pixels."
+        description="Left eye, right eye, nose, left and right mouth corner as seen in the upright face, (x, y) in "
+        "pixels; outside the image where the face is cut off."
+    )
+    cut_off: float = Field(description="Share of the face's box that lies outside the image, in [0, 1].")
+    rotated_by: Literal[0, 90, 180, 270] = Field(
+        description="By how many degrees clockwise the picture was turned, besides by its EXIF orientation, to find "
+        "the face upright. Box and landmarks are in pixels of the picture before that."
     )
     detection_score: float = Field(description="The detector's confidence in [0, 1]; not a similarity.")
+    landmark_score: float | None = Field(
+        description="How sure the landmark network is of a face, in [0, 1]; null where the pack's gives no score."
+    )
     faces_found: int = Field(description="Number of faces found in the photograph.")
     image_width: int = Field(description="Width of the upright image in pixels.")
     image_height: int = Field(description="Height of the upright image in pixels.")

@@ -21,11 +21,11 @@ class SecondLook:
     """
 
     def __init__(self, detector: Detector) -> None:
-        self._detector = detector
+        self.detector = detector
 
     def detect(self, image: ImageArray) -> list[DetectedFace]:
         """Return the faces found, best score first (see ``Detector``)."""
-        first = self._detector.detect(image)
+        first = self.detector.detect(image)
         limit = PREPARATION.second_look_area * image.shape[0] * image.shape[1]
         if first and sum(face.box.area for face in first) <= limit:
             return first
@@ -45,7 +45,7 @@ class SecondLook:
         down, across = (round(side * PREPARATION.second_look_border) for side in small.shape[:2])
         grey = (PREPARATION.second_look_grey,) * 3
         bordered = cv2.copyMakeBorder(small, down, down, across, across, cv2.BORDER_CONSTANT, value=grey)
-        found = self._detector.detect(np.asarray(bordered, dtype=np.uint8))
+        found = self.detector.detect(np.asarray(bordered, dtype=np.uint8))
         return [_moved(face, across, down, scale) for face in found]
 
 

@@ -8,11 +8,11 @@ from PIL import Image
 from service.choices import Gates
 from service.errors import FaceTooSmall, ImageTooLarge, NoFace, PackInvalid, SeveralFaces
 from service.faces.align import ARCFACE_TEMPLATE
-from service.faces.evidence import Standards
 from service.faces.extract import FaceExtractor
 from service.faces.finder import FaceFinder
 from service.faces.landmarks import Located
 from service.faces.types import Box, DetectedFace
+from service.pack import FaceStandards
 
 PLACE = np.float32((40, 30))  # of the face's crop in the photograph
 FACE = DetectedFace(Box(60, 50, 130, 130), 0.9, ARCFACE_TEMPLATE + PLACE)
@@ -33,7 +33,7 @@ class FixedLandmarker:
 
 
 def extractor(detector, landmarker=None, min_face_pixels=20, max_image_pixels=1 << 20):
-    finder = FaceFinder(detector, landmarker, Standards(), (640, 640))
+    finder = FaceFinder(detector, landmarker, FaceStandards(), (640, 640))
     return FaceExtractor(finder, Gates(min_face_pixels=min_face_pixels, max_image_pixels=max_image_pixels))
 
 

@@ -9,12 +9,12 @@ from PIL import Image
 from service.choices import Gates
 from service.errors import ImageUndecodable
 from service.faces.align import ARCFACE_TEMPLATE
-from service.faces.evidence import Standards
 from service.faces.extract import FaceExtractor
 from service.faces.finder import FaceFinder
 from service.faces.pictures.decode import open_image
 from service.faces.reduction import scaled, to_align, to_find_faces
 from service.faces.types import Box, DetectedFace
+from service.pack import FaceStandards
 
 pytestmark = pytest.mark.slow
 
@@ -111,7 +111,7 @@ class RelativeDetector:
 
 
 def extracted(detector, gates, size, data):
-    finder = FaceFinder(detector, None, Standards(), size)
+    finder = FaceFinder(detector, None, FaceStandards(), size)
     return FaceExtractor(finder, gates, detector_size=size).extract(data, "largest")
 
 

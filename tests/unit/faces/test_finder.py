@@ -1,0 +1,139 @@
+"""When a picture is looked at again, turned or closer, and which look is kept."""
+
+import numpy as np
+import pytest
+
+from service.errors import NoFace, SeveralFaces
+from service.faces.align import ARCFACE_TEMPLATE
+from service.faces.evidence import weigh
+from service.faces.finder import FaceFinder, View
+from service.faces.landmarks import Located
+from service.faces.types import Box, DetectedFace
+from service.pack import FaceStandards
+
+STANDARDS = FaceStandards(sure_detection=0.9, sure_landmarks=0.9, least_strength=0.5)
+PICTURE = np.random.default_rng(0).integers(0, 255, (300, 200, 3), dtype=np.uint8)
+BOX = Box(40, 40, 120, 140)
+
+
+class MarkedDetector:
+    """Sees a face whose score depends on where the picture's brightest corner has come to lie: upright is top left."""
+
+    def __init__(self, scores):
+        self.scores = scores
+        self.looks = 0
+
+    def detect(self, image):
+        self.looks += 1
+        corners = [image[0, 0, 0], image[0, -1, 0], image[-1, -1, 0], image[-1, 0, 0]]
+        score = self.scores[int(np.argmax(corners))]
+        return [] if score is None else [DetectedFace(BOX, score, ARCFACE_TEMPLATE)]
+
+
+class FixedLandmarker:
+    def __init__(self, score=1.0, points=ARCFACE_TEMPLATE):
+        self.located = Located(points, score)
+
+    def locate(self, image, box):
+        return self.located
+
+
+@pytest.fixture
+def picture():
+    image = PICTURE.copy()
+    image[[0, 0, -1, -1], [0, -1, 0, -1]] = 0
+    image[0, 0] = 255
+    return image
+
+
+def find(detector, picture, landmarker=None, policy="largest"):
+    finder = FaceFinder(detector, landmarker or FixedLandmarker(), STANDARDS, (320, 320))
+    return finder.find(View(picture), policy, lambda scale: View(picture))
+
+
+def test_sure_first_look_is_the_only_one(picture):
+    detector = MarkedDetector([0.95, None, None, None])
+
+    assert find(detector, picture).quarters == 0
+    assert detector.looks == 1
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_picture_that_lies_is_turned_upright(picture, quarters):
+    detector = MarkedDetector([0.95, 0.7, None, 0.6])
+
+    seen = find(detector, np.ascontiguousarray(np.rot90(picture, -quarters)))
+
+    assert seen.quarters == quarters
+    assert seen.face.score == 0.95
+
+
+def test_upright_face_that_is_poor_is_kept_where_no_turn_shows_a_better_one(picture):
+    detector = MarkedDetector([0.8, 0.7, 0.75, None])
+
+    assert find(detector, picture).quarters == 0
+    assert detector.looks == 4
+
+
+def test_what_the_landmark_network_takes_for_no_face_is_none(picture):
+    with pytest.raises(NoFace, match="32 pixels"):
+        find(MarkedDetector([0.95] * 4), picture, FixedLandmarker(score=0.1))
+
+
+def test_face_whose_landmarks_two_networks_see_apart_is_looked_at_again(picture):
+    detector = MarkedDetector([0.95, None, None, None])
+
+    find(detector, picture, FixedLandmarker(points=ARCFACE_TEMPLATE + np.float32(20)))
+
+    assert detector.looks > 1
+
+
+@pytest.mark.parametrize(("score", "shift", "is_face"), [(0.9, 0, True), (0.2, 0, False), (0.9, 30, False)])
+def test_crop_shows_a_face_where_the_landmark_network_sees_one_in_place(score, shift, is_face):
+    landmarker = FixedLandmarker(score, ARCFACE_TEMPLATE + np.float32(shift))
+    finder = FaceFinder(MarkedDetector([None] * 4), landmarker, STANDARDS, (320, 320))
+
+    assert finder.is_crop_of_a_face(np.zeros((112, 112, 3), np.uint8)) == is_face
+
+
+def test_boxes_that_are_no_faces_do_not_count(picture):
+    class TwoBoxes:
+        def detect(self, image):
+            return [DetectedFace(BOX, 0.95), DetectedFace(Box(0, 0, 190, 290), 0.93)]
+
+    class SecondIsNone:
+        def locate(self, image, box):
+            return Located(ARCFACE_TEMPLATE, 1.0 if box == BOX else 0.05)
+
+    # The larger is none, so that "largest" takes the other and "reject" sees one face alone.
+    assert find(TwoBoxes(), picture, SecondIsNone()).face.box == BOX
+    assert len(find(TwoBoxes(), picture, SecondIsNone(), "reject").faces) == 1
+
+
+def test_several_faces_under_reject_are_refused(picture):
+    class TwoBoxes:
+        def detect(self, image):
+            return [DetectedFace(BOX, 0.95), DetectedFace(Box(0, 0, 30, 30), 0.93)]
+
+    with pytest.raises(SeveralFaces):
+        find(TwoBoxes(), picture, policy="reject")
+
+
+def test_evidence_measures_the_disagreement_in_pixels_of_the_crop():
+    doubled = 2 * ARCFACE_TEMPLATE
+
+    evidence = weigh(doubled, 0.9, landmark_score=0.8, detected=doubled + np.float32((6, 8)))
+
+    # 10 pixels of a picture in which the face is twice as large as in the crop.
+    assert evidence.disagreement == pytest.approx(5.0, rel=1e-3)
+    assert evidence.strength == pytest.approx(0.9 * 0.8)
+    assert not evidence.is_sure(FaceStandards(sure_landmarks=0.81))
+
+
+def test_evidence_without_a_second_network_rests_on_the_detector():
+    evidence = weigh(ARCFACE_TEMPLATE, 0.9)
+
+    assert (evidence.landmarks, evidence.disagreement) == (None, None)
+    assert evidence.strength == 0.9
+    assert evidence.is_sure(STANDARDS)
+    assert evidence.is_face(STANDARDS)
