@@ -5,7 +5,7 @@ from typing import Literal
 
 Device = Literal["cpu", "cuda"]
 DamagedImages = Literal["refuse", "accept"]
-FacePolicy = Literal["largest", "most_central", "reject"]
+FacePolicy = Literal["prominent", "largest", "most_central", "reject"]
 GpuEngine = Literal["cuda", "cuda-graphs", "tensorrt"]
 
 

@@ -222,7 +222,9 @@ class Settings(BaseSettings):
         "decision.",
     )
     face_policy: FacePolicy = Field(
-        default="largest", description="Which of several faces is compared: largest, most_central or reject."
+        default="prominent",
+        description="Which of several faces is compared: prominent (by score, size and place together), "
+        "largest, most_central or reject.",
     )
     min_face_pixels: int = Field(
         default=Gates.min_face_pixels,
