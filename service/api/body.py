@@ -1,6 +1,5 @@
 """From a request's body, multipart or JSON, to the faces and options it holds."""
 
-import base64
 from dataclasses import dataclass
 from typing import Any, NoReturn, get_args
 
@@ -9,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
+from service.api.base64_text import decode_base64
 from service.api.problems import InvalidRequest, UnknownField, UnsupportedMediaType
 from service.api.wire.verify_wire import Detail, EmbedForm, EmbedRequest, FaceRequest, VerifyForm, VerifyRequest
 from service.choices import FacePolicy
@@ -246,14 +246,11 @@ def to_face(request: FaceRequest, name: str) -> FaceInput:
 
 
 def _decoded(text: str, name: str, field: str) -> bytes:
-    # Browsers' FileReader and canvas give data URLs; what follows their comma is the base64.
-    if text.startswith("data:"):
-        text = text.partition(",")[2]
     try:
-        return base64.b64decode(text, validate=True)
-    except ValueError as error:  # binascii.Error is one, and what is not ASCII gives a plain one
+        return decode_base64(text)
+    except ValueError as error:
         where = field if name == "image" else f"{name}.{field}"
         failure = InvalidBase64(
-            f"{where} is not base64: {error}. Send the file's bytes in standard base64, without line breaks."
+            f"{where} is not base64: {error}. Send the file's bytes in base64: standard or url-safe, padded or not."
         )
         raise (failure.about(name) if name in _SIDE_OF_FIELD else failure) from error

@@ -29,7 +29,7 @@ _DETAILS: Mapping[type[errors.IdaError], str] = MappingProxyType(
     {
         problems.InvalidRequest: "face_policy must be one of largest, most_central, reject.",
         problems.UnknownField: "The field 'threshhold' is not known; see /docs.",
-        errors.InvalidBase64: "The text is not base64: Incorrect padding. Send the file's bytes in standard base64.",
+        errors.InvalidBase64: "image is not base64: a character is missing. Send the file's bytes in base64.",
         errors.UnknownMethod: "There is no method 'dao'. Ask for one of: cosine, ida-r, ida-l.",
         errors.MethodNotServed: "The method pfe is not served here: the bundle has no PFE head.",
         errors.UnknownOperatingPoint: "There is no operating point 'strict'. Ask for one of: fmr_1e-3, fmr_1e-4.",

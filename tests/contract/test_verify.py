@@ -83,6 +83,40 @@ def test_verify_accepts_data_urls(client):
     assert client.post("/verify", json={"probe": {"image": url}, "reference": {"image": url}}).status_code == 200
 
 
+BASE64_DIALECTS = {
+    "url-safe": lambda text: text.replace("+", "-").replace("/", "_"),
+    "unpadded": lambda text: text.rstrip("="),
+    "lines": lambda text: "\r\n".join(text[start : start + 76] for start in range(0, len(text), 76)) + "\r\n",
+    "data URI in capitals": lambda text: "DATA:IMAGE/PNG;BASE64," + text,
+}
+
+
+@pytest.mark.parametrize("write", BASE64_DIALECTS.values(), ids=BASE64_DIALECTS)
+@pytest.mark.parametrize("field", ["image", "crop"])
+def test_base64_of_every_dialect_is_taken_wherever_base64_is(client, field, write):
+    # Of a length that needs padding, behind whose end bytes do not matter.
+    data = picture(width=112, height=112)
+    data += bytes(1 - len(data) % 3) if len(data) % 3 < 2 else bytes(2)
+    plain, told = {field: b64(data)}, {field: write(b64(data))}
+    assert len(data) % 3
+    answers = [
+        client.post("/verify", json={"probe": told, "reference": plain}).json()["similarity"],
+        *(
+            item["answer"]["similarity"]
+            for item in client.post(
+                "/verify/batch",
+                json={
+                    "faces": {"a": told},
+                    "pairs": [{"probe": told, "reference": plain}, {"probe": plain, "reference": {"face": "a"}}],
+                },
+            ).json()["items"]
+        ),
+    ]
+    assert answers == pytest.approx([1.0] * 3, abs=1e-6)
+    assert client.post("/embed", json=told).status_code == 200
+    assert [item["status"] for item in client.post("/embed/batch", json={"faces": [told]}).json()["items"]] == [200]
+
+
 METHODS = ("cosine", "ida-r", "csls", "s-norm", "as-norm")
 
 

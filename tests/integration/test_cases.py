@@ -2,6 +2,7 @@
 
 import pytest
 
+from service.api.body import parse_pair
 from service.errors import ImageUndecodable
 from service.loaded import load
 from service.settings import load_settings
@@ -32,3 +33,10 @@ def test_damaged_jpeg_is_refused_and_never_a_non_match(verifier, photo):
 def test_photograph_of_48_megapixels_is_read(verifier, photo):
     found = verifier.embed(photo("18-48-megapixels/photo.jpg"))
     assert found.face.image_size == (8064, 6048)
+
+
+@pytest.mark.parametrize("dialect", ["plain", "urlsafe", "unpadded", "mime-lines", "capital-data-uri"])
+def test_base64_of_every_dialect_is_taken(verifier, cases_dir, dialect):
+    asked = parse_pair((cases_dir / f"13-base64-dialects/{dialect}.json").read_bytes())
+    found = verifier.verify(asked.probe, asked.reference, operating_point=asked.operating_point)
+    assert found.judgement.decision == "match"

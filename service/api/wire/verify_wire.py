@@ -3,13 +3,21 @@
 from typing import Annotated, Literal
 
 from annotated_types import MaxLen
-from pydantic import BaseModel, ConfigDict, FailFast, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, StringConstraints, model_validator
 
 from service.choices import FacePolicy
 from service.faces.pictures.formats import IN_WORDS
 from service.scoring.methods import METHODS
 
-Base64 = Annotated[str, StringConstraints(min_length=4)]
+
+def _no_fragment(text: str) -> str:
+    if len(text) == 1:
+        raise ValueError("a single character is no base64")
+    return text
+
+
+Base64 = Annotated[str, AfterValidator(_no_fragment)]
+"""Of any dialect; an empty one is an empty file."""
 
 
 class FirstError(FailFast):
@@ -34,7 +42,11 @@ class _Request(BaseModel):
 class FaceRequest(_Request):
     """One face: exactly one of a photograph, an aligned crop or an embedding."""
 
-    image: Base64 | None = Field(default=None, description=f"{IN_WORDS} photograph in base64.")
+    image: Base64 | None = Field(
+        default=None,
+        description=f"{IN_WORDS} photograph in base64: standard or url-safe, padded or not, with line breaks or "
+        "without, or a data URI of it.",
+    )
     crop: Base64 | None = Field(default=None, description="Aligned 112x112 image in base64; detection is skipped.")
     embedding: Annotated[list[float], MaxLen(8192), FirstError()] | None = Field(
         default=None,
