@@ -62,10 +62,10 @@ def around(before: bytes, behind: bytes = b"") -> bytes:
     return b"".join((_PNG, _header(64, 64, 8, 2), before, data, behind, chunk(b"IEND")))
 
 
-def slowly_unpacked_png(width: int, height: int) -> bytes:
+def slowly_unpacked_png(width: int, height: int, values: int = 256) -> bytes:
     """A PNG of 16 bits whose rows are noise of two pixels, in many short matches, each row predicted from the last."""
     random = np.random.default_rng(6)
-    pixels = random.integers(0, 256, (2, 8), dtype=np.uint8)[random.integers(0, 2, width)]
+    pixels = random.integers(0, values, (2, 8), dtype=np.uint8)[random.integers(0, 2, width)]
     row = b"\4" + pixels.tobytes()
     packer = zlib.compressobj(1)
     packed = packer.compress(row) + packer.flush(zlib.Z_FULL_FLUSH)
@@ -112,6 +112,8 @@ def hostile_pngs() -> dict[str, bytes]:
         "png, interlaced": _interlaced(5600, 4200, 8, 6),
         "png of noise": noise_png(1400, 1450),
         "png in 16 bits that unpacks slowly": slowly_unpacked_png(4000, 3120),
+        "png in 16 bits of few that unpacks slowly": slowly_unpacked_png(2440, 2440, 1),
+        "png in 16 bits of few": png(2440, 2440, 16, 6, row_filter=4),
         "png of tiny chunks": around(chunk(b"abCd") * (room // 12)),
         "png of empty data chunks": around(chunk(b"IDAT") * (some // 12)),
         "png of data in single bytes": head + _split(zlib.compress(bytes(193 * 64), 0), 1) + chunk(b"IEND"),

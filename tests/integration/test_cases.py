@@ -40,3 +40,9 @@ def test_base64_of_every_dialect_is_taken(verifier, cases_dir, dialect):
     asked = parse_pair((cases_dir / f"13-base64-dialects/{dialect}.json").read_bytes())
     found = verifier.verify(asked.probe, asked.reference, operating_point=asked.operating_point)
     assert found.judgement.decision == "match"
+
+
+def test_picture_of_twelve_bits_is_the_person_of_the_same_in_sixteen(verifier, photo):
+    deep, plain = photo("16-12-bit-grey-png/grey12.png"), photo("16-12-bit-grey-png/grey16.png")
+    found = verifier.verify(deep, plain, operating_point="fmr_1e-4")
+    assert found.judgement.decision == "match"

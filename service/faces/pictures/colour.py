@@ -8,6 +8,8 @@ from PIL import Image
 from service.arrays import ImageArray
 
 _BAND_PIXELS = 1 << 19
+_DEEP_GREY = "I;16"
+_DEPTHS = (8, 10, 12, 14)  # of cameras whose values lie at the lower end of 16 bits
 
 
 def bands(rows: int, columns: int) -> Iterator[slice]:
@@ -17,12 +19,38 @@ def bands(rows: int, columns: int) -> Iterator[slice]:
         yield slice(top, min(top + step, rows))
 
 
+def excess_bits(brightest: int) -> int:
+    """Return by how many bits the values of a 16-bit file are shifted to be of 8 bits.
+
+    A camera of 10, 12 or 14 bits may leave the upper bits empty: the picture is then that of the least such depth
+    which holds its brightest value, and nothing but a black one if all 16 were taken for used.
+
+    Args:
+        brightest: value of the picture, 0 to 65535.
+    """
+    return next((depth for depth in _DEPTHS if brightest < 1 << depth), 16) - 8
+
+
 def to_rgb(image: Image.Image) -> ImageArray:
-    """Return a loaded picture of any mode as (height, width, 3) uint8, RGB; transparency lies over white."""
+    """Return a loaded picture of any mode as (height, width, 3) uint8, RGB; transparency lies over white.
+
+    Grey of 16 bits is scaled from the range that it uses (``excess_bits``).
+    """
     rgb = np.empty((image.height, image.width, 3), np.uint8)
+    # Pillow's own conversion clips at 255 instead of scaling.
+    shift = excess_bits(_brightest(image)) if image.mode.startswith(_DEEP_GREY) else None
     for band in bands(image.height, image.width):
-        rgb[band] = np.asarray(_band_to_rgb(image.crop((0, band.start, image.width, band.stop))))
+        part = image.crop((0, band.start, image.width, band.stop))
+        if shift is not None:
+            part = Image.fromarray((np.asarray(part) >> shift).astype(np.uint8))
+        rgb[band] = np.asarray(_band_to_rgb(part))
     return rgb
+
+
+def _brightest(grey: Image.Image) -> int:
+    return max(
+        int(np.asarray(grey.crop((0, band.start, grey.width, band.stop))).max()) for band in bands(*grey.size[::-1])
+    )
 
 
 def over_white(stored: ImageArray) -> ImageArray:
@@ -34,10 +62,6 @@ def over_white(stored: ImageArray) -> ImageArray:
 
 
 def _band_to_rgb(band: Image.Image) -> Image.Image:
-    if band.mode.startswith("I;16"):
-        # Pillow's own conversion clips at 255 instead of scaling; of 16-bit colour it takes the high byte, as here.
-        grey = (np.asarray(band) >> 8).astype(np.uint8)
-        return Image.fromarray(grey).convert("RGB")
     if band.has_transparency_data:
         picture = band.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")

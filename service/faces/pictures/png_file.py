@@ -9,6 +9,7 @@ from PIL import Image
 from service.arrays import ImageArray
 from service.errors import ImageTooLarge, ImageUndecodable
 from service.faces.pictures.colour import to_rgb
+from service.faces.pictures.deep_colour import deep_colour
 from service.faces.pictures.exif import orientation
 from service.faces.pictures.stored_picture import PictureFormat, StoredPicture
 
@@ -18,7 +19,7 @@ _SIGNATURE = 8
 _FRAME = 12  # length, name and checksum of a chunk
 _END = b"\0\0\0\0IEND\xaeB`\x82"
 _PIXELS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT"}
-_COLOURED = 2  # the bit of the colour type
+_COLOURED, _WITH_ALPHA = 2, 4  # bits of the colour type
 _INDEXED = 3  # the colour type whose pixels are places in the palette
 _RAW_PROFILE = b"Raw profile type exif\0"
 _MOST_EXIF = 1 << 20  # in hexadecimal digits and line breaks
@@ -65,7 +66,11 @@ def read_png(data: bytes) -> StoredPicture:
     content = b"".join((*kept, _END))
     kept.clear()
 
+    is_deep = bits == 16 and bool(colour & (_COLOURED | _WITH_ALPHA))
+
     def decode(_: int) -> ImageArray:
+        if is_deep:
+            return deep_colour(content)
         image = Image.open(io.BytesIO(content), formats=("PNG",))
         image.load()
         return to_rgb(image)

@@ -141,6 +141,47 @@ def test_decode_of_sixteen_bit_colour_with_alpha_lies_over_white():
     assert read(data).pixels.tolist() == [[list(RED), list(WHITE)]]
 
 
+DEEP = {"grey": 0, "colour": 2, "grey with alpha": 4, "colour with alpha": 6}
+
+
+def deep_png(values, colour, alpha=65535):
+    """A PNG of 16 bits of (height, width) values, each channel the same."""
+    channels = {0: 1, 2: 3, 4: 2, 6: 4}[colour]
+    stored = np.repeat(values[:, :, None], channels, axis=2).astype(">u2")
+    if colour & 4:
+        stored[..., -1] = alpha
+    return png(values.shape[1], values.shape[0], 16, colour, [row.tobytes() for row in stored])
+
+
+@pytest.mark.parametrize("colour", DEEP.values(), ids=DEEP)
+@pytest.mark.parametrize(
+    ("bits", "depth"), [(8, 8), (9, 10), (10, 10), (12, 12), (13, 14), (14, 14), (15, 16), (16, 16)]
+)
+def test_decode_of_fewer_bits_in_sixteen_scales_from_the_depth_that_a_camera_has(colour, bits, depth):
+    values = np.linspace(0, (1 << bits) - 1, 60).reshape(6, 10).astype(np.uint16)
+
+    pixels = read(deep_png(values, colour)).pixels
+
+    assert (pixels == (values >> (depth - 8))[:, :, None]).all()
+
+
+def test_decode_of_twelve_bits_with_alpha_lies_over_white_by_all_of_its_alpha():
+    values = np.full((1, 2), 0xFFF, np.uint16)
+
+    for colour in (4, 6):
+        assert read(deep_png(0 * values, colour, alpha=0)).pixels.tolist() == [[list(WHITE)] * 2]
+        assert read(deep_png(values, colour)).pixels.tolist() == [[list(WHITE)] * 2]
+        assert read(deep_png(0 * values + 0x7FF, colour)).pixels.tolist() == [[[127] * 3] * 2]
+
+
+def test_decode_of_large_colours_of_few_bits_is_refused_and_of_all_bits_is_not():
+    dark, bright = (png(2500, 2500, 16, 2, [bytes((high, 0)) * 7500] * 2500) for high in (8, 200))
+
+    with pytest.raises(ImageTooLarge, match=r"14 or fewer of 16 bits.*Save it with 8 bits"):
+        read(dark, max_pixels=1 << 23)
+    assert read(bright, max_pixels=1 << 23).pixels[0, 0].tolist() == [200] * 3
+
+
 def test_decode_of_alpha_lies_over_white():
     picture = Image.fromarray(np.array([[[255, 0, 0, 255], [255, 0, 0, 0], [0, 0, 0, 128]]], np.uint8), "RGBA")
 
