@@ -46,7 +46,7 @@ _DETAILS: Mapping[type[errors.IdaError], str] = MappingProxyType(
         errors.ImageTooLarge: "The image has 60,000,000 pixels, the limit is 50,000,000. Send a smaller one.",
         errors.UploadTooLarge: "The upload is larger than 2147483648 bytes. Send a smaller bundle.",
         problems.UnsupportedMediaType: "The body's type is text/plain, which is not taken here.",
-        errors.UnsupportedImageType: f"The bytes are not a {IN_WORDS} image. Convert the image to one of these.",
+        errors.UnsupportedImageType: f"The file is a PDF document, not a {IN_WORDS} image.",
         errors.ImageUndecodable: "The file cannot be decoded: it is damaged or cut short. Send it again.",
         errors.NoFace: "No face was found in the image. Send a picture that shows the face upright and clearly.",
         errors.SeveralFaces: "3 faces were found in the image, and the face policy is 'reject'.",

@@ -11,6 +11,7 @@ from service.choices import DamagedImages
 from service.errors import IdaError, ImageUndecodable, UnsupportedImageType
 from service.faces.pictures.formats import IN_WORDS, format_of
 from service.faces.pictures.stored_picture import StoredPicture
+from service.faces.pictures.unread import recognise
 
 REDUCTIONS = (8, 4, 2, 1)
 """By what a JPEG picture can be reduced while it is decoded, which skips most of the work."""
@@ -59,7 +60,7 @@ class ImageFile:
         """
         kind = format_of(data)
         if kind is None:
-            raise UnsupportedImageType(f"The bytes are not a {IN_WORDS} image. Convert the image to one of these.")
+            raise UnsupportedImageType(_what_it_is(data))
         self._kind = kind
         with self._damage():
             self._stored = kind.read(data, damaged)
@@ -107,3 +108,13 @@ class ImageFile:
                 f"The file starts as a {self._kind.name} image and cannot be decoded: it is damaged or cut short. "
                 "Send it again."
             ) from error
+
+
+def _what_it_is(data: bytes) -> str:
+    """Say what a file is that no reader takes, and what to do."""
+    if not data:
+        return f"The file is empty: it has no bytes. Send a {IN_WORDS} image."
+    found = recognise(data)
+    if found is None:
+        return f"The file is of no type that is known here. Send a {IN_WORDS} image."
+    return f"The file is {found.name}, not a {IN_WORDS} image. {found.advice}."
