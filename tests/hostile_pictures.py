@@ -5,6 +5,7 @@
 
 from functools import cache
 
+from hostile_heifs import hostile_heifs
 from hostile_jpegs import hostile_jpegs
 from hostile_others import hostile_bmps, hostile_pngs, hostile_webps
 
@@ -12,4 +13,4 @@ from hostile_others import hostile_bmps, hostile_pngs, hostile_webps
 @cache
 def hostile_pictures() -> dict[str, bytes]:
     """Return the files by name; the name's first word is their kind. Takes some ten seconds, once a process."""
-    return {**hostile_jpegs(), **hostile_pngs(), **hostile_webps(), **hostile_bmps()}
+    return {**hostile_jpegs(), **hostile_pngs(), **hostile_webps(), **hostile_bmps(), **hostile_heifs()}

@@ -64,7 +64,7 @@ def _child(files: list[str]) -> None:
 
     cv2.setNumThreads(1)
     extractor = FaceExtractor(FaceFinder(SmallFace(), None, FaceStandards(), (640, 640)), Gates(min_face_pixels=1))
-    for kind in ("JPEG", "PNG", "WEBP", "BMP"):  # so that no picture pays for what is loaded once
+    for kind in ("JPEG", "PNG", "WEBP", "BMP", "AVIF"):  # so that no picture pays for what is loaded once
         buffer = io.BytesIO()
         Image.new("RGB", (200, 200)).save(buffer, kind)
         extractor.extract(buffer.getvalue(), "largest")

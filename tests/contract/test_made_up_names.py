@@ -28,7 +28,7 @@ def read(data, damaged):
 
 FLUX = stored_picture.PictureFormat("Flux", (".flx",), lambda data: data.startswith(b"FLUX"), read)
 before = formats.FORMATS
-source = Path(formats.__file__).read_text().replace("WEBP, BMP)", "WEBP, BMP, FLUX)")
+source = Path(formats.__file__).read_text().replace("HEIC, AVIF)", "HEIC, AVIF, FLUX)")
 formats.__dict__["FLUX"] = FLUX
 exec(compile(source, formats.__file__, "exec"), formats.__dict__)
 assert formats.FORMATS == (*before, FLUX)
@@ -116,8 +116,8 @@ def test_made_up_format_is_decoded_listed_and_named(told):
     assert told["scanned"] == ["a.flx"]
     assert told["info"]["limits"]["image_formats"][-1] == "Flux"
     for text in (told["unknown"], told["openapi"]):
-        assert "JPEG, PNG, WebP, BMP or Flux" in text
-    assert "WebP or BMP" not in told["openapi"]
+        assert "JPEG, PNG, WebP, BMP, HEIC, AVIF or Flux" in text
+    assert "HEIC or AVIF" not in told["openapi"]
 
 
 def test_made_up_method_is_served_listed_and_named(told):

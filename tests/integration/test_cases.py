@@ -3,7 +3,7 @@
 import pytest
 
 from service.api.body import parse_pair
-from service.errors import ImageUndecodable
+from service.errors import ImageUndecodable, UnsupportedImageType
 from service.loaded import load
 from service.settings import load_settings
 from service.verifier import Photo
@@ -46,3 +46,17 @@ def test_picture_of_twelve_bits_is_the_person_of_the_same_in_sixteen(verifier, p
     deep, plain = photo("16-12-bit-grey-png/grey12.png"), photo("16-12-bit-grey-png/grey16.png")
     found = verifier.verify(deep, plain, operating_point="fmr_1e-4")
     assert found.judgement.decision == "match"
+
+
+@pytest.mark.parametrize("kind", ["heic", "avif"])
+def test_photograph_of_every_format_is_the_person_of_the_jpeg(verifier, photo, kind):
+    other, jpeg = photo(f"12-heic-avif/a.{kind}"), photo("12-heic-avif/a.jpg")
+    found = verifier.verify(other, jpeg, operating_point="fmr_1e-4")
+    assert found.judgement.decision == "match"
+    assert found.similarity > 0.95
+
+
+@pytest.mark.parametrize(("suffix", "name"), [("gif", "a GIF image"), ("tif", "a TIFF image")])
+def test_photograph_that_is_not_read_is_refused_by_its_name(verifier, photo, suffix, name):
+    with pytest.raises(UnsupportedImageType, match=f"{name}.* Save it as a JPEG or PNG"):
+        verifier.embed(photo(f"12-heic-avif/a.{suffix}"))

@@ -3,13 +3,15 @@
 Messages, the suffixes of the tools' folders, ``/info`` and the interface's descriptions follow from it.
 """
 
+from service.faces.pictures.avif_file import AVIF
 from service.faces.pictures.bmp_file import BMP
+from service.faces.pictures.heic_file import HEIC
 from service.faces.pictures.jpeg_file import JPEG
 from service.faces.pictures.png_file import PNG
 from service.faces.pictures.stored_picture import PictureFormat
 from service.faces.pictures.webp_file import WEBP
 
-FORMATS: tuple[PictureFormat, ...] = (JPEG, PNG, WEBP, BMP)
+FORMATS: tuple[PictureFormat, ...] = (JPEG, PNG, WEBP, BMP, HEIC, AVIF)
 
 *_FIRST, _LAST = (kind.name for kind in FORMATS)
 IN_WORDS = f"{', '.join(_FIRST)} or {_LAST}"

@@ -105,7 +105,7 @@ class ImageFile:
             raise
         except Exception as error:
             raise ImageUndecodable(
-                f"The file starts as a {self._kind.name} image and cannot be decoded: it is damaged or cut short. "
+                f"The file starts as {self._kind.name} and cannot be decoded: it is damaged or cut short. "
                 "Send it again."
             ) from error
 

@@ -35,7 +35,7 @@ class PictureFormat:
     """A format of picture files.
 
     Attributes:
-        name: as messages write it, such as "WebP", which an article "a" goes before.
+        name: as messages write it, such as "WebP".
         suffixes: of its files' names, in small letters with the dot.
         is_of: whether a file's first bytes are of this format.
         read: reads the structure of a file of this format, in which no pixel is decoded. The second argument is what

@@ -99,11 +99,6 @@ _BY_PLACE: tuple[tuple[int, bytes, Unread], ...] = (
 
 _BY_BRAND: tuple[tuple[frozenset[bytes], Unread], ...] = (
     (frozenset((b"crx ",)), Unread("a camera's raw picture (CR3)", _DEVELOP)),
-    (frozenset((b"avif", b"avis")), Unread("an AVIF image", _CONVERT)),
-    (
-        frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs")),
-        Unread("a HEIC image", f"{_CONVERT}; on an iPhone, Settings > Camera > Formats > Most Compatible takes JPEG"),
-    ),
     (frozenset((b"mif1", b"mif2", b"msf1", b"mif3")), Unread("a HEIF image", _CONVERT)),
 )
 _NETPBM = tuple(bytes((kind,)) for kind in b"1234567fF")

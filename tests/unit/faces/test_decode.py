@@ -218,7 +218,7 @@ def test_decode_of_a_cmyk_jpeg_gives_its_colours():
 
 
 def test_decode_of_a_text_file_is_an_unsupported_type():
-    with pytest.raises(UnsupportedImageType, match="JPEG, PNG, WebP or BMP"):
+    with pytest.raises(UnsupportedImageType, match="JPEG, PNG, WebP, BMP, HEIC or AVIF"):
         read(b"This is photo.jpg, says its name.")
 
 
