@@ -21,7 +21,8 @@ class Gates:
         max_image_bytes: most bytes of a file that are looked at.
         max_image_pixels: most pixels (width times height) that are decoded.
         max_full_image_pixels: the same for pictures that are held whole while they are decoded: all but a JPEG of one
-            scan that is not CMYK. Pixels of a PNG of 16-bit colours count twice.
+            scan that is not CMYK. Pixels of a PNG of 16-bit colours, of an AVIF in one piece and of a
+            HEIC of more than 8 bits count twice.
         max_image_side: longest width or height, in pixels.
         damaged_images: what becomes of a JPEG with damaged data, of which libjpeg warns.
     """

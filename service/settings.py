@@ -247,7 +247,7 @@ class Settings(BaseSettings):
         ge=112 * 112,
         le=85_000_000,  # above 89 million Pillow warns
         description="Largest image that is held whole while it is decoded, in pixels: any but a JPEG of one scan that "
-        "is not CMYK. A PNG of 16-bit colours may have half.",
+        "is not CMYK. A PNG of 16-bit colours, an AVIF in one piece and a HEIC of more than 8 bits may have half.",
     )
     max_image_side: int = Field(
         default=Gates.max_image_side,

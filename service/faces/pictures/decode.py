@@ -11,8 +11,9 @@ from service.faces.types import CROP_SIZE
 def open_image(data: bytes, gates: Gates) -> ImageFile:
     """Return an image file of a supported format, its structure read and within the limits.
 
-    Its pixels come with the EXIF orientation applied; transparency is laid over white; 16-bit channels keep their
-    high byte; CMYK is converted without a colour profile; of a file with several pictures the first is taken.
+    Its pixels come with the EXIF orientation applied; transparency is laid over white; 16-bit channels are scaled from
+    the range that they use; CMYK is converted without a colour profile; of a file with several pictures the first is
+    taken.
 
     Args:
         data: the whole file.

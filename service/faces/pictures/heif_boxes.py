@@ -16,7 +16,7 @@ _FROM_FILE, _FROM_ITEM_DATA = 0, 1
 
 
 @dataclass(frozen=True, slots=True)
-class Property:
+class HeifProperty:
     """A property of an item: its kind, what it says, and whether who does not know it may read the item."""
 
     kind: bytes
@@ -25,7 +25,7 @@ class Property:
 
 
 @dataclass(slots=True)
-class Item:
+class HeifItem:
     """An item: a coded picture, one that is put together of others, or metadata.
 
     Attributes:
@@ -36,7 +36,7 @@ class Item:
     """
 
     kind: bytes = b""
-    properties: list[Property] = field(default_factory=list)
+    properties: list[HeifProperty] = field(default_factory=list)
     extents: list[tuple[int, int]] = field(default_factory=list)
     references: dict[bytes, list[int]] = field(default_factory=dict)
 
@@ -51,13 +51,13 @@ class Item:
 
 
 @dataclass(slots=True)
-class Items:
+class HeifItems:
     """The items of a file by their ids, and which one is the picture to show; 0 if none is stated."""
 
-    by_id: dict[int, Item]
+    by_id: dict[int, HeifItem]
     primary: int
 
-    def item(self, number: int) -> Item:
+    def item(self, number: int) -> HeifItem:
         """Return an item that another names.
 
         Raises:
@@ -81,7 +81,7 @@ def brands(data: bytes) -> frozenset[bytes]:
     return frozenset((data[8:12], *(data[at : at + 4] for at in range(16, end - 3, 4))))
 
 
-def read_items(data: bytes) -> Items | None:
+def read_items(data: bytes) -> HeifItems | None:
     """Return the items of a file; None if it has none, as a video has none.
 
     Nothing is decoded, and no more is looked at than the box of items.
@@ -103,11 +103,11 @@ def read_items(data: bytes) -> Items | None:
     return None
 
 
-def _read_meta(data: bytes, start: int, end: int) -> Items:
+def _read_meta(data: bytes, start: int, end: int) -> HeifItems:
     boxes: dict[bytes, tuple[int, int]] = {}
     for kind, at, stop in _boxes(data, start, end):
         boxes.setdefault(kind, (at, stop))
-    found = Items({}, 0)
+    found = HeifItems({}, 0)
     if b"pitm" in boxes:
         fields = _Fields(data, *boxes[b"pitm"])
         found.primary = fields.number(2 if fields.version == 0 else 4)
@@ -152,7 +152,7 @@ def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
         at = stop
 
 
-def _read_kinds(found: Items, data: bytes, start: int, end: int) -> None:
+def _read_kinds(found: HeifItems, data: bytes, start: int, end: int) -> None:
     fields = _Fields(data, start, end)
     fields.number(2 if fields.version == 0 else 4)
     for kind, at, stop in _boxes(data, fields.at, end):
@@ -165,10 +165,10 @@ def _read_kinds(found: Items, data: bytes, start: int, end: int) -> None:
             continue
         number = entry.number(2 if entry.version == 2 else 4)
         entry.number(2)  # of the protection
-        found.by_id.setdefault(number, Item()).kind = data[entry.at : entry.at + 4]
+        found.by_id.setdefault(number, HeifItem()).kind = data[entry.at : entry.at + 4]
 
 
-def _read_properties(found: Items, data: bytes, start: int, end: int) -> None:
+def _read_properties(found: HeifItems, data: bytes, start: int, end: int) -> None:
     known: list[tuple[bytes, bytes]] = []
     for kind, at, stop in _boxes(data, start, end):
         if kind == b"ipco":
@@ -185,10 +185,10 @@ def _read_properties(found: Items, data: bytes, start: int, end: int) -> None:
                     entry = fields.number(2 if wide else 1)
                     essential, place = divmod(entry, 1 << 15 if wide else 1 << 7)
                     if item is not None and 0 < place <= len(known):
-                        item.properties.append(Property(*known[place - 1], bool(essential)))
+                        item.properties.append(HeifProperty(*known[place - 1], bool(essential)))
 
 
-def _read_places(found: Items, fields: _Fields, size: int, item_data: tuple[int, int]) -> None:
+def _read_places(found: HeifItems, fields: _Fields, size: int, item_data: tuple[int, int]) -> None:
     sizes = fields.number(2)
     offset_size, length_size, base_size, index_size = (sizes >> shift & 15 for shift in (12, 8, 4, 0))
     count = fields.number(2 if fields.version < 2 else 4)
@@ -212,7 +212,7 @@ def _read_places(found: Items, fields: _Fields, size: int, item_data: tuple[int,
             raise damage("an item reaches past its end")
 
 
-def _read_references(found: Items, data: bytes, start: int, end: int) -> None:
+def _read_references(found: HeifItems, data: bytes, start: int, end: int) -> None:
     wide = 2 if _Fields(data, start, end).version == 0 else 4
     for kind, at, stop in _boxes(data, start + 4, end):
         fields = _Fields(data, at, stop, is_full=False)

@@ -8,7 +8,7 @@ import numpy as np
 
 from service.arrays import ImageArray
 from service.errors import ImageTooLarge, UnsupportedImageType
-from service.faces.pictures.heif_boxes import Item, Items, damage, read_items
+from service.faces.pictures.heif_boxes import HeifItem, HeifItems, damage, read_items
 from service.faces.pictures.heif_turns import orientation_of
 from service.faces.pictures.heif_writer import CodedKind, write_heif
 from service.faces.pictures.hevc_stream import CodedPicture
@@ -27,20 +27,22 @@ _WORK_OF_A_BYTE = 4
 _KNOWN = {b"ispe", b"colr", b"pixi", b"pasp", b"irot", b"imir", b"clap", b"auxC", b"clli", b"mdcv", b"rloc", b"rref"}
 
 ReadCoded = Callable[[bytes, bytes], CodedPicture]
-Decode = Callable[[bytes], ImageArray]
+DecodeCoded = Callable[[bytes], ImageArray]
 
 
 @dataclass(frozen=True, slots=True)
 class _Grid:
     """Pictures of one size side by side, row by row, of which the upper left part is shown."""
 
-    tiles: list[Item]
+    tiles: list[HeifItem]
     columns: int
     width: int
     height: int
 
 
-def read_heif(data: bytes, kind: CodedKind, read_coded: ReadCoded, decode: Decode, full_weight: int) -> StoredPicture:
+def read_heif(
+    data: bytes, kind: CodedKind, read_coded: ReadCoded, decode: DecodeCoded, full_weight: int
+) -> StoredPicture:
     """Return the picture to show of a file.
 
     Each coded part is decoded from a file of its own that holds nothing else, so what is not shown (thumbnails, depth,
@@ -103,7 +105,7 @@ def read_heif(data: bytes, kind: CodedKind, read_coded: ReadCoded, decode: Decod
     )
 
 
-def _put_together(files: list[bytes], grid: _Grid, sides: tuple[int, int], decode: Decode) -> ImageArray:
+def _put_together(files: list[bytes], grid: _Grid, sides: tuple[int, int], decode: DecodeCoded) -> ImageArray:
     whole = np.empty((grid.height, grid.width, 3), np.uint8)
     for place, file in enumerate(files):
         row, column = divmod(place, grid.columns)
@@ -118,7 +120,7 @@ def _of_size(pixels: ImageArray, sides: tuple[int, int]) -> ImageArray:
     return pixels
 
 
-def _grid(data: bytes, items: Items, shown: Item) -> _Grid:
+def _grid(data: bytes, items: HeifItems, shown: HeifItem) -> _Grid:
     """Return how a picture is put together; one that is coded in one piece is a grid of one (23008-12, 6.6.2.3)."""
     if shown.kind != _GRID:
         return _Grid([shown], 1, *_sides(shown))
@@ -162,7 +164,7 @@ def _aperture(clean: bytes | None, width: int, height: int) -> tuple[int, int, i
     return left, top, across, down
 
 
-def _check_known(item: Item, kind: CodedKind, allowed: tuple[bytes, ...]) -> None:
+def _check_known(item: HeifItem, kind: CodedKind, allowed: tuple[bytes, ...]) -> None:
     if item.kind not in allowed:
         raise UnsupportedImageType(
             f"The file is a HEIF image of the kind {item.kind.decode('latin-1')!a}, which is not read. {_SAVE}"
@@ -175,7 +177,7 @@ def _check_known(item: Item, kind: CodedKind, allowed: tuple[bytes, ...]) -> Non
             )
 
 
-def _sides(item: Item) -> tuple[int, int]:
+def _sides(item: HeifItem) -> tuple[int, int]:
     body = item.said(b"ispe")
     if body is None or len(body) < 12:
         raise damage("it does not say its size")
@@ -185,13 +187,13 @@ def _sides(item: Item) -> tuple[int, int]:
     return width, height
 
 
-def _colour(item: Item) -> bytes | None:
+def _colour(item: HeifItem) -> bytes | None:
     return next(
         (found.body[:11] for found in item.properties if found.kind == b"colr" and found.body[:4] == b"nclx"), None
     )
 
 
-def _content(data: bytes, item: Item) -> bytes:
+def _content(data: bytes, item: HeifItem) -> bytes:
     if item.size > len(data):
         raise damage("an item has more bytes than the file")
     return b"".join(data[start:end] for start, end in item.extents)
