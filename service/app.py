@@ -155,7 +155,7 @@ def _assemble(
     registry = Registry(snapshot)
     loader = bundle_loader(settings, pipeline, metrics)
     switch = Switch(
-        registry=registry, loader=loader, store=store, copies=loaded.copies, built_in=settings.bundle, metrics=metrics
+        registry=registry, loader=loader, store=store, copies=loaded.copies, built_in=started.built_in, metrics=metrics
     )
     switch.remember(snapshot, started.store_id)
     follower = Follower(
@@ -186,9 +186,7 @@ def _assemble(
     anchor_sets = AnchorSets(
         store=store,
         loader=loader,
-        listing=Inventory(
-            store, registry, (switch.built_in_id, settings.bundle), retention=retention, keys=loader.keys
-        ),
+        listing=Inventory(store, registry, started.built_in, retention=retention, keys=loader.keys),
         max_bundle_bytes=settings.max_bundle_bytes,
         turn=turn,
     )

@@ -24,6 +24,8 @@ Joining = Literal["auto", "on", "off"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 DEFAULT_BUNDLE = Path(__file__).parent / "bundle" / "default"
+NO_BUNDLE = Path("none")
+"""In the place of a bundle's folder: none, so that cosine alone is served until an anchor set is activated."""
 DEFAULT_PACK = "faceplugin-mobilefacenet"
 
 
@@ -52,7 +54,8 @@ class Settings(BaseSettings):
     pack: str = Field(default=DEFAULT_PACK, description="Name of the model pack to serve.")
     bundle: Path = Field(
         default=DEFAULT_BUNDLE,
-        description="Folder of the anchor set that is served while none was activated: generation 0.",
+        description="Folder of the anchor set that is served while none was activated: generation 0; by default the "
+        "one shipped for the pack, and where there is none, cosine alone is served. none: cosine alone.",
     )
     store: str = Field(
         default="",

@@ -165,7 +165,7 @@ def _replicas_table(replicas: list[dict[str, Any]]) -> Table:
         if not replica["alive"]:
             state = "gone"
         seen = f"{replica['seen_seconds_ago']:.0f} s ago"
-        table.add_row(replica["replica"], str(replica["generation"]), replica["anchor_set_id"], state, seen)
+        table.add_row(replica["replica"], str(replica["generation"]), replica["anchor_set_id"] or "none", state, seen)
     return table
 
 

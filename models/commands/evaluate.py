@@ -18,11 +18,10 @@ from models.evaluation.measure import MeasureOptions
 from models.evaluation.probability_gap import DEFAULT_SCALE
 from models.evaluation.report.report_document import to_json
 from models.evaluation.report.terminal import show
-from models.evaluation.systems import COSINE
 from models.labelled.labels import Labels
 from models.output import check_writable, writing
 from models.progress import stage_bars
-from service.scoring.methods import find_method
+from service.scoring.methods import COSINE, find_method
 from service.settings import load_settings
 
 
@@ -117,7 +116,8 @@ def evaluate_command(
         asked = Asked(
             labels=tuple(Labels.parse(text) for text in labels),
             packs=tuple(pack or [settings.pack]),
-            bundles=tuple(bundle or ([] if alone else [settings.bundle])),
+            bundles=tuple(bundle or []),
+            built_in=None if alone else settings.bundle,
             images=images,
             input_form=input_form,
             pairs=pairs,

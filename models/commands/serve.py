@@ -14,7 +14,7 @@ from service.activation.decisions import why_undecided
 from service.app import create_app
 from service.loaded import LoadedService, load
 from service.server.servers import NotListening, run_servers
-from service.settings import Settings, load_settings
+from service.settings import load_settings
 from service.telemetry import configure_logging
 from service.telemetry.metrics import open_metrics
 
@@ -62,8 +62,8 @@ def check(
         loaded = load(settings, open_metrics())
         report = loaded.started.loaded.golden
     undecided = why_undecided(loaded.started.loaded.snapshot, loaded.pipeline.pipeline_id)
-    passed = report.passed and (undecided is None or allow_uncalibrated)
-    told = {**_served(settings, loaded), "no_decisions": undecided, **report.as_dict()}
+    passed = (report is None or report.passed) and (undecided is None or allow_uncalibrated)
+    told = {**_served(loaded), "no_decisions": undecided, **({} if report is None else report.as_dict())}
     if as_json:
         typer.echo(json.dumps({"passed": passed, **told}, indent=2))
     else:
@@ -71,17 +71,18 @@ def check(
     raise typer.Exit(0 if passed else EXIT_FAILURE)
 
 
-def _served(settings: Settings, loaded: LoadedService) -> dict[str, object]:
+def _served(loaded: LoadedService) -> dict[str, object]:
     snapshot, pipeline = loaded.started.loaded.snapshot, loaded.pipeline
+    manifest, built_in = snapshot.manifest, loaded.started.built_in.folder
     return {
         "pack": pipeline.manifest.name,
         "backbone_id": pipeline.backbone_id,
         "pipeline_id": pipeline.pipeline_id,
         "provider": pipeline.provider,
-        "bundle": str(settings.bundle),
+        "bundle": None if built_in is None else str(built_in),
         "anchor_set_id": snapshot.bundle_id,
-        "anchors_digest": snapshot.manifest.anchors_digest,
-        "anchors": snapshot.manifest.count,
+        "anchors_digest": manifest and manifest.anchors_digest,
+        "anchors": manifest and manifest.count,
         "k": snapshot.parameters.k,
         "tau": snapshot.parameters.tau,
         "strength": snapshot.parameters.strength,

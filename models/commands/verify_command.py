@@ -103,12 +103,15 @@ def _print(answer: VerifyAnswer) -> None:
         table.add_row("false-match rate", f"{answer.fmr_at_score:g} at this score")
     table.add_row(f"score ({answer.method})", f"{answer.score:.4f}")
     table.add_row("similarity (cosine)", f"{answer.similarity:.4f}")
-    table.add_row("DAO score", f"{answer.dao_score:.4f}")
+    if answer.dao_score is not None:
+        table.add_row("DAO score", f"{answer.dao_score:.4f}")
     for name, face in (("probe", answer.faces.probe), ("reference", answer.faces.reference)):
-        crowding = getattr(answer.crowding, name)
         found = face.faces_found if face else 0
         text = f"{found} face{'' if found == 1 else 's'} found"
-        table.add_row(name, f"{text}, crowding {crowding:.4f}")
-    table.add_row("anchor set", f"{answer.anchor_set.id}, generation {answer.anchor_set.generation}")
+        if answer.crowding is not None:
+            text = f"{text}, crowding {getattr(answer.crowding, name):.4f}"
+        table.add_row(name, text)
+    served = answer.anchor_set
+    table.add_row("anchor set", "none" if served is None else f"{served.id}, generation {served.generation}")
     table.add_row("time", f"{answer.timings_ms['total']:.1f} ms")
     Console().print(table)

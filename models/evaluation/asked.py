@@ -28,6 +28,8 @@ class Asked:
         engine: what embeds the pictures.
         set_aside_by: bundle whose calibration set people aside, who alone are evaluated; None for everybody.
         options: what is measured.
+        built_in: the settings' bundle, with which a pack is evaluated where no bundles are named, if it was made for
+            the pack's backbone; None where the cosine alone is asked for.
     """
 
     labels: tuple[Labels, ...]
@@ -42,3 +44,4 @@ class Asked:
     options: MeasureOptions
     set_aside_by: Path | None = None
     engine: EngineChoice = field(default_factory=EngineChoice)
+    built_in: Path | None = None

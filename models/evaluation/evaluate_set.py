@@ -10,7 +10,7 @@ from models.evaluation.measure import Ground, Measured, MeasureOptions, measure
 from models.evaluation.probability_gap import ProbabilityGap, probability_gap
 from models.evaluation.reliability import reliability
 from models.evaluation.report.report_document import EvaluatedBundle, PackResult, StatedRates, UnexcludedRates
-from models.evaluation.systems import COSINE, System, Variant, cosine_scorer, scorers, variants
+from models.evaluation.systems import System, Variant, cosine_scorer, scorers, variants
 from models.evaluation.warnings import warnings_of
 from models.labelled.comparable import comparable
 from models.labelled.exclusions import SetExclusions
@@ -19,7 +19,7 @@ from models.labelled.pairs.resampling import person_weights
 from models.progress import Stage, unstaged
 from models.tool_errors import LabelsInvalid
 from service.arrays import Floats32
-from service.scoring.methods import METHODS
+from service.scoring.methods import COSINE, METHODS
 from service.scoring.parameters import Parameters
 from service.scoring.similarity import telling_norms
 

@@ -23,12 +23,14 @@ from models.labelled.labels import Labels
 from models.program import created_by
 from models.progress import Stage
 from models.tool_errors import CalibrationImpossible, LabelsInvalid
+from service.activation.built_in import built_in_of
 from service.arrays import Floats32, Ints
 from service.bundle.reader import read_manifest
 from service.cpus import usable_cpus
-from service.errors import BundleMismatch
+from service.errors import BundleMismatch, MethodNotServed
 from service.pipeline import FacePipeline, load_pipeline
-from service.settings import Settings
+from service.scoring.methods import METHODS
+from service.settings import NO_BUNDLE, Settings
 
 
 def evaluate(
@@ -58,18 +60,19 @@ def evaluate(
     arrays = [labels for labels in results if labels.holds_embeddings]
     pictures = [labels for labels in results if labels not in arrays]
     if arrays:
-        systems = _systems(backbones, asked, settings)
+        systems = _systems(backbones or _built_in(asked, None)[0], asked, settings)
         for labels in arrays:
             results[labels].append(_evaluated(labels, asked, settings, systems, people, None, stage))
     if pictures:
-        for pipeline, systems in _packs(asked, settings, backbones, load):
+        for pipeline, systems, warning in _packs(asked, settings, backbones, load):
             own = settings.model_copy(update={"pack": pipeline.manifest.name})
             with (
                 asked.engine.opened(own, pipeline) as engine,
                 open_embedder(own, pipeline, input_form=asked.input_form, cached=asked.cached, engine=engine) as by,
             ):
                 for labels in pictures:
-                    results[labels].append(_evaluated(labels, asked, settings, systems, people, by, stage))
+                    found = _evaluated(labels, asked, settings, systems, people, by, stage)
+                    results[labels].append(_warned(found, warning))
     return Report(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         created_by=created_by(),
@@ -82,8 +85,8 @@ def evaluate(
 
 def _packs(
     asked: Asked, settings: Settings, backbones: dict[Path, str], load: Callable[[Settings], FacePipeline]
-) -> Iterator[tuple[FacePipeline, list[System]]]:
-    """Yield each pack's pipeline with the bundles that were made for its backbone."""
+) -> Iterator[tuple[FacePipeline, list[System], str | None]]:
+    """Yield each pack's pipeline with the bundles made for its backbone, and why there is none where none is named."""
     pipelines = [load(settings.model_copy(update={"pack": name})) for name in asked.packs]
     known = {pipeline.backbone_id for pipeline in pipelines}
     strangers = [folder for folder, backbone in backbones.items() if backbone not in known]
@@ -93,11 +96,36 @@ def _packs(
             f"packs {', '.join(asked.packs)} has. Name its pack with --pack, or a bundle of these packs with --bundle."
         )
     for pipeline in pipelines:
-        own = {folder: backbone for folder, backbone in backbones.items() if backbone == pipeline.backbone_id}
-        yield pipeline, _systems(own, asked, settings)
+        if asked.bundles:
+            own = {folder: backbone for folder, backbone in backbones.items() if backbone == pipeline.backbone_id}
+            yield pipeline, _systems(own, asked, settings), None
+            continue
+        own, why_none = _built_in(asked, pipeline.backbone_id)
+        yield pipeline, _systems(own, asked, settings, why_none), why_none
 
 
-def _systems(backbones: dict[Path, str], asked: Asked, settings: Settings) -> list[System]:
+def _built_in(asked: Asked, backbone_id: str | None) -> tuple[dict[Path, str], str | None]:
+    """Return the bundle that a backbone is evaluated with where none is named, and why there is none.
+
+    Args:
+        asked: says which bundle the settings have.
+        backbone_id: of the pack; None for embeddings, which are taken for those of the bundle's own.
+    """
+    if asked.built_in is None:
+        return {}, None
+    if backbone_id is None:
+        named = asked.built_in != NO_BUNDLE
+        return ({asked.built_in: read_manifest(asked.built_in).backbone_id} if named else {}), None
+    found = built_in_of(asked.built_in, backbone_id)
+    return ({} if found.folder is None else {found.folder: backbone_id}), found.why_none
+
+
+def _systems(backbones: dict[Path, str], asked: Asked, settings: Settings, why_none: str | None = None) -> list[System]:
+    needing = [name for name in asked.options.methods or () if METHODS[name].needs]
+    if not backbones and (needing or asked.options.ablations):
+        raise MethodNotServed(
+            f"{', '.join(needing) or 'An ablation'} needs an anchor set: {why_none or 'name one with --bundle'}."
+        )
     systems = [
         load_system(folder, backbone_id=backbone, device=settings.anchor_device)
         for folder, backbone in backbones.items()
@@ -148,6 +176,14 @@ def _evaluated(
         groups=labelled.group_names,
         excluded=excluded,
         packs=(replace(result, warnings=(*result.warnings, *([unreadable] if unreadable else []))),),
+    )
+
+
+def _warned(result: SetResult, warning: str | None) -> SetResult:
+    if warning is None:
+        return result
+    return replace(
+        result, packs=tuple(replace(pack, warnings=(*pack.warnings, f"{warning}.")) for pack in result.packs)
     )
 
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.evaluation.systems import COSINE, System, Variant, cosine_scorer, scorers
+from models.evaluation.systems import System, Variant, cosine_scorer, scorers
 from models.labelled.pairs.sweep import BlockScorer
 from models.tool_errors import LabelsInvalid
 from service.arrays import Floats32, Floats64, Ints
+from service.scoring.methods import COSINE
 
 DEFAULT_SCALE = 64.0
 """The scale of the logits in training by ArcFace and CosFace."""

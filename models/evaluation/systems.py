@@ -11,14 +11,12 @@ from service.bundle.anchors_part import Anchors
 from service.bundle.reader import Bundle, read_bundle
 from service.choices import Device
 from service.cpus import usable_cpus
-from service.scoring.methods import METHODS, Method, methods_of
+from service.scoring.methods import COSINE, METHODS, Method, methods_of
 from service.scoring.parameters import Parameters
 from service.scoring.terms import FaceTerms, Statistic
 from service.search.face_terms import TermFinder
 from service.search.faiss_search import FaissSearch
 from service.snapshot.term_sources import TermSources, open_sources
-
-COSINE = "cosine"
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,7 +161,7 @@ class Activator:
             raise refusal(bundle_id, reasons)
         if asked.dry_run or not is_changed:
             return result_of(loaded, previous, newest, began, reasons, changed=False, dry_run=asked.dry_run)
-        if bundle_id == self._switch.built_in_id:
+        if self._switch.built_in is not None and bundle_id == self._switch.built_in_id:
             self._store.push(self._switch.built_in)
         record = Activation(
             generation=newest + 1,

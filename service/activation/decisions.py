@@ -66,7 +66,7 @@ def require_decisions(snapshot: Snapshot, pipeline_id: str) -> None:
         raise refusal(snapshot.bundle_id, (f"no request would get a decision, since {reason}",))
 
 
-def refusal(bundle_id: str, reasons: tuple[str, ...]) -> BundleUncalibrated:
+def refusal(bundle_id: str | None, reasons: tuple[str, ...]) -> BundleUncalibrated:
     """Return the error that refuses a bundle for what requests would lose."""
     more = f"; and {len(reasons) - _MOST_TOLD} more" if len(reasons) > _MOST_TOLD else ""
     return BundleUncalibrated(

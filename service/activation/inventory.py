@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
 
+from service.activation.built_in import BuiltIn
 from service.activation.outcomes import AnchorSetEntry, AnchorSetState
 from service.bundle.bundle_manifest import CALIBRATION, Manifest
 from service.bundle.calibration_part import parse_calibrations
@@ -23,7 +23,7 @@ class Inventory:
         self,
         store: BundleStore,
         registry: Registry,
-        built_in: tuple[str | None, Path],
+        built_in: BuiltIn,
         *,
         retention: tuple[int, timedelta],
         keys: TrustedKeys | None,
@@ -33,13 +33,14 @@ class Inventory:
         Args:
             store: the store.
             registry: what this replica serves.
-            built_in: id and folder of the bundle of the settings; the id is None where there is none.
+            built_in: the bundle of the settings.
             retention: how many of the bundles active last stay, and for how long any stays.
             keys: by which bundles must be signed; None where they need not be.
         """
         self._store = store
         self._registry = registry
-        self._built_in_id, self._built_in = built_in
+        self._built_in = built_in
+        self._built_in_id = built_in.bundle_id
         self._keep, self._least_age = retention
         self._keys = keys
 
@@ -48,9 +49,10 @@ class Inventory:
         history = self._store.activations()
         ids = self._store.bundle_ids()
         found = [self._stored(bundle_id, history) for bundle_id in ids]
-        if self._built_in_id is not None and self._built_in_id not in ids:
-            signed = self._signed(lambda: manifest_content(self._built_in), read_signature(self._built_in))
-            manifest = read_manifest(self._built_in)
+        folder = self._built_in.folder
+        if folder is not None and self._built_in_id is not None and self._built_in_id not in ids:
+            signed = self._signed(lambda: manifest_content(folder), read_signature(folder))
+            manifest = read_manifest(folder)
             found.append(self._entry(self._built_in_id, "built_in", None, history, manifest, signed=signed))
         return sorted(found, key=lambda entry: (entry.state != "active", -(entry.last_generation or 0), entry.id))
 
@@ -140,8 +142,8 @@ class Inventory:
             return None
         part = manifest.parts[CALIBRATION]
         try:
-            if state == "built_in":
-                content: bytes | None = (self._built_in / part.file).read_bytes()
+            if state == "built_in" and self._built_in.folder is not None:
+                content: bytes | None = (self._built_in.folder / part.file).read_bytes()
             else:
                 content = self._store.part(bundle_id, part)
             calibrations = parse_calibrations(content or b"", manifest)

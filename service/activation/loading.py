@@ -33,12 +33,12 @@ class LoadedSnapshot:
 
     Attributes:
         snapshot: what may serve.
-        golden: how far its scores are from what the bundle's maker saw.
+        golden: how far its scores are from what the bundle's maker saw; None where no anchor set is served.
         seconds: how long each step took, by name.
     """
 
     snapshot: Snapshot
-    golden: GoldenReport
+    golden: GoldenReport | None
     seconds: dict[str, float]
 
 
@@ -115,7 +115,8 @@ class BundleLoader:
             search=settings.anchor_search == "on",
             cache=DensityCache(entries, self._count_lookups) if entries else None,
         )
-        self._check_heads(snapshot.manifest)
+        if snapshot.manifest is not None:
+            self._check_heads(snapshot.manifest)
         self._check_operating_point(snapshot)
         snapshot = replace(snapshot, signer=signer)
         loaded = time.perf_counter() - began
@@ -137,7 +138,7 @@ class BundleLoader:
                     f"{f'; and {len(problems) - 5} more' if len(problems) > 5 else ''}. Calibrate the anchor set again."
                 )
         golden = check_golden(snapshot, self._pipeline.embed)
-        if not golden.passed:
+        if golden is not None and not golden.passed:
             raise GoldenCheckFailed(
                 f"The anchor set {snapshot.bundle_id} scores its golden pairs otherwise than when it was made (drift "
                 f"{golden.worst_drift:.3g}, at most {SCORE_TOLERANCE}; synthetic crop "

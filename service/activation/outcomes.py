@@ -90,9 +90,14 @@ def result_of(
         objections: what requests lose by it, which was allowed.
         changed: whether a record was written.
         dry_run: whether it stopped before that.
+
+    Raises:
+        ValueError: if it is no bundle's snapshot.
     """
     snapshot, golden = loaded.snapshot, loaded.golden
     manifest, signer = snapshot.manifest, snapshot.signer
+    if manifest is None or golden is None or snapshot.bundle_id is None:
+        raise ValueError("only an anchor set can be activated")
     drift = max(golden.score_drift.values(), default=0.0)
     points = sum(len(found.points) for found in snapshot.calibrations.methods) if snapshot.calibrations else 0
     seconds = {**loaded.seconds, "total": time.perf_counter() - began}

@@ -7,12 +7,11 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
+from service.activation.built_in import BuiltIn
 from service.activation.decisions import require_decisions
 from service.activation.loading import BundleLoader, LoadedSnapshot, load_stored
-from service.bundle.reader import read_bundle_id
-from service.errors import BundleInvalid, IdaError, LocalCopyUnusable
+from service.errors import IdaError, LocalCopyUnusable
 from service.snapshot.registry import Registry
 from service.snapshot.snapshot import Snapshot
 from service.store.bundle_store import BundleStore
@@ -34,7 +33,7 @@ class Switch:
         loader: BundleLoader,
         store: BundleStore,
         copies: LocalCopies,
-        built_in: Path,
+        built_in: BuiltIn,
         metrics: Metrics,
     ) -> None:
         """Take what it works with.
@@ -51,8 +50,8 @@ class Switch:
         self._loader = loader
         self._store = store
         self._copies = copies
-        self.built_in = built_in
-        self.built_in_id = built_in_id_of(built_in)
+        self.built_in = built_in.folder
+        self.built_in_id = built_in.bundle_id
         self._metrics = metrics
         self._thread = ThreadPoolExecutor(1, "bundle-loader", initializer=_give_way)
 
@@ -104,7 +103,7 @@ class Switch:
 
     def remember(self, snapshot: Snapshot, store_id: str | None) -> None:
         """Note what is served for a start with the store away, and drop the copies of what is not."""
-        if self._copies.held(snapshot.bundle_id) is None:
+        if snapshot.bundle_id is None or self._copies.held(snapshot.bundle_id) is None:
             return
         try:
             self._copies.remember(
@@ -138,29 +137,22 @@ class Switch:
         if served.bundle_id == bundle_id:
             # Its golden pairs are scored all the same: the checks that were asked for are made.
             return self._loader.recheck(replace(served, generation=generation))
-        if bundle_id == self.built_in_id:
+        if self.built_in is not None and bundle_id == self.built_in_id:
             return self._loader.load(self.built_in, generation)
         return load_stored(self._loader, self._store, self._copies, bundle_id, generation)
-
-
-def built_in_id_of(folder: Path) -> str | None:
-    """Return the id of the bundle of the settings; None where it cannot be read, and nothing can be made of it."""
-    try:
-        return read_bundle_id(folder)
-    except BundleInvalid:
-        return None
 
 
 def describe(metrics: Metrics, loaded: LoadedSnapshot, before: Snapshot | None = None) -> None:
     """Say in the metrics what is served, in the place of what was before."""
     snapshot = loaded.snapshot
-    if before is not None:
+    if before is not None and before.manifest is not None:
         metrics.anchor_set_info.remove(before.bundle_id, before.manifest.anchors_digest, before.manifest.backbone_id)
     manifest = snapshot.manifest
-    metrics.anchor_set_info.labels(snapshot.bundle_id, manifest.anchors_digest, manifest.backbone_id).set(1)
+    if manifest is not None:
+        metrics.anchor_set_info.labels(snapshot.bundle_id, manifest.anchors_digest, manifest.backbone_id).set(1)
     metrics.anchor_set_generation.set(snapshot.generation)
-    metrics.anchor_set_size.set(manifest.count)
-    metrics.golden_drift.set(loaded.golden.worst_drift)
+    metrics.anchor_set_size.set(0 if manifest is None else manifest.count)
+    metrics.golden_drift.set(0 if loaded.golden is None else loaded.golden.worst_drift)
 
 
 def _give_way() -> None:

@@ -30,6 +30,8 @@ from service.inference import session
 from service.pack import PREPARATION
 from service.scoring.calibration import Calibrations, relevant
 from service.search import faiss_search
+from service.settings import AnchorSearch
+from service.snapshot.snapshot import Snapshot
 
 router = APIRouter(tags=["status"])
 probes = APIRouter(tags=["status"])
@@ -79,7 +81,7 @@ async def get_readiness(state: ServiceState, response: Response) -> ReadinessAns
 async def get_info(state: ServiceState) -> InfoAnswer:
     """Tell the versions, the models, the anchor set and its parameters, the methods and the limits."""
     settings, pipeline, snapshot = state.settings, state.pipeline, state.registry.current()
-    parameters, manifest = snapshot.parameters, snapshot.manifest
+    manifest = snapshot.manifest
     return InfoAnswer(
         service=VersionsAnswer(**versions()),
         device=DeviceAnswer(
@@ -98,24 +100,14 @@ async def get_info(state: ServiceState) -> InfoAnswer:
             preparation=PREPARATION,
             dimension=pipeline.dimension,
         ),
-        anchor_set=ServedAnchorSetAnswer(
-            id=snapshot.bundle_id,
-            generation=snapshot.generation,
-            anchors_digest=manifest.anchors_digest,
-            count=manifest.count,
-            search=settings.anchor_search,
-            k=parameters.k,
-            tau=parameters.tau,
-            strength=parameters.strength,
-            norm_power=parameters.norm_power,
-            provenance=manifest.provenance,
-        ),
+        anchor_set=_anchor_set(snapshot, settings.anchor_search),
+        no_anchor_set=snapshot.no_anchor_set,
         ssr_head=snapshot.head and SsrHeadAnswer.model_validate(snapshot.head),
         calibration=snapshot.calibrations and _calibration(snapshot.calibrations),
         methods=sorted(snapshot.methods),
         not_served=dict(snapshot.not_served),
         default_method=snapshot.default_method,
-        anchor_set_default_method=manifest.default_method,
+        anchor_set_default_method=manifest and manifest.default_method,
         limits=LimitsAnswer(
             **asdict(pipeline.gates), image_formats=[kind.name for kind in FORMATS], face_policy=settings.face_policy
         ),
@@ -126,6 +118,24 @@ async def get_info(state: ServiceState) -> InfoAnswer:
 def metrics(state: ServiceState) -> Response:
     """Answer Prometheus's scrape."""
     return Response(generate_latest(state.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _anchor_set(snapshot: Snapshot, search: AnchorSearch) -> ServedAnchorSetAnswer | None:
+    parameters, manifest = snapshot.parameters, snapshot.manifest
+    if snapshot.bundle_id is None or manifest is None:
+        return None
+    return ServedAnchorSetAnswer(
+        id=snapshot.bundle_id,
+        generation=snapshot.generation,
+        anchors_digest=manifest.anchors_digest,
+        count=manifest.count,
+        search=search,
+        k=parameters.k,
+        tau=parameters.tau,
+        strength=parameters.strength,
+        norm_power=parameters.norm_power,
+        provenance=manifest.provenance,
+    )
 
 
 def _calibration(calibrations: Calibrations) -> CalibrationAnswer:

@@ -1,5 +1,6 @@
 """``POST /verify`` and ``POST /embed``."""
 
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -32,7 +33,7 @@ from service.pipeline import FacePipeline
 from service.scoring.decision import Judgement
 from service.snapshot.snapshot import Snapshot
 from service.telemetry import Metrics, request_id
-from service.verifier import EmbeddedFace, Verification
+from service.verifier import Density, EmbeddedFace, Verification
 
 PATHS = ("/verify", "/embed")
 
@@ -99,13 +100,14 @@ async def embed_face(request: Request, state: ServiceState) -> EmbedAnswer:
 def observe_pair(result: Verification, metrics: Metrics) -> None:
     """Take note of a scored pair in the metrics."""
     metrics.observe_pair(result.method, result.similarity, result.score)
-    for density in result.densities:
+    for density in result.densities or ():
         metrics.crowding.labels(result.density_method).observe(density.crowding)
 
 
 def observe_face(result: EmbeddedFace, metrics: Metrics) -> None:
     """Take note of an embedded face in the metrics."""
-    metrics.crowding.labels(result.density_method).observe(result.density.crowding)
+    if result.density is not None:
+        metrics.crowding.labels(result.density_method).observe(result.density.crowding)
 
 
 def verify_answer(result: Verification, pipeline: FacePipeline, detail: Detail) -> VerifyAnswer | BasicVerifyAnswer:
@@ -125,18 +127,17 @@ def verify_answer(result: Verification, pipeline: FacePipeline, detail: Detail) 
 
 def full_answer(result: Verification, pipeline: FacePipeline) -> VerifyAnswer:
     """Return a scored pair as it goes over the wire, with the evidence."""
-    probe, reference = result.densities
     return VerifyAnswer(
         **dict(_meaning(result.judgement)),
         operating_point=result.operating_point,
         method=result.method,
         score=rounded(result.score),
         similarity=rounded(result.similarity),
-        dao_score=rounded(result.dao_score),
+        dao_score=None if result.dao_score is None else rounded(result.dao_score),
         cosine=_meaning(result.cosine_judgement),
         density_method=result.density_method,
-        density=PerSide(probe=rounded(probe.density), reference=rounded(reference.density)),
-        crowding=PerSide(probe=rounded(probe.crowding), reference=rounded(reference.crowding)),
+        density=_per_side(result, lambda density: density.density),
+        crowding=_per_side(result, lambda density: density.crowding),
         faces=_faces(result),
         timings_ms=told(result.timings_ms),
         **identity(result.snapshot, pipeline),
@@ -151,8 +152,8 @@ def embed_answer(result: EmbeddedFace, pipeline: FacePipeline) -> EmbedAnswer:
         norm=None if result.norm is None else rounded(result.norm),
         dimension=len(result.embedding),
         density_method=result.density_method,
-        density=rounded(result.density.density),
-        crowding=rounded(result.density.crowding),
+        density=result.density and rounded(result.density.density),
+        crowding=result.density and rounded(result.density.crowding),
         face=_face(result.face),
         timings_ms=told(result.timings_ms),
         **identity(result.snapshot, pipeline),
@@ -177,6 +178,13 @@ def _meaning(judgement: Judgement) -> Meaning:
     )
 
 
+def _per_side(result: Verification, number: Callable[[Density], float]) -> PerSide | None:
+    if result.densities is None:
+        return None
+    probe, reference = map(number, result.densities)
+    return PerSide(probe=rounded(probe), reference=rounded(reference))
+
+
 def _faces(result: Verification) -> FacesAnswer:
     return FacesAnswer(probe=_face(result.faces[0]), reference=_face(result.faces[1]))
 
@@ -187,9 +195,16 @@ def identity(snapshot: Snapshot, pipeline: FacePipeline) -> dict[str, Any]:
         "model": ModelAnswer(
             pack=pipeline.manifest.name, backbone_id=pipeline.backbone_id, pipeline_id=pipeline.pipeline_id
         ),
-        "anchor_set": AnchorSetAnswer(id=snapshot.bundle_id, generation=snapshot.generation),
+        "anchor_set": anchor_set_answer(snapshot),
         "request_id": request_id.get() or "",
     }
+
+
+def anchor_set_answer(snapshot: Snapshot) -> AnchorSetAnswer | None:
+    """Return what an answer says of the anchor set; None where none is served."""
+    if snapshot.bundle_id is None:
+        return None
+    return AnchorSetAnswer(id=snapshot.bundle_id, generation=snapshot.generation)
 
 
 def _face(aligned: AlignedFace | None) -> FaceAnswer | None:

@@ -143,8 +143,8 @@ def _check_backbone(folder: Path, manifest: Manifest, backbone_id: str) -> None:
     if manifest.backbone_id != backbone_id:
         raise BundleMismatch(
             f"The bundle {folder} was made for the backbone {manifest.backbone_id}, and the model pack has "
-            f"{backbone_id}. Serve the pack it was made for (IDA_PACK), or build a bundle for this one with "
-            "`ida-verify anchors build`."
+            f"{backbone_id}. Serve the pack it was made for (IDA_PACK), build a bundle for this one with "
+            "`ida-verify anchors build`, or serve cosine alone (IDA_BUNDLE=none)."
         )
 
 

@@ -162,6 +162,9 @@ def _z(similarity: Floats, face: FaceTerms, of: str) -> Floats:
     return z
 
 
+COSINE = "cosine"
+"""The method that needs nothing but the embeddings."""
+
 _DAO_PARAMETERS = ("k", "tau", "strength", "guard", "norm_power", "typical_norm")
 
 _PFE_PARAMETERS = ("k", "tau", "pfe_strength", "guard", "norm_power", "typical_norm")
@@ -170,7 +173,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
     {
         method.name: method
         for method in (
-            Method("cosine", (), "linear", _cosine),
+            Method(COSINE, (), "linear", _cosine),
             Method("ida-r", (SUPPORT,), "log", _ida, _DAO_PARAMETERS),
             # Eq. 4 as well, its densities predicted from the embeddings alone.
             Method("ida-l", (PREDICTION,), "log", _ida, _DAO_PARAMETERS),

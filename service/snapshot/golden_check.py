@@ -98,14 +98,16 @@ def rescored(golden: GoldenPairs, source: TermSource, parameters: Parameters) ->
     return replace(golden, scores=_scores(source, golden.probes, golden.references, parameters))
 
 
-def check_golden(snapshot: Snapshot, embed: Embed) -> GoldenReport:
-    """Score the golden pairs at the bundle's own parameters and embed the synthetic crop.
+def check_golden(snapshot: Snapshot, embed: Embed) -> GoldenReport | None:
+    """Score the golden pairs at the bundle's own parameters and embed the synthetic crop; None without a bundle.
 
     Raises:
         InferenceFailed, SearchFailed: if a network or the search fails.
     """
-    golden = snapshot.golden
-    found = _scores(snapshot.sources, golden.probes, golden.references, snapshot.manifest.parameters)
+    golden, manifest = snapshot.golden, snapshot.manifest
+    if golden is None or manifest is None:
+        return None
+    found = _scores(snapshot.sources, golden.probes, golden.references, manifest.parameters)
     crop_embedding = embed(synthetic_crop()[None])
     return GoldenReport(
         pairs=len(golden.probes),

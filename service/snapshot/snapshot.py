@@ -15,7 +15,7 @@ from service.bundle.ssr_part import SsrCard
 from service.choices import Device
 from service.errors import MethodNotServed, SettingsInvalid
 from service.scoring.calibration import Calibrations, InputForm, MethodCalibration
-from service.scoring.methods import METHODS, Method, find_method
+from service.scoring.methods import COSINE, METHODS, Method, find_method
 from service.scoring.parameters import Parameters
 from service.scoring.terms import PREDICTION, SUPPORT, FaceTerms, Statistic
 from service.snapshot.density_cache import DensityCache
@@ -30,44 +30,48 @@ class Snapshot:
     """What a request scores with from its start to its end. Safe to use from several threads.
 
     Attributes:
-        bundle_id: the bundle it was loaded from.
+        bundle_id: the bundle it was loaded from; None where no anchor set is served, but cosine alone.
         generation: which activation it is, counted from 1; 0 for the bundle that the settings name.
-        manifest: what the bundle says of itself.
+        manifest: what the bundle says of itself; None without one.
         sources: give the terms of faces.
         parameters: those in force: the bundle's, unless the settings say otherwise.
         default_method: the method of a request that names none.
         not_served: why each method that is not served is not, by its name.
-        golden: the bundle's golden pairs.
+        golden: the bundle's golden pairs; None without one.
         calibrations: what the bundle's scores mean; None where it was not calibrated.
         head: the card of the bundle's SSR head; None where it has none.
         cache: keeps the densities of the faces used last; None where each is searched for.
         signer: who signed the bundle; None where that was not asked, or it needs no signature.
+        no_anchor_set: why no anchor set is served; None where one is.
     """
 
-    bundle_id: str
+    bundle_id: str | None
     generation: int
-    manifest: Manifest
+    manifest: Manifest | None
     sources: TermSources
     parameters: Parameters
     default_method: str
     not_served: Mapping[str, str]
-    golden: GoldenPairs
+    golden: GoldenPairs | None
     calibrations: Calibrations | None
     head: SsrCard | None
     cache: DensityCache | None = None
     signer: Signer | None = None
+    no_anchor_set: str | None = None
 
     @property
     def methods(self) -> tuple[str, ...]:
         """Names of the methods that are served."""
         return tuple(name for name in METHODS if name not in self.not_served)
 
-    def density_for(self, method: Method) -> Statistic:
+    def density_for(self, method: Method) -> Statistic | None:
         """Return what tells the densities beside a method's score, whether it needs them or not.
 
         That is what the method needs; where it needs none, what the default method does; where that needs none
-        either, a search, or the SSR head where the anchors are not searched.
+        either, a search, or the SSR head where the anchors are not searched. None without an anchor set.
         """
+        if self.manifest is None:
+            return None
         for statistic in (*method.needs, *METHODS[self.default_method].needs):
             if "log_density" in statistic.terms:
                 return statistic
@@ -124,9 +128,32 @@ class Snapshot:
             forms: what the probe and the reference are.
             pipeline_id: the pipeline that embedded them; None where it is not known.
         """
+        if self.no_anchor_set is not None:
+            return self.no_anchor_set
         if self.calibrations is None:
             return "the anchor set was not calibrated: run `ida-verify calibrate`"
         return self.calibrations.find(method, forms, self.parameters, pipeline_id)
+
+
+def without_anchor_set(reason: str) -> Snapshot:
+    """Return what serves cosine alone, as generation 0, until an anchor set is activated.
+
+    Args:
+        reason: why no anchor set is served, for whoever asks for more.
+    """
+    return Snapshot(
+        bundle_id=None,
+        generation=0,
+        manifest=None,
+        sources=TermSources(),
+        parameters=Parameters(),
+        default_method=COSINE,
+        not_served=MappingProxyType({name: reason for name, method in METHODS.items() if method.needs}),
+        golden=None,
+        calibrations=None,
+        head=None,
+        no_anchor_set=reason,
+    )
 
 
 def load_snapshot(

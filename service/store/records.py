@@ -72,7 +72,7 @@ class ReplicaReport(_Record):
         started: when it started.
         version: of the software.
         backbone_id: the backbone it serves.
-        bundle_id: the bundle it serves.
+        bundle_id: the bundle it serves; None where no anchor set is served.
         generation: the activation it serves; 0 where nothing was ever activated.
         lagging: whether a newer activation is known to it.
         store_id: the store that it follows.
@@ -88,7 +88,7 @@ class ReplicaReport(_Record):
     started: AwareDatetime
     version: str
     backbone_id: str
-    bundle_id: BundleId
+    bundle_id: BundleId | None
     generation: int = Field(ge=0)
     lagging: bool
     store_id: str | None

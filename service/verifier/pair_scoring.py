@@ -10,7 +10,7 @@ from service.faces.types import AlignedFace
 from service.scoring.calibration import InputForm, MethodCalibration
 from service.scoring.decision import judge
 from service.scoring.density import FaceDensities
-from service.scoring.methods import Method
+from service.scoring.methods import COSINE, Method
 from service.scoring.terms import ANCHORS, PREDICTION, FaceTerms
 from service.snapshot.snapshot import Snapshot
 from service.verifier.agreement_monitor import AgreementMonitor
@@ -77,9 +77,9 @@ class PairScorer:
         self._is_point_required = is_point_required
         self._pipeline_id = pipeline_id
         self._agreement = agreement
-        # Whatever is asked, Eq. 4's score is told beside it, and needs a density.
+        # Whatever is asked, Eq. 4's score is told beside it, and needs a density, which needs an anchor set.
         self._density = snapshot.density_for(method)
-        self._needs = dict.fromkeys([*method.needs, self._density])
+        self._needs = dict.fromkeys([*method.needs, *([] if self._density is None else [self._density])])
 
     def require_point(self, forms: tuple[InputForm, InputForm]) -> None:
         """Refuse an operating point that was asked and that the calibration of these forms has not.
@@ -113,8 +113,10 @@ class PairScorer:
         return terms
 
     @property
-    def density_method(self) -> str:
-        """The method whose densities are told: ida-r where they are searched, ida-l where they are predicted."""
+    def density_method(self) -> str | None:
+        """The method whose densities are told: ida-r where they are searched, ida-l where predicted, or None."""
+        if self._density is None:
+            return None
         return "ida-l" if self._density is PREDICTION else "ida-r"
 
     def score(self, faces: EmbeddedFaces, pairs: Sequence[tuple[int, int]], clock: Clock) -> list[Verification]:
@@ -126,7 +128,7 @@ class PairScorer:
             clock: times the stages.
         """
         with clock("score"):
-            densities = faces.terms.densities(self.snapshot.parameters)
+            densities = self._densities(faces)
             probes, references = (np.array(rows, dtype=np.int64) for rows in zip(*pairs, strict=True))
             both = np.concatenate([probes, references])
             scores = self.method.score(
@@ -136,18 +138,25 @@ class PairScorer:
                 self.snapshot.parameters,
             )
             dao = scores.dao_score
-            assert dao is not None  # noqa: S101  (the densities are known)
             return [
                 self._verification(
-                    faces, pair, float(scores.similarity[row]), float(scores.score[row]), float(dao[row]), densities
+                    faces,
+                    pair,
+                    float(scores.similarity[row]),
+                    float(scores.score[row]),
+                    None if dao is None else float(dao[row]),
+                    densities,
                 )
                 for row, pair in enumerate(pairs)
             ]
 
-    def densities(self, faces: EmbeddedFaces) -> list[Density]:
-        """Return each face's density."""
-        densities = faces.terms.densities(self.snapshot.parameters)
-        return [density_of(densities, row) for row in range(len(faces.embeddings))]
+    def densities(self, faces: EmbeddedFaces) -> list[Density | None]:
+        """Return each face's density; None for each where no anchor set is served."""
+        densities = self._densities(faces)
+        return [None if densities is None else density_of(densities, row) for row in range(len(faces.embeddings))]
+
+    def _densities(self, faces: EmbeddedFaces) -> FaceDensities | None:
+        return None if self._density is None else faces.terms.densities(self.snapshot.parameters)
 
     def _verification(
         self,
@@ -155,8 +164,8 @@ class PairScorer:
         pair: tuple[int, int],
         similarity: float,
         score: float,
-        dao_score: float,
-        densities: FaceDensities,
+        dao_score: float | None,
+        densities: FaceDensities | None,
     ) -> Verification:
         forms = faces.forms[pair[0]], faces.forms[pair[1]]
         return Verification(
@@ -166,9 +175,9 @@ class PairScorer:
             method=self.method.name,
             operating_point=self._point,
             judgement=judge(score, self._calibration(self.method.name, forms), self._point),
-            cosine_judgement=judge(similarity, self._calibration("cosine", forms), self._point),
+            cosine_judgement=judge(similarity, self._calibration(COSINE, forms), self._point),
             density_method=self.density_method,
-            densities=(density_of(densities, pair[0]), density_of(densities, pair[1])),
+            densities=None if densities is None else (density_of(densities, pair[0]), density_of(densities, pair[1])),
             faces=(faces.aligned[pair[0]], faces.aligned[pair[1]]),
             snapshot=self.snapshot,
             timings_ms={},

@@ -28,13 +28,14 @@ class Verification:
     Attributes:
         similarity: cosine of the two embeddings, in [-1, 1].
         score: the asked method's score.
-        dao_score: Eq. 4's score at the bundle's strength, whatever method was asked.
+        dao_score: Eq. 4's score at the bundle's strength, whatever method was asked; None, as the densities, where no
+            anchor set is served.
         method: the method that gave ``score``.
         operating_point: name of the operating point, asked or the default; None where there is neither.
         judgement: what ``score`` means.
         cosine_judgement: what ``similarity`` means, by the calibration of plain cosine.
-        density_method: "ida-r" where the densities were searched, "ida-l" where they were predicted.
-        densities: of probe and reference.
+        density_method: "ida-r" where the densities were searched, "ida-l" where they were predicted; None without any.
+        densities: of probe and reference; None where no anchor set is served.
         faces: of probe and reference, None for a side that was no photograph.
         snapshot: what was served when the pair was scored.
         timings_ms: milliseconds by stage, both sides together.
@@ -42,13 +43,13 @@ class Verification:
 
     similarity: float
     score: float
-    dao_score: float
+    dao_score: float | None
     method: str
     operating_point: str | None
     judgement: Judgement
     cosine_judgement: Judgement
-    density_method: str
-    densities: tuple[Density, Density]
+    density_method: str | None
+    densities: tuple[Density, Density] | None
     faces: tuple[AlignedFace | None, AlignedFace | None]
     snapshot: Snapshot
     timings_ms: dict[str, float]
@@ -61,8 +62,8 @@ class EmbeddedFace:
     Attributes:
         embedding: (d,) float32, unit norm.
         norm: length of what the backbone gave; None where it is not known.
-        density_method: "ida-r" where the density was searched, "ida-l" where it was predicted.
-        density: its density among the anchors.
+        density_method: "ida-r" where the density was searched, "ida-l" where it was predicted; None without one.
+        density: its density among the anchors; None where no anchor set is served.
         face: the chosen face, None where the input was no photograph.
         snapshot: what was served when the density was computed.
         timings_ms: milliseconds by stage.
@@ -70,8 +71,8 @@ class EmbeddedFace:
 
     embedding: Floats32
     norm: float | None
-    density_method: str
-    density: Density
+    density_method: str | None
+    density: Density | None
     face: AlignedFace | None
     snapshot: Snapshot
     timings_ms: dict[str, float]

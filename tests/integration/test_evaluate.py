@@ -11,6 +11,7 @@ from vectors import to_unit
 
 from models.bundles.create import NewBundle, create_bundle
 from models.commands.evaluate import evaluate_command
+from models.evaluation.ablations import parse
 from models.evaluation.asked import Asked
 from models.evaluation.evaluation_session import evaluate
 from models.evaluation.measure import MeasureOptions
@@ -18,9 +19,9 @@ from models.labelled.exclusions import Exclusions
 from models.labelled.labels import Labels
 from models.progress import unstaged
 from models.tool_errors import LabelsInvalid
-from service.errors import BundleMismatch
+from service.errors import BundleMismatch, MethodNotServed
 from service.scoring.parameters import Parameters
-from service.settings import DEFAULT_BUNDLE, Settings
+from service.settings import DEFAULT_BUNDLE, NO_BUNDLE, Settings
 
 PEOPLE, EACH = 30, 4
 
@@ -258,3 +259,29 @@ def test_command_on_real_faces(command, pack, faces_dir, tmp_path):
     found = json.loads(out.read_bytes())["sets"][0]["packs"][0]
     assert found["failures"] == {}
     assert found["methods"][0]["equal_error_rate"] < 0.05
+
+
+def test_pack_without_a_bundle_is_evaluated_by_cosine_and_the_report_says_why(pictures, tmp_path):
+    asked = ask((Labels(pictures),), (), built_in=DEFAULT_BUNDLE)
+
+    report = evaluate(asked, Settings(home=tmp_path / "home"), unstaged, fake_pipeline)
+
+    (pack,) = report.sets[0].packs
+    assert ([method.method for method in pack.methods], pack.bundles) == (["cosine"], ())
+    assert any("no anchor set is shipped for the backbone" in warning for warning in pack.warnings)
+
+
+@pytest.mark.parametrize("changes", [{"methods": ("ida-r",)}, {"ablations": (parse("k"),)}])
+def test_what_needs_an_anchor_set_is_refused_where_there_is_none(pictures, tmp_path, changes):
+    asked = ask((Labels(pictures),), (), built_in=NO_BUNDLE, options=MeasureOptions(replicates=100, **changes))
+
+    with pytest.raises(MethodNotServed, match="IDA_BUNDLE=none"):
+        evaluate(asked, Settings(home=tmp_path / "home"), unstaged, fake_pipeline)
+
+
+def test_embeddings_are_evaluated_by_cosine_where_no_bundle_is_wanted(command, embeddings, monkeypatch):
+    monkeypatch.setenv("IDA_BUNDLE", "none")
+    result = command(embeddings, "--replicates", 100)
+
+    assert result.exit_code == 0, result.output
+    assert "ida-r" not in result.output

@@ -84,7 +84,7 @@ class ReplicaAnswer(BaseModel):
     started: datetime
     version: str
     backbone_id: str
-    anchor_set_id: str
+    anchor_set_id: str | None = Field(description="null where it serves none, but cosine alone.")
     generation: int
     lagging: bool
     store_id: str | None

@@ -83,7 +83,7 @@ class EmbedItem(BaseModel):
 class BatchAnswer(BaseModel):
     """What all items share."""
 
-    anchor_set: AnchorSetAnswer
+    anchor_set: AnchorSetAnswer | None = Field(description="As in each answer.")
     model: ModelAnswer
     request_id: str
     timings_ms: dict[str, float] = Field(

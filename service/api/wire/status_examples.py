@@ -20,6 +20,7 @@ _READY: Final[dict[str, Any]] = {
 ALIVE: Final[dict[str, Any]] = {"alive": {"status": "alive"}}
 READY: Final[dict[str, Any]] = {
     "ready": _READY,
+    "ready, with cosine alone": {**_READY, "anchor_set_id": None},
     "ready, and behind the other replicas": {
         **_READY,
         "newest_generation": 1,
@@ -60,6 +61,7 @@ INFO: Final[dict[str, Any]] = {
             "norm_power": 0.4,
             "provenance": {"command": "ida-verify anchors build", "pack": "faceplugin-mobilefacenet"},
         },
+        "no_anchor_set": None,
         "ssr_head": {
             "head_sha256": "c037650153365a7f74264525db91391bdb91342594606710db765afbc79c7386",
             "target": "log-f",

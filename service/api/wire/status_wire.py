@@ -37,7 +37,7 @@ class ReadinessAnswer(BaseModel):
     """Whether requests should be sent here, and what they would be answered with."""
 
     status: Literal["ready", "draining", "not ready"]
-    anchor_set_id: str
+    anchor_set_id: str | None = Field(description="Null where none is served, but cosine alone.")
     generation: int = Field(description="The one that is served.")
     newest_generation: int = Field(description="The newest that this replica knows of.")
     lagging: bool
@@ -129,11 +129,16 @@ class InfoAnswer(BaseModel):
     service: VersionsAnswer
     device: DeviceAnswer
     model: ServedModelAnswer
-    anchor_set: ServedAnchorSetAnswer
+    anchor_set: ServedAnchorSetAnswer | None = Field(
+        description="Null where none is served: then cosine alone is, and no_anchor_set says why."
+    )
+    no_anchor_set: str | None = Field(description="Why no anchor set is served, and what to do; null where one is.")
     ssr_head: SsrHeadAnswer | None
     calibration: CalibrationAnswer | None = Field(description="null where the anchor set was not calibrated.")
     methods: list[str]
     not_served: dict[str, str] = Field(description="Why each other method is not served.")
     default_method: str
-    anchor_set_default_method: str = Field(description="The anchor set's own, which a setting may override.")
+    anchor_set_default_method: str | None = Field(
+        description="The anchor set's own, which a setting may override; null without one."
+    )
     limits: LimitsAnswer

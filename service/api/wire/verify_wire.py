@@ -173,6 +173,9 @@ class AnchorSetAnswer(BaseModel):
     generation: int = Field(description="Counts the activations; grows with every swap.")
 
 
+_NO_ANCHOR_SET = "Null where none is served: then cosine alone is, and nothing is decided."
+
+
 class Meaning(BaseModel):
     """What a score means, by the calibration of its method."""
 
@@ -209,20 +212,21 @@ class VerifyAnswer(Meaning):
         "and ida-l, similarity by cosine, and a number of its own by each other method. Not a probability."
     )
     similarity: float = Field(description="The raw cosine of the two embeddings, in [-1, 1].")
-    dao_score: float = Field(
-        description="The score calibrated by discrepancy alignment: lower where the faces' neighbourhoods are crowded."
+    dao_score: float | None = Field(
+        description="The score calibrated by discrepancy alignment: lower where the faces' neighbourhoods are crowded. "
+        "Null, as all that rests on an anchor set, where none is served."
     )
     cosine: Meaning = Field(
         description="What similarity means. Choose score or similarity in advance, not the one that suits the pair."
     )
-    density_method: str = Field(
+    density_method: str | None = Field(
         description="What dao_score and density rest on: ida-r where the anchors were searched, ida-l where the SSR "
         "head predicted."
     )
-    density: PerSide = Field(description="The paper's F of each face: LOWER means a more crowded neighbourhood.")
-    crowding: PerSide = Field(description="log(1/(k F))/tau in cosine units: HIGHER means more crowded.")
+    density: PerSide | None = Field(description="The paper's F of each face: LOWER means a more crowded neighbourhood.")
+    crowding: PerSide | None = Field(description="log(1/(k F))/tau in cosine units: HIGHER means more crowded.")
     faces: FacesAnswer
-    anchor_set: AnchorSetAnswer
+    anchor_set: AnchorSetAnswer | None = Field(description=_NO_ANCHOR_SET)
     model: ModelAnswer
     request_id: str
     timings_ms: dict[str, float] = Field(
@@ -240,11 +244,14 @@ class EmbedAnswer(BaseModel):
         "its picture's quality for a later /verify. Null where it is not known."
     )
     dimension: int
-    density_method: str = Field(description="ida-r where the density was searched, ida-l where it was predicted.")
-    density: float = Field(description="The paper's F: LOWER means a more crowded neighbourhood.")
-    crowding: float = Field(description="log(1/(k F))/tau in cosine units: HIGHER means more crowded.")
+    density_method: str | None = Field(
+        description="ida-r where the density was searched, ida-l where it was predicted; null, as the density, where "
+        "no anchor set is served."
+    )
+    density: float | None = Field(description="The paper's F: LOWER means a more crowded neighbourhood.")
+    crowding: float | None = Field(description="log(1/(k F))/tau in cosine units: HIGHER means more crowded.")
     face: FaceAnswer | None
-    anchor_set: AnchorSetAnswer
+    anchor_set: AnchorSetAnswer | None = Field(description=_NO_ANCHOR_SET)
     model: ModelAnswer
     request_id: str
     timings_ms: dict[str, float]

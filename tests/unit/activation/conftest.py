@@ -66,7 +66,7 @@ class World:
         registry = Registry(started.loaded.snapshot)
         describe(metrics, started.loaded)
         switch = Switch(
-            registry=registry, loader=loader, store=store, copies=copies, built_in=self.built_in, metrics=metrics
+            registry=registry, loader=loader, store=store, copies=copies, built_in=started.built_in, metrics=metrics
         )
         switch.remember(registry.current(), started.store_id)
         follower = Follower(

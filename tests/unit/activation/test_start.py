@@ -4,11 +4,13 @@ import errno
 import shutil
 
 import pytest
+from small_bundles import small_bundle
 
+from service.activation import built_in
 from service.activation.loading import BundleLoader
 from service.activation.start import start
-from service.errors import BundleInvalid, StoreUnavailable
-from service.settings import Settings
+from service.errors import BundleInvalid, BundleMismatch, StoreUnavailable
+from service.settings import NO_BUNDLE, Settings
 from service.store import local_copies
 from service.store.bundle_store import open_store
 from service.store.local_copies import LocalCopies
@@ -126,3 +128,40 @@ def test_bundle_of_the_settings_that_is_needed_and_absent_is_one_clear_error(wor
     shutil.rmtree(world.built_in)
     with pytest.raises(BundleInvalid, match="There is no bundle in"):
         world.replica()
+
+
+def test_start_without_a_bundle_of_the_settings_serves_what_is_active_all_the_same(world):
+    bundle_id = world.pushed(1)
+    world.activated(bundle_id)
+    world.built_in = NO_BUNDLE
+    replica = world.replica()
+    assert served(replica) == (bundle_id, 1, False)
+    assert replica.switch.built_in is None
+
+
+def test_start_with_cosine_alone_follows_what_another_replica_activates(world):
+    world.built_in = NO_BUNDLE
+    replica = world.replica()
+    assert served(replica) == (None, 0, False)
+    bundle_id = world.pushed(1)
+    world.activated(bundle_id)
+    replica.follower.look()
+    assert served(replica) == (bundle_id, 1, False)
+    assert replica.registry.current().no_anchor_set is None
+
+
+def test_bundle_that_is_named_and_was_made_for_another_backbone_is_refused(world):
+    small_bundle(world.folder / "other", backbone_id="c" * 16)
+    world.built_in = world.folder / "other"
+    with pytest.raises(BundleMismatch, match="IDA_BUNDLE=none"):
+        world.replica()
+
+
+def test_bundle_is_shipped_for_the_backbone_it_was_made_for(monkeypatch, tmp_path):
+    shipped = tmp_path / "shipped"
+    small_bundle(shipped / "default", backbone_id="c" * 16)
+    small_bundle(shipped / "second", backbone_id="d" * 16)
+    (shipped / "notes").mkdir()
+    monkeypatch.setattr(built_in, "DEFAULT_BUNDLE", shipped / "default")
+    found = [built_in.built_in_of(shipped / "default", letter * 16).folder for letter in "cde"]
+    assert found == [shipped / "default", shipped / "second", None]
