@@ -54,6 +54,17 @@ class FacePipeline:
         self.pipeline_id = manifest.pipeline_id
         self.dimension = manifest.dimension
 
+    def with_backbone(self, backbone: Backbone, manifest: PackManifest) -> "FacePipeline":
+        """Return the same pipeline with another backbone, and what is said of it."""
+        return FacePipeline(
+            extractor=self._extractor,
+            backbone=backbone,
+            manifest=manifest,
+            provider=self.provider,
+            threads=self.threads,
+            gates=self.gates,
+        )
+
     def extract(self, data: bytes, policy: FacePolicy, stage: StageTimer = untimed) -> AlignedFace:
         """Return the chosen face of a photograph, aligned.
 

@@ -1,4 +1,4 @@
-"""``ida-verify models``: pull, list, verify and add model packs."""
+"""``ida-verify models``: pull, list, verify, add, make, try and remove model packs."""
 
 import json
 from collections.abc import Iterator
@@ -12,8 +12,11 @@ from rich.console import Console
 from rich.table import Table
 
 from models.commands import reporting_errors
+from models.commands.effect import Needs, refuse_without_effect
+from models.commands.own_packs import new, remove, try_pack
 from models.packs.catalogue import PackRow, pack_rows
 from models.packs.install import Step
+from models.packs.own.insightface_add import add_insightface
 from models.packs.pull import Outcome, add_pack, pull_pack
 from models.packs.shipped import shipped_manifest
 from models.packs.store import PackStore
@@ -22,7 +25,12 @@ from service.inference.small_weights import subnormal_warnings
 from service.pack import MANIFEST_NAME, RECEIPT_NAME, load_pack
 from service.settings import DEFAULT_PACK, load_settings
 
-app = typer.Typer(name="models", help="Pull, list, verify and add model packs.", no_args_is_help=True)
+app = typer.Typer(
+    name="models", help="Pull, add, make, try, list, verify and remove model packs.", no_args_is_help=True
+)
+app.command()(new)
+app.command("try")(try_pack)
+app.command()(remove)
 
 
 @app.command()
@@ -49,14 +57,37 @@ def pull(
 
 @app.command()
 def add(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder with pack.toml and its ONNX files.")],
+    context: typer.Context,
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[FOLDER]", help="Folder with pack.toml and its ONNX files.")
+    ] = None,
+    insightface: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER|ZIP",
+            help="A pack of insightface in place of FOLDER, as it is published: buffalo_l, buffalo_s, antelopev2, or a "
+            "package of version 2.",
+        ),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of a pack of insightface; that of its folder or ZIP by default.")
+    ] = None,
+    licence: Annotated[
+        str | None, typer.Option(help="Under which you use a pack of insightface; what it states by default.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace another pack of the same name.")] = False,
 ) -> None:
     """Install a pack of your own in IDA_HOME: checked, converted and proven like a pulled one."""
+    if (folder is None) == (insightface is None):
+        raise typer.BadParameter("give FOLDER, or --insightface FOLDER|ZIP.")
+    refuse_without_effect(context, Needs(insightface is not None, "without --insightface", ("name", "licence")))
     with reporting_errors():
         store = PackStore(load_settings().home)
         with _steps() as step:
-            outcome = add_pack(store, folder, force=force, step=step)
+            if insightface is not None:
+                outcome = add_insightface(store, insightface, name=name, licence=licence, force=force, step=step)
+            else:
+                outcome = add_pack(store, folder or Path(), force=force, step=step)
         _tell(outcome)
         typer.echo(f"Serve it with IDA_PACK={outcome.pack.manifest.name}")
 

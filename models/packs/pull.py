@@ -25,6 +25,9 @@ from service.pack import (
     read_manifest,
 )
 
+OWN = frozenset({"folder", "zip"})
+"""Origins of packs that the user brought, which no pull replaces."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -67,8 +70,8 @@ def pull_pack(store: PackStore, manifest_content: bytes, *, given: Sequence[Path
         present, damaged = _installed(store, manifest.name)
         if present is not None:
             if present.manifest == manifest:
-                return Outcome(present, changed=False, notes=_notes_on_speed(present))
-            if any(source.origin == "folder" for source in present.receipt.sources.values()):
+                return Outcome(present, changed=False, notes=notes_on_speed(present))
+            if any(source.origin in OWN for source in present.receipt.sources.values()):
                 raise PackConflict(
                     f"A pack of your own is installed as {manifest.name}. Run `ida-verify models pull "
                     f"--force {manifest.name}` to replace it."
@@ -92,7 +95,7 @@ def pull_pack(store: PackStore, manifest_content: bytes, *, given: Sequence[Path
         build_pack(manifest_content, originals, built, sources=obtained.sources, step=step, references=references)
         store.publish(built, manifest.name)
     pack = load_pack(store.home, manifest.name)
-    return Outcome(pack, changed=True, notes=[*notes, *_notes_on_speed(pack)])
+    return Outcome(pack, changed=True, notes=[*notes, *notes_on_speed(pack)])
 
 
 def add_pack(store: PackStore, folder: Path, *, force: bool, step: Step) -> Outcome:
@@ -117,15 +120,9 @@ def add_pack(store: PackStore, folder: Path, *, force: bool, step: Step) -> Outc
                 f"{part.file} is to be converted ({part.conversion}), which `ida-verify models pull` alone does. Take "
                 "the converted file from an installed pack, and leave out `conversion`."
             )
-    if not force:
-        present, damaged = _installed(store, manifest.name)
-        if present is not None and present.manifest == manifest:
-            return Outcome(present, changed=False, notes=_notes_on_speed(present))
-        if present is not None or damaged or _is_another_shipped(manifest):
-            raise PackConflict(
-                f"Another model pack is called {manifest.name}. Give yours another name in "
-                f"{folder / MANIFEST_NAME}, or run `ida-verify models add --force` to replace it."
-            )
+    present = already_installed(store, manifest, force=force, rename=f"in {folder / MANIFEST_NAME}")
+    if present is not None:
+        return Outcome(present, changed=False, notes=notes_on_speed(present))
     step("checking the files against their digests")
     for part in manifest.files:
         _check_beside(folder, part)
@@ -136,7 +133,32 @@ def add_pack(store: PackStore, folder: Path, *, force: bool, step: Step) -> Outc
         build_pack((folder / MANIFEST_NAME).read_bytes(), folder, built, sources=sources, step=step)
         store.publish(built, manifest.name)
     pack = load_pack(store.home, manifest.name)
-    return Outcome(pack, changed=True, notes=_notes_on_speed(pack))
+    return Outcome(pack, changed=True, notes=notes_on_speed(pack))
+
+
+def already_installed(store: PackStore, manifest: PackManifest, *, force: bool, rename: str) -> InstalledPack | None:
+    """Return a pack of one's own that is installed and intact already; None where it is to be installed.
+
+    Args:
+        store: the data folder.
+        manifest: the pack's.
+        force: install it whatever is there.
+        rename: where it may be given another name, for the message.
+
+    Raises:
+        PackConflict: if another pack of this name is installed or shipped.
+    """
+    if force:
+        return None
+    present, damaged = _installed(store, manifest.name)
+    if present is not None and present.manifest == manifest:
+        return present
+    if present is not None or damaged or _is_another_shipped(manifest):
+        raise PackConflict(
+            f"Another model pack is called {manifest.name}. Give yours another name {rename}, or run `ida-verify "
+            "models add --force` to replace it."
+        )
+    return None
 
 
 def _installed(store: PackStore, name: str) -> tuple[InstalledPack | None, bool]:
@@ -149,7 +171,8 @@ def _installed(store: PackStore, name: str) -> tuple[InstalledPack | None, bool]
         return None, True
 
 
-def _notes_on_speed(pack: InstalledPack) -> list[str]:
+def notes_on_speed(pack: InstalledPack) -> list[str]:
+    """Return what is to be said of how fast an installed pack's networks run."""
     entries = pack.receipt.files.values()
     notes = [
         f"{entry.file} is served as it was: rewritten for speed, it does not compute the same. The receipt says more."

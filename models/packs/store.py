@@ -11,6 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from models.tool_errors import PackStoreBusy, PackStoreUnusable
+from service.errors import PackNotFound
 from service.pack import pack_folder
 
 _STAGING = ".staging-"
@@ -119,6 +120,25 @@ class PackStore:
                 shutil.rmtree(aside)
             _sync(self.root)
         return place
+
+    def discard(self, name: str) -> None:
+        """Delete a pack: moved out of its place in one step, and what a crash leaves of it goes with the next change.
+
+        Use it inside ``changing``.
+
+        Raises:
+            PackNotFound: if it is not there, or no longer.
+            PackStoreUnusable: if it cannot be moved or deleted.
+        """
+        place = self.folder(name)
+        with storage_errors(self.root):
+            aside = self.root / f"{_STAGING}removed-{name}"
+            try:
+                place.rename(aside)
+            except FileNotFoundError as error:
+                raise PackNotFound(f"The model pack {name} is not installed any more.") from error
+            _sync(self.root)
+            shutil.rmtree(aside)
 
     def _clear_leftovers(self) -> None:
         for path in self.root.iterdir():

@@ -124,7 +124,7 @@ class _Unpacker:
             raise UploadInvalid(f"The archive has no {MANIFEST_NAME}: send the files of one bundle.")
 
 
-class _Metered:
+class MeteredStream:
     """A stream from which no more is read than was allowed: headers say themselves how long they are."""
 
     def __init__(self, stream: IO[bytes]) -> None:
@@ -152,7 +152,7 @@ class _Metered:
 class _Content:
     """The content of one file of an archive, read piece by piece from what is metered."""
 
-    def __init__(self, content: IO[bytes], metered: _Metered) -> None:
+    def __init__(self, content: IO[bytes], metered: MeteredStream) -> None:
         self._content, self._metered = content, metered
 
     def read(self, size: int) -> bytes:
@@ -167,7 +167,7 @@ def _unpack_tar(archive: Path, unpacker: _Unpacker) -> None:
         is_compressed = file.read(len(_GZIP)) == _GZIP
         file.seek(0)
         stream: Any = gzip.GzipFile(fileobj=file) if is_compressed else file
-        metered = _Metered(stream)
+        metered = MeteredStream(stream)
         metered.allow(_HEADERS)
         with tarfile.open(fileobj=metered, mode="r:") as tar:  # type: ignore[call-overload]
             while (member := tar.next()) is not None:
@@ -183,7 +183,7 @@ def _unpack_tar(archive: Path, unpacker: _Unpacker) -> None:
 
 def _unpack_zip(archive: Path, unpacker: _Unpacker) -> None:
     with archive.open("rb") as file:
-        metered = _Metered(file)
+        metered = MeteredStream(file)
         metered.allow(_DIRECTORY)
         with zipfile.ZipFile(metered) as found:
             for member in found.infolist():
