@@ -1,14 +1,12 @@
 """The bundle of the settings, which is served while none was activated; or why there is none."""
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from service.bundle.bundle_manifest import MANIFEST_NAME
 from service.bundle.reader import read_bundle_id, read_manifest
 from service.errors import BundleInvalid
 from service.settings import DEFAULT_BUNDLE, NO_BUNDLE
-
-logger = logging.getLogger(__name__)
 
 _COSINE_ALONE = (
     "so cosine alone is served, without densities, rates and decisions. Build an anchor set with `ida-verify anchors "
@@ -61,20 +59,18 @@ def built_in_of(bundle: Path, backbone_id: str) -> BuiltIn:
     )
 
 
+def shipped_bundles() -> tuple[Path, ...]:
+    """Return the folders of the bundles inside the package, the default one first."""
+    folders = sorted(path.parent for path in DEFAULT_BUNDLE.parent.glob(f"*/{MANIFEST_NAME}"))
+    return (DEFAULT_BUNDLE, *(folder for folder in folders if folder != DEFAULT_BUNDLE))
+
+
 def _shipped_for(backbone_id: str) -> Path | None:
-    """Return the folder of a shipped bundle for a backbone, or the default one where that cannot be read."""
-    others = sorted(
-        folder for folder in DEFAULT_BUNDLE.parent.iterdir() if folder.is_dir() and folder != DEFAULT_BUNDLE
-    )
-    try:
-        if read_manifest(DEFAULT_BUNDLE).backbone_id == backbone_id:
-            return DEFAULT_BUNDLE
-    except BundleInvalid:
-        return DEFAULT_BUNDLE  # which is told when it is loaded
-    for folder in others:
+    """Return the folder of a shipped bundle for a backbone, or one that cannot be read, which its loader tells."""
+    for folder in shipped_bundles():
         try:
             if read_manifest(folder).backbone_id == backbone_id:
                 return folder
         except BundleInvalid:
-            logger.debug("%s holds no bundle", folder)
+            return folder
     return None

@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from service.activation.built_in import shipped_bundles
 from service.bundle.bundle_manifest import PFE, SSR, Manifest
 from service.bundle.reader import manifest_content
 from service.bundle.signature import Signer, TrustedKeys, load_trusted_keys, read_signature
@@ -19,7 +20,7 @@ from service.errors import (
 )
 from service.pipeline import FacePipeline
 from service.scoring.consistency import contradictions
-from service.settings import DEFAULT_BUNDLE, Settings
+from service.settings import Settings
 from service.snapshot.density_cache import CountLookups, DensityCache
 from service.snapshot.golden_check import LEAST_CROP_SIMILARITY, SCORE_TOLERANCE, GoldenReport, check_golden
 from service.snapshot.snapshot import Snapshot, load_snapshot
@@ -171,8 +172,8 @@ class BundleLoader:
 
 def _trusted(path: Path) -> TrustedKeys:
     # What lies inside the package is trusted as the package's code is, wherever a copy of it comes from.
-    own = hashlib.sha256(manifest_content(DEFAULT_BUNDLE)).hexdigest()
-    return load_trusted_keys(path, frozenset({own}))
+    own = {hashlib.sha256(manifest_content(folder)).hexdigest() for folder in shipped_bundles()}
+    return load_trusted_keys(path, frozenset(own))
 
 
 def load_stored(

@@ -106,7 +106,9 @@ class Metrics:
         self.anchor_set_generation = Gauge(
             "ida_anchor_set_generation", "Generation of the anchor set that is served.", registry=registry
         )
-        self.anchor_set_size = Gauge("ida_anchor_set_size", "Anchors in the set that is served.", registry=registry)
+        self.anchor_set_size = Gauge(
+            "ida_anchor_set_size", "Anchors in the set that is served; 0 where cosine alone is.", registry=registry
+        )
         self.newest_generation = Gauge(
             "ida_active_generation", "Newest generation that this replica saw in the store.", registry=registry
         )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import onnx
 import pytest
 import tiny_packs
 from click.testing import Result
+from documents import REPOSITORY, blocks
 from filelock import FileLock
 from insightface_packs import (
     networks,
@@ -265,6 +267,48 @@ def test_real_scrfd_is_added_as_a_detector_of_insightface(tmp_path: Path, home: 
     result = models("add", "--insightface", folder)
     assert result.exit_code == 0, result.output
     assert load_pack(home, "mine").receipt.files["detector"].proof.inputs >= len(example_photographs())
+
+
+# What the document says
+
+
+def run_documented(test: str, **given: str) -> list[Result]:
+    """Run the commands of the block of the packs' document that names a test, in the folder that is the current one."""
+    document = REPOSITORY / "models" / "packs" / "README.md"
+    (block,) = [found for found in blocks(document) if found.note.endswith(f"::{test}")]
+    results = []
+    for line in block.text.splitlines():
+        words = [given.get(word, word) for word in shlex.split(line)]
+        variables = dict(word.split("=", 1) for word in words[: words.index("ida-verify")])
+        results.append(CliRunner().invoke(whole, words[len(variables) + 1 :], env=variables))
+        assert results[-1].exit_code == 0, (line, results[-1].output)
+    return results
+
+
+@pytest.mark.usefixtures("home")
+def test_commands_for_a_pack_of_insightface_run_as_the_document_has_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_zip(tmp_path / "buffalo_l.zip", networks("buffalo_l"))
+    _, checked = run_documented("test_commands_for_a_pack_of_insightface_run_as_the_document_has_them")
+    assert "cosine" in checked.output
+
+
+@pytest.mark.usefixtures("donor")
+def test_commands_for_a_pack_of_ones_own_run_as_the_document_has_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path / "backbone.onnx", tiny_packs.backbone(256))
+    for person in range(3):
+        (tmp_path / "people" / str(person)).mkdir(parents=True)
+        for number, pixels in enumerate(example_photographs()[person::3]):
+            Image.fromarray(pixels).save(tmp_path / "people" / str(person) / f"{number}.png")
+    test = "test_commands_for_a_pack_of_ones_own_run_as_the_document_has_them"
+    _, tried, _, _ = run_documented(test, LABELLED="people")
+    assert "8 faces" in tried.output
+    assert "too few pairs" in tried.output
 
 
 # A manifest for a backbone

@@ -13,7 +13,7 @@ from models.packs.own.insightface_manifest import (
     read_insightface_manifest,
     stated_licence,
 )
-from models.packs.own.manifest_text import Section
+from models.packs.own.manifest_text import NetworkSection
 from models.packs.own.network_facts import NetworkFacts, read_facts
 from service.errors import PackInvalid
 from service.pack import CROP_SIDE, Preprocessing
@@ -44,7 +44,7 @@ class InsightfacePack:
         notes: what else to know.
     """
 
-    sections: tuple[Section, Section]
+    sections: tuple[NetworkSection, NetworkSection]
     licence: str
     left: tuple[str, ...]
     notes: tuple[str, ...] = ()
@@ -186,9 +186,9 @@ def _recognition_feeding(facts: NetworkFacts) -> tuple[float, float, str]:
     return *_RECOGNITION_FEEDING, "RGB by (pixel - 127.5) / 127.5, as insightface feeds it"
 
 
-def _detector_section(path: Path, facts: NetworkFacts, licence: str, feeding: tuple[float, float]) -> Section:
+def _detector_section(path: Path, facts: NetworkFacts, licence: str, feeding: tuple[float, float]) -> NetworkSection:
     height, width = facts.size
-    return Section(
+    return NetworkSection(
         "detector",
         path,
         file="detector.onnx",
@@ -200,11 +200,11 @@ def _detector_section(path: Path, facts: NetworkFacts, licence: str, feeding: tu
     )
 
 
-def _backbone_section(path: Path, facts: NetworkFacts, licence: str, feeding: tuple[float, float]) -> Section:
+def _backbone_section(path: Path, facts: NetworkFacts, licence: str, feeding: tuple[float, float]) -> NetworkSection:
     shape = facts.outputs[0] if facts.outputs else ()
     stated = shape[-1] if shape else None
     dimension = embedding_length(path, channels=3) if stated is None else stated
-    return Section(
+    return NetworkSection(
         "backbone",
         path,
         file="backbone.onnx",

@@ -13,6 +13,7 @@ MANIFEST = "manifest.json"
 LICENCE = "MODEL.LICENSE"
 VERSION = 2
 _BYTES = 1024 * 1024
+_LICENCE_BYTES = 4096
 _LIMITS = Limits(_BYTES, max_objects=500, max_arrays=500, max_values=5_000)
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -136,8 +137,9 @@ def network_of(folder: Path, task: DetectionTask | RecognitionTask) -> Path:
 def stated_licence(folder: Path, manifest: InsightfaceManifest) -> str:
     """Return what the licence file of a package says in its first line of words."""
     try:
-        text = file_of(folder, manifest.license).read_bytes()[:4096].decode("utf-8", "replace")
-    except PackInvalid:
+        with file_of(folder, manifest.license).open("rb") as stream:
+            text = stream.read(_LICENCE_BYTES).decode("utf-8", "replace")
+    except (PackInvalid, OSError):
         return f"none stated: {LICENCE} is missing"
     lines = (" ".join(line.split()) for line in text.splitlines())
     line = next((line for line in lines if len(line.split()) > 1 and line.isprintable()), "see the file")

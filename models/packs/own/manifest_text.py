@@ -12,7 +12,7 @@ _CONTROL = {"\x7f": "\\u007f"}
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class NetworkSection:
     """One network of a manifest.
 
     Attributes:
@@ -36,7 +36,7 @@ class Section:
     notes: tuple[str, ...] = ()
 
 
-def manifest_text(name: str, description: str, sections: Sequence[Section], *, notes: Sequence[str] = ()) -> str:
+def manifest_text(name: str, description: str, sections: Sequence[NetworkSection], *, notes: Sequence[str] = ()) -> str:
     """Return the text of a manifest.
 
     Args:

@@ -15,7 +15,7 @@ from service.errors import PackInvalid
 NETWORK_BYTES = 1024**3
 """The largest network that is read; insightface's largest has a quarter of it."""
 
-Axes = tuple[int | None, ...]
+TensorAxes = tuple[int | None, ...]
 
 # Nodes that are looked at before a network is taken to compute: those of preprocessing come first.
 _MOST_STEPS = 8
@@ -72,8 +72,8 @@ class NetworkFacts:
     """
 
     inputs: int
-    shape: Axes
-    outputs: tuple[Axes, ...]
+    shape: TensorAxes
+    outputs: tuple[TensorAxes, ...]
     leading: LeadingArithmetic | None
     named_like_it: bool
 
@@ -113,7 +113,7 @@ def read_facts(path: Path) -> NetworkFacts:
     )
 
 
-def _axes(value: onnx.ValueInfoProto) -> Axes:
+def _axes(value: onnx.ValueInfoProto) -> TensorAxes:
     dims = value.type.tensor_type.shape.dim
     return tuple(dim.dim_value if dim.HasField("dim_value") and dim.dim_value > 0 else None for dim in dims)
 

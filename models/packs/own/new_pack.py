@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.packs.own.embedding_length import embedding_length
-from models.packs.own.manifest_text import Section, manifest_text, pack_name_of
+from models.packs.own.manifest_text import NetworkSection, manifest_text, pack_name_of
 from models.packs.own.network_facts import NetworkFacts, read_facts
 from models.tool_errors import PackConflict, ReportNotWritten
 from service.errors import PackInvalid
@@ -60,7 +60,7 @@ def new_pack(backbone: Path, folder: Path, donor: InstalledPack, *, name: str | 
         to_decide.append(f'licence: "{NOT_STATED}" in [backbone] is to be what its maker states')
     copied = _of_donor(donor)
     file = _OTHERWISE if _BACKBONE in {section.file for section in copied} else _BACKBONE
-    own = Section(
+    own = NetworkSection(
         "backbone",
         backbone,
         file=file,
@@ -129,7 +129,7 @@ def _feeding(facts: NetworkFacts, colour: Colour) -> tuple[Preprocessing, list[s
     return fed, notes, read, to_decide
 
 
-def _of_donor(donor: InstalledPack) -> list[Section]:
+def _of_donor(donor: InstalledPack) -> list[NetworkSection]:
     manifest = donor.manifest
     detector = manifest.detector
     thresholds = (("score_threshold", detector.score_threshold), ("nms_iou", detector.nms_iou))
@@ -140,8 +140,10 @@ def _of_donor(donor: InstalledPack) -> list[Section]:
     return found
 
 
-def _copied(name: str, donor: InstalledPack, part: PackFile, fields: tuple[tuple[str, str | float], ...]) -> Section:
-    return Section(
+def _copied(
+    name: str, donor: InstalledPack, part: PackFile, fields: tuple[tuple[str, str | float], ...]
+) -> NetworkSection:
+    return NetworkSection(
         name,
         donor.files[name],
         file=part.file,
@@ -153,7 +155,7 @@ def _copied(name: str, donor: InstalledPack, part: PackFile, fields: tuple[tuple
     )
 
 
-def _write(folder: Path, text: str, sections: list[Section]) -> None:
+def _write(folder: Path, text: str, sections: list[NetworkSection]) -> None:
     """Write all of it beside the place, then move it there."""
     staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.resolve().parent))
     try:
