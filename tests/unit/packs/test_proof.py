@@ -65,3 +65,18 @@ def test_graph_that_fails_on_a_batch_is_refused_with_how_to_export() -> None:
 
     with pytest.raises(GraphNotConvertible, match=r"(?s)batch of 3: no such shape\..*dynamic_axes"):
         prove(fails_in_batches)
+
+
+def test_outputs_without_a_batch_axis_are_compared_whole_where_it_runs_one_at_a_time() -> None:
+    def run(inputs):
+        return [np.tile(inputs.mean(), (5, 2)).astype(np.float32)]
+
+    def other(inputs):
+        return [np.tile(inputs.mean() + 0.01, (5, 2)).astype(np.float32)]
+
+    crops = np.random.default_rng(0).random((3, 1, 4, 4)).astype(np.float32)
+    assert prove_equal(run, run, crops, batch_sizes=[1], name="detector.onnx").minimum_cosine > 0.999999
+    with pytest.raises(GraphNotConvertible, match="computes something else"):
+        prove_equal(run, other, crops, batch_sizes=[1], name="detector.onnx")
+    with pytest.raises(GraphNotConvertible, match="for a batch of 3"):
+        prove_equal(run, run, crops, batch_sizes=[3], name="detector.onnx")
