@@ -343,6 +343,20 @@ def test_new_pack_can_be_added_at_once(tmp_path: Path, home: Path, models: Model
     assert load_pack(home, "my-pack").manifest.backbones[0].licence == "not stated"
 
 
+def test_new_pack_asks_of_a_face_what_the_donors_detector_must_say_and_not_what_its_backbone_must(
+    tmp_path: Path, home: Path, models: Models
+) -> None:
+    folder = tiny_packs.write_pack(tmp_path / "donor", name="donor")
+    with (folder / "pack.toml").open("a") as manifest:
+        manifest.write("[face]\nsure_detection = 0.9\nleast_strength = 0.25\nleast_norm = 0.5\n")
+    models("add", folder)
+    backbone = written(tmp_path / "b.onnx", tiny_packs.backbone(64))
+    assert models("new", backbone, "--out", tmp_path / "p", "--with", "donor").exit_code == 0
+    face = read_manifest(tmp_path / "p").face
+    assert (face.sure_detection, face.least_strength, face.least_norm) == (0.9, 0.25, 0.0)
+    assert load_pack(home, "donor").manifest.face.least_norm == 0.5
+
+
 @pytest.mark.usefixtures("donor")
 def test_new_pack_says_what_the_file_says_of_its_scale(tmp_path: Path, models: Models) -> None:
     backbone = written(tmp_path / "b.onnx", with_arithmetic(tiny_packs.backbone(64), 127.5, 128, divides=True))

@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from service.pack import MANIFEST_NAME, Preprocessing, file_sha256, parse_manifest
 
@@ -36,13 +37,21 @@ class NetworkSection:
     notes: tuple[str, ...] = ()
 
 
-def manifest_text(name: str, description: str, sections: Sequence[NetworkSection], *, notes: Sequence[str] = ()) -> str:
+def manifest_text(
+    name: str,
+    description: str,
+    sections: Sequence[NetworkSection],
+    *,
+    face: Mapping[str, float] = MappingProxyType({}),
+    notes: Sequence[str] = (),
+) -> str:
     """Return the text of a manifest.
 
     Args:
         name: of the pack.
         description: of the pack, in a line.
         sections: its networks.
+        face: what its networks must say of a face, where something is asked.
         notes: comments at the top.
 
     Raises:
@@ -60,6 +69,8 @@ def manifest_text(name: str, description: str, sections: Sequence[NetworkSection
         fed = section.preprocessing.model_dump()
         pairs = ", ".join(f"{key} = {_value(value)}" for key, value in fed.items())
         lines.append(f"preprocessing = {{ {pairs} }}")
+    if face:
+        lines += ["", "[face]", *(f"{key} = {_value(value)}" for key, value in face.items())]
     text = "\n".join(lines) + "\n"
     parse_manifest(text.encode("utf-8"), where=f"The {MANIFEST_NAME} that would be written")
     return text

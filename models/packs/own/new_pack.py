@@ -74,6 +74,8 @@ def new_pack(backbone: Path, folder: Path, donor: InstalledPack, *, name: str | 
         name or pack_name_of(folder.resolve().name),
         f"{backbone.name} behind the detector of {donor.manifest.name}",
         [*copied, own],
+        # Limits of detector and landmarks; the least norm is that of the donor's backbone.
+        face=donor.manifest.face.model_dump(exclude={"least_norm"}, exclude_defaults=True),
         notes=("Written by `ida-verify models new`. What is marked DECIDE the file does not say.",),
     )
     try:
