@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import (
+    AliasChoices,
     BaseModel,
     ConfigDict,
     Field,
@@ -202,7 +203,9 @@ class PackManifest(Strict):
     detector: DetectorFile
     landmarks: LandmarksFile | None = None
     face: FaceStandards = Field(default_factory=FaceStandards)
-    backbones: tuple[BackboneFile, ...] = Field(alias="backbone", min_length=1, max_length=MOST_BACKBONES)
+    backbones: tuple[BackboneFile, ...] = Field(
+        validation_alias=AliasChoices("backbone", "backbones"), min_length=1, max_length=MOST_BACKBONES
+    )
 
     @field_validator("backbones", mode="before")
     @classmethod

@@ -82,7 +82,7 @@ def test_face_that_recurs_is_detected_and_embedded_once(client, backbone_session
     run = backbone_session.run
     backbone_session.run = lambda inputs: (rows.append(len(inputs)), run(inputs))[1]
     detected = []
-    detector = client.app_state["service"].pipeline._extractor._detector
+    detector = client.app_state["service"].pipeline._extractor._finder._detector
     detect = detector.detect
     detector.detect = lambda image: (detected.append(1), detect(image))[1]
     pairs = [pair({"face": "one"}, photo(seed)) for seed in range(5)] + [pair(photo(0), {"face": "one"})]

@@ -29,7 +29,7 @@ def let_go(client):
 def decoded(client, monkeypatch):
     """Weak references to all pictures that the detector sees."""
     seen = []
-    detector = client.app_state["service"].pipeline._extractor._detector
+    detector = client.app_state["service"].pipeline._extractor._finder._detector
     detect = detector.detect
 
     def watching(image):
@@ -85,7 +85,7 @@ def test_photograph_of_a_request_that_failed_is_free_once_it_is_answered(client,
 
 def test_pictures_without_a_face_are_not_held_until_their_batch_is_answered(client, monkeypatch):
     alive = []
-    detector = client.app_state["service"].pipeline._extractor._detector
+    detector = client.app_state["service"].pipeline._extractor._finder._detector
     held = []
 
     def watching(image):

@@ -109,7 +109,7 @@ def test_both_forms_of_a_body_are_described_and_the_page_is_there(client):
         assert body["content"].keys() == {"multipart/form-data", "application/json"}
     form = document["components"]["schemas"]["VerifyForm"]
     assert form["properties"]["probe"]["format"] == "binary"
-    assert form["properties"]["face_policy"]["enum"] == ["largest", "most_central", "reject"]
+    assert form["properties"]["face_policy"]["enum"] == ["prominent", "largest", "most_central", "reject"]
     assert form["required"] == ["probe", "reference"]
     assert client.get("/docs").status_code == 200
 
