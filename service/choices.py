@@ -7,6 +7,7 @@ Device = Literal["cpu", "cuda"]
 DamagedImages = Literal["refuse", "accept"]
 FacePolicy = Literal["prominent", "largest", "most_central", "reject"]
 GpuEngine = Literal["cuda", "cuda-graphs", "tensorrt"]
+QualityPolicy = Literal["report", "gate", "decide"]
 
 
 @dataclass(frozen=True)

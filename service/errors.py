@@ -4,6 +4,8 @@ A message is written for whoever can mend it: it says what was wrong and what to
 pixels, embeddings or tokens. Failures of the tools alone are in ``models.tool_errors``.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar, Self
 
 
@@ -70,6 +72,42 @@ class InvalidEmbedding(InputError, code="invalid_embedding"):
 
 class DimensionMismatch(InputError, code="dimension_mismatch"):
     """An embedding has another dimension than the backbone or the anchor set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Why no rate can be vouched for with one of the faces.
+
+    Attributes:
+        image: which input it concerns ("probe", "reference" or "image").
+        code: stable, machine-readable name of the reason.
+        says: what is wrong, in words that stand in a sentence.
+        advice: what the person should do, a sentence.
+    """
+
+    image: str
+    code: str
+    says: str
+    advice: str
+
+
+class LowQuality(InputError, code="low_quality"):
+    """A face lies beyond the limits of the calibrated people, and the quality policy is ``gate``.
+
+    Attributes:
+        doubts: every reason, of both faces.
+    """
+
+    def __init__(self, message: str, doubts: Sequence[Doubt] = ()) -> None:
+        super().__init__(message)
+        self.doubts = tuple(doubts)
+
+    @classmethod
+    def of(cls, doubts: Sequence[Doubt]) -> Self:
+        """Return the error of some doubts, 1 or more, about the first face that has one."""
+        told = "; ".join(doubt.says for doubt in doubts)
+        advice = " ".join(dict.fromkeys(doubt.advice for doubt in doubts))
+        return cls(f"{told[:1].upper()}{told[1:]}. {advice}", doubts).about(doubts[0].image)
 
 
 class InvalidBase64(InputError, code="invalid_base64"):

@@ -40,7 +40,7 @@ class LoadedService:
         """Return a verifier of what was loaded.
 
         Args:
-            settings: whose face policy and operating point hold where a request names none.
+            settings: whose face policy, operating point and quality policy hold where a request names none.
             registry: says what is served; None for what was loaded, in a program that swaps nothing.
             agreement: compares predicted densities with searched ones; None for nobody.
         """
@@ -49,6 +49,7 @@ class LoadedService:
             registry=registry or Registry(self.started.loaded.snapshot),
             default_policy=settings.face_policy,
             default_point=settings.operating_point or None,
+            default_quality=settings.quality_policy,
             agreement=agreement,
         )
 

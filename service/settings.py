@@ -14,7 +14,7 @@ import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from service.choices import DamagedImages, Device, FacePolicy, Gates, GpuEngine
+from service.choices import DamagedImages, Device, FacePolicy, Gates, GpuEngine, QualityPolicy
 from service.errors import SettingsInvalid
 from service.faults import faults
 from service.scoring.parameters import Strength, SupportSize, Tau
@@ -228,6 +228,11 @@ class Settings(BaseSettings):
         default="prominent",
         description="Which of several faces is compared: prominent (by score, size and place together), "
         "largest, most_central or reject.",
+    )
+    quality_policy: QualityPolicy = Field(
+        default="decide",
+        description="What becomes of a pair with a face beyond the limits of the calibrated people: report (it is "
+        "decided all the same), gate (422 low_quality) or decide (inconclusive in place of match, and no rate).",
     )
     min_face_pixels: int = Field(
         default=Gates.min_face_pixels,

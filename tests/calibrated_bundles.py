@@ -8,6 +8,7 @@ from models.bundles.derive import Change, derive_bundle
 from service.bundle.calibration_part import calibration_content
 from service.bundle.reader import read_bundle, read_manifest
 from service.scoring.calibration import Calibrations, FmrCurve, MethodCalibration, OperatingPoint
+from service.scoring.population import PopulationLimits
 from service.search.face_terms import TermFinder
 from service.search.faiss_search import FaissSearch
 
@@ -40,6 +41,7 @@ def calibrated(
     methods: tuple[str, ...] = ("cosine",),
     default_method: str = "cosine",
     form: str = "photo",
+    limits: PopulationLimits | None = None,
 ) -> str:
     """Write a bundle that is another with a calibration of linear methods; return its id.
 
@@ -51,6 +53,7 @@ def calibrated(
         methods: those that are calibrated.
         default_method: the bundle's own.
         form: the form of input that was calibrated.
+        limits: of its people; None for none.
     """
     manifest = read_manifest(source)
     bundle = read_bundle(source, backbone_id=manifest.backbone_id)
@@ -58,6 +61,7 @@ def calibrated(
         "people made up",
         tuple(MethodCalibration(name, manifest.parameters, form, CURVE, points) for name in methods),
         pipeline_id or manifest.pipeline_id,
+        limits={} if limits is None else {form: limits},
     )
     content = calibration_content(calibrations, manifest)
     finder = TermFinder(bundle.anchors, FaissSearch(bundle.anchors))

@@ -1,12 +1,13 @@
 """What a calibration found, as the part of the bundle that people read."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from pydantic import JsonValue
 
-from models.calibration.calibration_run import Calibrated, CalibrationOptions, MeasuredPoints
+from models.calibration.calibration_run import Calibrated, CalibrationOptions
+from models.calibration.measured_points import MeasuredPoints
 from models.calibration.selection import Candidate, Selection
 from models.labelled.calibration_people import Record
 from models.labelled.comparable import Comparable
@@ -54,7 +55,8 @@ def calibration_report(
         "shares": list(options.shares),
         "folds": options.folds,
         "replicates": options.replicates,
-        "parts": {name: _counts(parts) for name, parts in calibrated.parts.items()},
+        "parts": {name: _counts(parts, calibrated.outside[name]) for name, parts in calibrated.parts.items()},
+        "limits": asdict(calibrated.limits),
         "people": [json.loads(record) for record in records],
         "exclusions": {"version": exclusions.version, "sha256": exclusions.digest, "entries": len(exclusions.entries)},
         "selection": None if calibrated.selection is None else _selection(calibrated.selection),
@@ -68,9 +70,14 @@ def observed_ratio(point: OperatingPoint, seen: ObservedRates) -> RateRatio:
     return rate_ratio(point.fmr, seen.fmr_interval)
 
 
-def _counts(parts: Sequence[Comparable]) -> dict[str, JsonValue]:
+def _counts(parts: Sequence[Comparable], outside: Mapping[str, int]) -> dict[str, JsonValue]:
     return {
-        part.name: {"people": len(part.people), "images": part.images, "undetected": part.images - len(part.rows)}
+        part.name: {
+            "people": len(part.people),
+            "images": part.images,
+            "undetected": part.images - len(part.rows) - outside[part.name],
+            "beyond_the_limits": outside[part.name],
+        }
         for part in parts
     }
 
@@ -110,6 +117,7 @@ def _measured(measured: MeasuredPoints) -> dict[str, JsonValue]:
         },
         "operating_points": [asdict(point) for point in calibration.points],
         "set_aside": _observed(calibration.points, measured.observed),
+        "set_aside_decisions": [asdict(point) for point in measured.decided],
         "set_aside_by_set": {
             name: _observed(calibration.points, observed) for name, observed in measured.observed_by_set.items()
         },

@@ -1,31 +1,28 @@
 """Calibrating a bundle: people parted, parameters chosen on some, thresholds measured on others, tried on the rest."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from models.calibration.curve import FittedCurve, fit_curve
-from models.calibration.operating_points import operating_points
+from models.calibration.measured_points import MeasuredPoints, Measuring, measure_method
 from models.calibration.pfe_strength import pfe_strength
 from models.calibration.selection import Fold, Grid, Selection, select
 from models.calibration.splits import PARTS, check_people, part_people, people_folds
+from models.labelled.beyond import measured, rows_beyond, together
 from models.labelled.calibration_people import Record, people_keys, record_of
 from models.labelled.comparable import Comparable, comparable_part
 from models.labelled.exclusions import Exclusions, SetExclusions, resolve
 from models.labelled.labelled_faces import LabelledFaces
-from models.labelled.pairs.comparisons import Comparisons
-from models.labelled.pairs.resampling import WeightArray, person_weights
-from models.labelled.rates.observed import ObservedRates, observe
 from models.progress import Stage, unstaged
 from models.tool_errors import CalibrationImpossible
-from service.arrays import Ints
-from service.scoring.calibration import InputForm, MethodCalibration, on_scale
-from service.scoring.methods import METHODS, Method, methods_of
+from service.arrays import Bools, Ints
+from service.errors import LowQuality
+from service.scoring.calibration import InputForm
+from service.scoring.methods import METHODS, methods_of
 from service.scoring.parameters import Parameters
+from service.scoring.population import PopulationLimits, population_limits
 from service.snapshot.term_sources import TermSources
-
-REPORT_SEED = 1_000_003
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +36,7 @@ class CalibrationOptions:
         replicates: of every bootstrap.
         seed: chooses the parts, the folds and the replicates.
         methods: names of the methods that are calibrated; None for all that the bundle has the parts for.
+        limits: by measure, the share of the faces to lie beyond its limit, 0 for none; the measure's own where absent.
     """
 
     shares: tuple[float, float, float] = (0.4, 0.3, 0.3)
@@ -47,23 +45,7 @@ class CalibrationOptions:
     replicates: int = 1000
     seed: int = 0
     methods: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MeasuredPoints:
-    """What was measured of one method, with or without the exclusions.
-
-    Attributes:
-        calibration: its curve and operating points.
-        fitted: the curve with its tail.
-        observed: what the thresholds do to the people set aside, all sets together.
-        observed_by_set: the same for each set.
-    """
-
-    calibration: MethodCalibration
-    fitted: FittedCurve
-    observed: list[ObservedRates]
-    observed_by_set: dict[str, list[ObservedRates]]
+    limits: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +57,9 @@ class Calibrated:
         parameters: its parameters.
         input_form: what was calibrated for.
         selection: how they were chosen; None where they were kept.
-        parts: the faces of each part, by its name.
+        limits: how the faces of the part "calibrate" lie, and beyond what they are left out of what is measured.
+        parts: the faces of each part, by its name; those beyond the limits count as not found.
+        outside: how many these are, by part and set.
         people: the record of who was in which part.
         measured: what was measured of each method.
         without_exclusions: the same with the excluded pairs counted; empty where nothing was excluded.
@@ -85,6 +69,8 @@ class Calibrated:
     parameters: Parameters
     input_form: InputForm
     selection: Selection | None
+    limits: PopulationLimits
+    outside: dict[str, dict[str, int]]
     parts: dict[str, list[Comparable]]
     people: Record
     measured: list[MeasuredPoints]
@@ -126,13 +112,21 @@ def calibrate(
     left_out = [resolve(exclusions, labelled) for labelled in sets]
     rows = [part_people(labelled, options.shares, options.seed) for labelled in sets]
 
-    def faces_of(number: int, exclusions_of_sets: Sequence[SetExclusions]) -> list[Comparable]:
-        return [comparable_part(s, e, r[number]) for s, e, r in zip(sets, exclusions_of_sets, rows, strict=True)]
+    def faces_of(
+        number: int, exclusions_of_sets: Sequence[SetExclusions], among: Sequence[LabelledFaces] = sets
+    ) -> list[Comparable]:
+        return [comparable_part(s, e, r[number]) for s, e, r in zip(among, exclusions_of_sets, rows, strict=True)]
 
     selection = None
     parameters, method = base, default_method
     if options.grid is not None:
-        folds = _folds(sets, left_out, [of_set[0] for of_set in rows], sources, base, options)
+        # The density's parameters are yet to be chosen, and with them what crowding is.
+        first = _limits(faces_of(0, left_out), base, None, options)
+        chosen_from = [
+            labelled.without(rows_beyond(labelled, first.in_force(base), base, None), LowQuality.code)
+            for labelled in sets
+        ]
+        folds = _folds(chosen_from, left_out, [of_set[0] for of_set in rows], sources, base, options)
         selection = select(
             folds,
             base.changed(typical_norm=_typical_norm(folds, base)),
@@ -144,25 +138,48 @@ def calibrate(
         parameters = selection.parameters
         # What ida-r was chosen for holds for the method that predicts its densities.
         method = default_method if (selection.method, default_method) == ("ida-r", "ida-l") else selection.method
-    tune = faces_of(0, left_out)
+    limits = _limits(faces_of(1, left_out), parameters, sources, options)
+    beyond = [rows_beyond(labelled, limits.in_force(parameters), parameters, sources) for labelled in sets]
+    within = [labelled.without(found, LowQuality.code) for labelled, found in zip(sets, beyond, strict=True)]
+    tune = faces_of(0, left_out, within)
     if options.grid is not None and "pfe+ida-r" in names:
         told = stage("choosing the strength of pfe+ida-r")
         parameters = parameters.changed(pfe_strength=pfe_strength(tune, sources, parameters, options.grid, told))
-    parts = {"calibrate": faces_of(1, left_out), "report": faces_of(2, left_out)}
-    measured = [_measure(METHODS[name], parameters, input_form, sources, parts, options, stage) for name in names]
+    parts = {"calibrate": faces_of(1, left_out, within), "report": faces_of(2, left_out, within)}
+
+    def aside_of(exclusions_of_sets: Sequence[SetExclusions]) -> list[tuple[Comparable, Bools]]:
+        """Return everybody who is set aside, and who of them is beyond the limits."""
+        everybody = faces_of(2, exclusions_of_sets)
+        return [
+            (part, np.isin(of_set[2][part.rows], found))
+            for part, of_set, found in zip(everybody, rows, beyond, strict=True)
+        ]
+
+    work = Measuring(parameters, input_form, sources, options.replicates, options.seed, stage)
+    aside = aside_of(left_out)
+    found = [measure_method(METHODS[name], work, parts, aside) for name in names]
     without = []
     if exclusions.entries:
         nothing = [resolve(Exclusions.none(), labelled) for labelled in sets]
-        whole = {"calibrate": faces_of(1, nothing), "report": faces_of(2, nothing)}
-        without = [_measure(METHODS[name], parameters, input_form, sources, whole, options, stage) for name in names]
+        whole = {"calibrate": faces_of(1, nothing, within), "report": faces_of(2, nothing, within)}
+        whole_aside = aside_of(nothing)
+        without = [measure_method(METHODS[name], work, whole, whole_aside) for name in names]
     return Calibrated(
         method=method,
         parameters=parameters,
         input_form=input_form,
         selection=selection,
+        limits=limits,
+        outside={
+            part: {
+                labelled.name: int(np.count_nonzero(np.isin(found, of_set[number])))
+                for labelled, of_set, found in zip(sets, rows, beyond, strict=True)
+            }
+            for number, part in enumerate(PARTS)
+        },
         parts={"tune": tune, **parts},
         people=_people(sets, rows, options),
-        measured=measured,
+        measured=found,
         without_exclusions=without,
     )
 
@@ -216,35 +233,9 @@ def _typical_norm(folds: Sequence[Fold], base: Parameters) -> float:
     return round(float(np.median(norms[norms > 0])), 3) if np.any(norms) else base.typical_norm
 
 
-def _measure(
-    method: Method,
-    parameters: Parameters,
-    input_form: InputForm,
-    sources: TermSources,
-    parts: dict[str, list[Comparable]],
-    options: CalibrationOptions,
-    stage: Stage,
-) -> MeasuredPoints:
-    tick = stage(f"measuring {method.name}")
-    fitted_on = [part.compare_by(method, parameters, sources) for part in parts["calibrate"]]
-    tick(0.3)
-    weights = _weights(fitted_on, options.replicates, options.seed)
-    fitted = fit_curve(fitted_on, weights)
-    points = operating_points(fitted.curve, method.scale, fitted_on, weights)
-    tick(0.6)
-    aside = [part.compare_by(method, parameters, sources) for part in parts["report"]]
-    aside_weights = _weights(aside, options.replicates, options.seed + REPORT_SEED)
-    thresholds = np.array([on_scale(point.threshold, method.scale) for point in points])
-    by_set = {
-        found.name: observe(thresholds, method.scale, [found], [drawn])
-        for found, drawn in zip(aside, aside_weights, strict=True)
-    }
-    observed = observe(thresholds, method.scale, aside, aside_weights)
-    tick(1.0)
-    return MeasuredPoints(
-        MethodCalibration(method.name, parameters, input_form, fitted.curve, points), fitted, observed, by_set
+def _limits(
+    parts: Sequence[Comparable], parameters: Parameters, sources: TermSources | None, options: CalibrationOptions
+) -> PopulationLimits:
+    return population_limits(
+        together([measured(part, parameters, sources) for part in parts]), parameters, options.limits
     )
-
-
-def _weights(found: Sequence[Comparisons], replicates: int, seed: int) -> list[WeightArray]:
-    return [person_weights(of_set.people, replicates, seed + number) for number, of_set in enumerate(found)]

@@ -14,8 +14,9 @@ from service.bundle.bundle_manifest import CALIBRATION, CALIBRATION_REPORT, SSR,
 from service.bundle.calibration_part import calibration_content
 from service.bundle.reader import Bundle
 from service.bundle.writer import json_content
-from service.scoring.calibration import Calibrations, MethodCalibration, relevant
+from service.scoring.calibration import Calibrations, InputForm, MethodCalibration, relevant
 from service.scoring.methods import methods_of
+from service.scoring.population import PopulationLimits
 from service.scoring.terms import PREDICTION, TermSource
 
 
@@ -53,7 +54,8 @@ def calibrated_bundle(
     carried = read_people(folder).records if kept or options.grid is None else ()
     report = calibration_report(calibrated, exclusions, options, population, carried)
     told = population if not kept or bundle.calibrations is None else f"{bundle.calibrations.population}; {population}"
-    calibrations = Calibrations(told, (*kept, *new), pipeline_id)
+    limits = {**_kept_limits(bundle.calibrations, kept), calibrated.input_form: calibrated.limits}
+    calibrations = Calibrations(told, (*kept, *new), pipeline_id, limits=limits)
     change = Change(
         parameters=calibrated.parameters,
         default_method=calibrated.method,
@@ -65,6 +67,12 @@ def calibrated_bundle(
         left_out=frozenset() if PREDICTION in sources.provides else frozenset({SSR, SSR_CARD}),
     )
     return report, derive_bundle(out, folder, bundle, sources, change)
+
+
+def _kept_limits(former: Calibrations | None, kept: tuple[MethodCalibration, ...]) -> dict[InputForm, PopulationLimits]:
+    """Return the former limits of the forms of input of which a calibration stays in force."""
+    forms = {found.input_form for found in kept}
+    return {} if former is None else {form: limits for form, limits in former.limits.items() if form in forms}
 
 
 def _still_valid(

@@ -1,6 +1,7 @@
 """``ida-verify calibrate``: choose the parameters of a bundle's scores and measure what the scores mean."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -23,10 +24,13 @@ from service.bundle.writer import refuse_existing
 from service.cpus import usable_cpus
 from service.errors import HeadMismatch
 from service.pipeline import load_pipeline
+from service.scoring.population import MEASURES
 from service.settings import load_settings
 from service.snapshot.term_sources import open_sources
 
 _DEFAULTS, _GRID = CalibrationOptions(), Grid()
+# Beyond more, a limit is no limit of poor pictures.
+_MOST_BEYOND = 0.2
 
 
 def _told(values: tuple[float, ...]) -> str:
@@ -79,6 +83,14 @@ def calibrate_bundle(
     method: Annotated[
         list[str] | None, typer.Option(help="Methods to calibrate; by default all that the bundle has the parts for.")
     ] = None,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MEASURE=SHARE",
+            help="Share of the faces to lie beyond the limit of a measure, where no rate is vouched for; 0 for none. "
+            f"May be repeated; by default {', '.join(f'{name}={one.share:g}' for name, one in MEASURES.items())}.",
+        ),
+    ] = None,
     shares: Annotated[
         tuple[float, float, float], typer.Option(min=0.01, help="Of the people: to tune, to calibrate, to report on.")
     ] = _DEFAULTS.shares,
@@ -116,6 +128,7 @@ def calibrate_bundle(
             replicates=replicates,
             seed=seed,
             methods=tuple(method) if method else None,
+            limits=_limits(limit or ()),
         )
         sources.require(method or ())
         with stage_bars() as stage:
@@ -138,6 +151,27 @@ def calibrate_bundle(
         typer.echo(json.dumps({"anchor_set_id": bundle_id, **report}, indent=2))
     else:
         _print(found, out, bundle_id)
+
+
+def _limits(asked: Sequence[str]) -> dict[str, float]:
+    """Return the share beyond the limit of each measure that was asked.
+
+    Raises:
+        BadParameter: if one is none.
+    """
+    found = {}
+    for text in asked:
+        name, _, share = text.partition("=")
+        try:
+            found[name] = float(share)
+        except ValueError:
+            found[name] = -1.0
+        if name not in MEASURES or not 0 <= found[name] <= _MOST_BEYOND:
+            raise typer.BadParameter(
+                f"{text}: give one of {', '.join(MEASURES)}, and a share from 0 to {_MOST_BEYOND:g}, as in norm=0.01.",
+                param_hint="--limit",
+            )
+    return found
 
 
 def _grid(source: Bundle, grid: Grid, ks: list[int] | None, taus: list[float] | None) -> Grid:
@@ -165,10 +199,11 @@ def _print(found: Calibrated, out: Path, bundle_id: str) -> None:
             "FMR seen",
             "seen/stated",
             "FNMR seen",
+            "inconclusive of one person's pairs",
             "",
         ):
             table.add_column(heading, overflow="fold")
-        for point, seen in zip(measured.calibration.points, measured.observed, strict=True):
+        for point, seen, decided in zip(measured.calibration.points, measured.observed, measured.decided, strict=True):
             ratio = observed_ratio(point, seen)
             rate = f"{seen.fmr:.1e}" if seen.false_matches else f"at most {seen.fmr_high:.1e}"
             table.add_row(
@@ -179,9 +214,13 @@ def _print(found: Calibrated, out: Path, bundle_id: str) -> None:
                 f"{rate} [{seen.fmr_low:.1e}, {seen.fmr_high:.1e}]",
                 ratio_text(ratio),
                 f"{seen.fnmr:.2%} [{seen.fnmr_low:.2%}, {seen.fnmr_high:.2%}]",
+                f"{decided.mated.share('inconclusive'):.2%}",
                 verdict_text(ratio.verdict),
             )
         (console if console.is_terminal else Console(width=200)).print(table)
+    for name, limit in found.limits.measures.items():
+        beyond = "no limit" if limit.limit is None else f"limit {limit.limit:g}, {limit.share:g} of the faces beyond it"
+        typer.echo(f"{name}: {beyond}; median {limit.quantiles['0.5']:g} of {limit.faces:,} faces")
     parameters = found.parameters
     told = f"k = {parameters.k}, tau = {parameters.tau:g}, strength = {parameters.strength:g}, "
     told += f"norm power = {parameters.norm_power:g}"

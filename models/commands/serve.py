@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from models.commands import EXIT_FAILURE, reporting_errors
-from service.activation.decisions import why_undecided
+from service.activation.decisions import why_undecided, why_unjudged
 from service.app import create_app
 from service.loaded import LoadedService, load
 from service.server.servers import NotListening, run_servers
@@ -62,8 +62,10 @@ def check(
         loaded = load(settings, open_metrics())
         report = loaded.started.loaded.golden
     undecided = why_undecided(loaded.started.loaded.snapshot, loaded.pipeline.pipeline_id)
+    unjudged = why_unjudged(loaded.started.loaded.snapshot, loaded.pipeline.pipeline_id)
     passed = (report is None or report.passed) and (undecided is None or allow_uncalibrated)
-    told = {**_served(loaded), "no_decisions": undecided, **({} if report is None else report.as_dict())}
+    golden = {} if report is None else report.as_dict()
+    told = {**_served(loaded), "no_decisions": undecided, "not_judged": unjudged, **golden}
     if as_json:
         typer.echo(json.dumps({"passed": passed, **told}, indent=2))
     else:

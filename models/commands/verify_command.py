@@ -14,7 +14,7 @@ from models.commands import reporting_errors
 from models.images.image_folder import DECODER_FAILURES, read_image
 from service.api.verify import embed_answer, full_answer
 from service.api.wire.verify_wire import VerifyAnswer
-from service.choices import FacePolicy
+from service.choices import FacePolicy, QualityPolicy
 from service.errors import ImageUndecodable, InputError
 from service.loaded import LoadedService, load
 from service.settings import Settings, load_settings
@@ -33,6 +33,10 @@ def verify(
         str | None, typer.Option(help="Where to decide, such as fmr_1e-4; IDA_OPERATING_POINT if absent.")
     ] = None,
     face_policy: Policy = None,
+    quality_policy: Annotated[
+        QualityPolicy | None,
+        typer.Option(help="What becomes of faces beyond the calibrated people; IDA_QUALITY_POLICY if absent."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare the faces of two photographs.
@@ -43,7 +47,13 @@ def verify(
         settings, loaded, verifier = _load()
         with _naming(probe=probe, reference=reference):
             photos = [Photo(_read(path, settings)) for path in (probe, reference)]
-            result = verifier.verify(*photos, method=method, operating_point=operating_point, policy=face_policy)
+            result = verifier.verify(
+                *photos,
+                method=method,
+                operating_point=operating_point,
+                policy=face_policy,
+                quality_policy=quality_policy,
+            )
         answer = full_answer(result, loaded.pipeline)
     if as_json:
         typer.echo(answer.model_dump_json(indent=2))
@@ -99,6 +109,10 @@ def _print(answer: VerifyAnswer) -> None:
     table = Table(show_header=False, box=None)
     decision = answer.decision or f"none: {answer.no_decision_reason}"
     table.add_row("decision", decision if answer.threshold is None else f"{decision}, threshold {answer.threshold:.4f}")
+    if answer.decision == "inconclusive":
+        table.add_row("why", answer.no_decision_reason)
+    for advice in dict.fromkeys(reason.advice for reason in answer.reasons):
+        table.add_row("what to do", advice)
     if answer.fmr_at_score is not None:
         table.add_row("false-match rate", f"{answer.fmr_at_score:g} at this score")
     table.add_row(f"score ({answer.method})", f"{answer.score:.4f}")

@@ -10,17 +10,23 @@ from models.evaluation.measure import Ground, Measured, MeasureOptions, measure
 from models.evaluation.probability_gap import ProbabilityGap, probability_gap
 from models.evaluation.reliability import reliability
 from models.evaluation.report.report_document import EvaluatedBundle, PackResult, StatedRates, UnexcludedRates
+from models.evaluation.scored import score_set
 from models.evaluation.systems import System, Variant, cosine_scorer, scorers, variants
 from models.evaluation.warnings import warnings_of
+from models.labelled.beyond import measured as measured_of
 from models.labelled.comparable import comparable
 from models.labelled.exclusions import SetExclusions
 from models.labelled.labelled_faces import LabelledFaces, unit_or_zeros
 from models.labelled.pairs.resampling import person_weights
+from models.labelled.rates.decided import decided_points
 from models.progress import Stage, unstaged
 from models.tool_errors import LabelsInvalid
-from service.arrays import Floats32
+from service.arrays import Bools, Floats32
+from service.errors import LowQuality
+from service.scoring.calibration import on_scale
 from service.scoring.methods import COSINE, METHODS
 from service.scoring.parameters import Parameters
+from service.scoring.population import LimitsInForce
 from service.scoring.similarity import telling_norms
 
 
@@ -56,9 +62,10 @@ def evaluate_set(
     )
     methods, stated = [cosine.result], []
     for system in systems:
+        outside = _outside(ground, system)
         # One method at a time, so that its kept scores are dropped before the next is scored.
         for measured in (cosine, *_measured(ground, system, cosine)):
-            stated.append(_stated(ground, system, measured))
+            stated.append(_stated(ground, system, measured, outside))
             if measured is not cosine:
                 methods.append(measured.result)
     comparisons = cosine.scored.comparisons
@@ -103,6 +110,7 @@ def _ground(
         norms=norms,
         distractors=np.random.default_rng(options.seed).permutation(candidates),
         weights=person_weights(len(found.people), options.replicates, options.seed),
+        exclusions=exclusions,
         options=options,
         stage=stage,
     )
@@ -117,12 +125,45 @@ def _measured(ground: Ground, system: System, cosine: Measured) -> Iterator[Meas
         yield measure(ground, variant, scorer, system, cosine)
 
 
-def _stated(ground: Ground, system: System, measured: Measured) -> StatedRates:
-    found = reliability(system.bundle.calibrations, measured.scored, ground.labelled.input_form, ground.weights)
+def _limits(ground: Ground, system: System) -> LimitsInForce:
+    calibrations, parameters = system.bundle.calibrations, system.bundle.manifest.parameters
+    if calibrations is None:
+        return LimitsInForce.none("the bundle is not calibrated")
+    return calibrations.limits_in_force(ground.labelled.input_form, parameters)
+
+
+def _outside(ground: Ground, system: System) -> Bools:
+    """Return which of the faces compared (m,) are beyond a bundle's limits; none where it has none."""
+    limits, found = _limits(ground, system), ground.found
+    if not limits.limits:
+        return np.zeros(len(found.rows), dtype=bool)
+    return limits.outside(measured_of(found, system.bundle.manifest.parameters, system.sources), len(found.rows))
+
+
+def _stated(ground: Ground, system: System, measured: Measured, outside: Bools) -> StatedRates:
+    scored, limits = measured.scored, dict(_limits(ground, system).limits)
+    if np.any(outside):
+        # The service states no rate of the others.
+        kept = ground.labelled.without(ground.found.rows[outside], LowQuality.code)
+        try:
+            within = comparable(kept, ground.exclusions, given=ground.options.given)
+        except LabelsInvalid as error:
+            return StatedRates(system.name, measured.result.label, None, error.message, limits=limits)
+        scored = score_set(within, scored.variant, scored.scorer.subset(np.flatnonzero(~outside)))
+    found = reliability(system.bundle.calibrations, scored, ground.labelled.input_form, ground.weights)
     label = measured.result.label
     if isinstance(found, str):
         return StatedRates(system.name, label, None, found)
-    return StatedRates(system.name, label, found, "")
+    scale = measured.scored.variant.method.scale
+    decided = decided_points(
+        [point.name for point in found.points],
+        np.array([on_scale(point.threshold, scale) for point in found.points]),
+        ground.found,
+        measured.scored.comparisons,
+        measured.scored.mated,
+        outside,
+    )
+    return StatedRates(system.name, label, found, "", decided if limits else (), limits)
 
 
 def _facts(system: System) -> EvaluatedBundle:

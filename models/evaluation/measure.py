@@ -15,6 +15,7 @@ from models.evaluation.scored import ScoredSet, score_set
 from models.evaluation.systems import System, Variant
 from models.evaluation.tenfold import fold_accuracy
 from models.labelled.comparable import Comparable
+from models.labelled.exclusions import SetExclusions
 from models.labelled.labelled_faces import LabelledFaces
 from models.labelled.pairs.resampling import WeightArray
 from models.labelled.pairs.sweep import BlockScorer
@@ -72,6 +73,7 @@ class Ground:
         weights: (b, u), how often each person is drawn in each replicate.
         options: what is measured.
         stage: told what runs and how far it is.
+        exclusions: what is left out; None for nothing.
     """
 
     labelled: LabelledFaces
@@ -82,6 +84,7 @@ class Ground:
     weights: WeightArray
     options: MeasureOptions
     stage: Stage
+    exclusions: SetExclusions | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,15 +2,16 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from service.arrays import ImageArray
 from service.errors import ImageTooLarge, ImageUndecodable, InputError, InvalidCrop, UnsupportedImageType
 from service.faces.pictures.formats import SUFFIXES
+from service.faces.types import AlignedFace
 
 UNREADABLE = "unreadable"
 # A picture without a face was read; these were not.
@@ -50,11 +51,13 @@ class Extraction:
         image: its path relative to the folder.
         crop: (112, 112, 3) uint8, RGB; None where it was rejected.
         rejected: the error's code, or "unreadable"; None where there is a crop.
+        measures: what was measured of the picture, by the name of the measure.
     """
 
     image: Path
     crop: ImageArray | None
     rejected: str | None
+    measures: Mapping[str, float] = field(default_factory=dict)
 
 
 def scan(root: Path) -> ImageFolder:
@@ -84,13 +87,14 @@ def read_image(path: Path, max_bytes: int) -> bytes:
 
 
 def extract_crops(
-    folder: ImageFolder, extract: Callable[[bytes], ImageArray], *, workers: int, max_image_bytes: int
+    folder: ImageFolder, extract: Callable[[bytes], ImageArray | AlignedFace], *, workers: int, max_image_bytes: int
 ) -> Iterator[Extraction]:
     """Yield what each image gives, in the folder's order, whichever thread is first.
 
     Args:
         folder: the images.
-        extract: an image's bytes to its aligned crop; raises an InputError for one that has none.
+        extract: an image's bytes to its aligned crop, or to the aligned face where what was measured of it is told too;
+            raises an InputError for one that has none.
         workers: threads that extract, 1 or more.
         max_image_bytes: no more of a file than this and one byte is read.
     """
@@ -101,11 +105,14 @@ def extract_crops(
         except OSError:
             return Extraction(image, None, UNREADABLE)
         try:
-            return Extraction(image, extract(content), None)
+            found = extract(content)
         except InputError as error:
             return Extraction(image, None, error.code)
         except DECODER_FAILURES:
             return Extraction(image, None, UNREADABLE)
+        if isinstance(found, AlignedFace):
+            return Extraction(image, found.crop, None, found.measures)
+        return Extraction(image, found, None)
 
     return in_order(run, folder.images, workers=workers)
 

@@ -1,7 +1,7 @@
 """The faces of a labelled set that can be compared, and the mated pairs that were lost for want of a face."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from models.labelled.pairs.comparisons import Comparisons, compare_all, compare_
 from models.labelled.pairs.sweep import BlockScorer, ExcludedPairs, mated_pairs
 from models.progress import Tick, silent
 from models.tool_errors import LabelsInvalid
-from service.arrays import Bools, Floats32, Ints
+from service.arrays import Bools, Floats32, Floats64, Ints
 from service.scoring.methods import Method
 from service.scoring.parameters import Parameters
 from service.scoring.terms import TermSource
@@ -38,6 +38,7 @@ class Comparable:
         given: the pairs to compare, by positions in ``rows``; None where all pairs are compared.
         lost: pairs with a face that was not detected, by rows of the labelled set: the mated ones, and where pairs
             are given the non-mated ones too.
+        pictures: (m,) float64 by the name of a measure, as of the labelled set.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Comparable:
     excluded: ExcludedPairs
     given: PairList | None
     lost: PairList
+    pictures: Mapping[str, Floats64] = field(default_factory=dict)
 
     def mated(self) -> tuple[Ints, Ints]:
         """Return the mated pairs that are compared, as positions (p,) of both faces."""
@@ -86,8 +88,15 @@ class Comparable:
         self, method: Method, parameters: Parameters, source: TermSource, tick: Tick = silent
     ) -> Comparisons:
         """Score the pairs by a method, whose terms a source gives; raises as ``TermSource.terms`` says."""
+        return self.compare_with(self.scorer_by(method, parameters, source), tick)
+
+    def scorer_by(self, method: Method, parameters: Parameters, source: TermSource) -> BlockScorer:
+        """Return what scores the faces by a method; raises as ``TermSource.terms`` says."""
         terms = source.terms(self.embeddings, method.needs, parameters).with_norms(self.norms, parameters)
-        scorer = BlockScorer(self.embeddings, method, terms, parameters)
+        return BlockScorer(self.embeddings, method, terms, parameters)
+
+    def compare_with(self, scorer: BlockScorer, tick: Tick = silent) -> Comparisons:
+        """Score the pairs, as many of the highest kept as thresholds of several sets together need."""
         faces = len(self.rows)
         return self.compare(scorer, keep=int(_KEEP_SHARE * faces * (faces - 1) / 2) + _LEAST_KEEP, tick=tick)
 
@@ -133,6 +142,7 @@ def comparable(labelled: LabelledFaces, exclusions: SetExclusions | None, *, giv
         excluded=ExcludedPairs.none() if exclusions is None else exclusions.among(rows, people),
         given=None if detected is None else _moved(detected, rows, len(labelled)),
         lost=lost,
+        pictures={name: values[rows] for name, values in labelled.pictures.items()},
     )
     for kind, count in _counts(found):
         if not count:

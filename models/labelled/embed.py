@@ -1,7 +1,7 @@
 """Embeddings of listed pictures: from the cache where it has them, else through the service's own pipeline."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -15,9 +15,11 @@ from models.engines.engine import BATCH_SIZE, Done, Engine, LocalEngine
 from models.images.image_folder import UNREADABLE, ImageFolder, extract_crops
 from models.labelled.embedding_cache import CachedFace, EmbeddingCache, open_cache
 from models.progress import Tick, silent
-from service.arrays import Floats32, ImageArray
+from service.arrays import Floats32, Floats64, ImageArray
 from service.cpus import usable_cpus
+from service.faces.types import AlignedFace
 from service.pipeline import FacePipeline
+from service.scoring.population import picture_values
 from service.settings import Settings
 
 PictureForm = Literal["photo", "crop"]
@@ -47,15 +49,21 @@ class Embedder:
     engine: Engine | None = None
 
     def embed(self, images: Sequence[Path], tick: Tick = silent) -> tuple[Floats32, tuple[str, ...]]:
-        """Embed the largest face of every picture.
-
-        Args:
-            images: the pictures' files.
-            tick: told the share done.
+        """Embed the largest face of every picture; arguments and errors as for ``embed_measured``.
 
         Returns:
             (n, d) float32 as the backbone gives them, zeros where there is no embedding; and why there is none, ""
             where there is one.
+        """
+        found = self.embed_measured(images, tick)
+        return found.embeddings, found.rejected
+
+    def embed_measured(self, images: Sequence[Path], tick: Tick = silent) -> "EmbeddedPictures":
+        """Embed the largest face of every picture, and tell what was measured of the pictures.
+
+        Args:
+            images: the pictures' files.
+            tick: told the share done.
 
         Raises:
             InferenceFailed: if a network fails.
@@ -63,6 +71,7 @@ class Embedder:
         """
         embeddings = np.zeros((len(images), self.pipeline.dimension), np.float32)
         rejected = [UNREADABLE] * len(images)
+        told: list[Mapping[str, float]] = [{}] * len(images)
         rows: dict[bytes, list[int]] = {}
         for row, source in enumerate(_digests(images, self.workers)):
             if source is not None:
@@ -86,14 +95,29 @@ class Embedder:
                 for row in rows[source]:
                     rejected[row] = face.rejected
                     if not face.rejected:
-                        embeddings[row] = face.embedding
+                        embeddings[row], told[row] = face.embedding, face.measures
                 done += len(rows[source])
             if self.cache and faces is not usable:
                 # A file that could not be read may be readable next time; every other reason lies in its bytes.
                 self.cache.keep({source: face for source, face in faces.items() if face.rejected != UNREADABLE})
             tick(done / max(1, len(images)))
         tick(1.0)
-        return embeddings, tuple(rejected)
+        return EmbeddedPictures(embeddings, tuple(rejected), picture_values(told))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EmbeddedPictures:
+    """What n pictures gave.
+
+    Attributes:
+        embeddings: (n, d) float32 as the backbone gives them, zeros where there is no embedding.
+        rejected: why there is none; "" where there is one.
+        measures: (n,) float64 by the name of a measure, what was measured of the pictures, NaN where nothing was.
+    """
+
+    embeddings: Floats32
+    rejected: tuple[str, ...]
+    measures: Mapping[str, Floats64]
 
 
 @contextmanager
@@ -144,8 +168,8 @@ class EmbedFiles:
             InferenceFailed: if a network fails.
         """
 
-        def extract(content: bytes) -> ImageArray:
-            return pipeline.read_crop(content) if self.crops else pipeline.extract(content, "largest").crop
+        def extract(content: bytes) -> ImageArray | AlignedFace:
+            return pipeline.read_crop(content) if self.crops else pipeline.extract(content, "largest")
 
         folder = ImageFolder(Path(), [path for _, path in block], 0)
         extractions = extract_crops(folder, extract, workers=self.workers, max_image_bytes=self.max_image_bytes)
@@ -157,7 +181,9 @@ class EmbedFiles:
             made = iter(pipeline.represent(np.stack(taken)) if taken else ())
             for source, extraction in batch:
                 reason = extraction.rejected
-                found[source] = CachedFace(nothing, reason) if reason else CachedFace(next(made))
+                found[source] = (
+                    CachedFace(nothing, reason) if reason else CachedFace(next(made), "", extraction.measures)
+                )
             done(len(batch))
         return found
 

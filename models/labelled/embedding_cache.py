@@ -6,7 +6,7 @@ import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from models.labelled.cache_files import CACHE_FILE, adopt_former, cache_folder
 from models.tool_errors import CacheUnusable
 from service.arrays import Floats32
 from service.pipeline import FacePipeline
+from service.scoring.population import PICTURE_MEASURES
 from service.settings import Settings
 
 DEFAULT_LIMIT_BYTES = 2 * 1024**3
@@ -39,10 +40,12 @@ class CachedFace:
     Attributes:
         embedding: (d,) float32, as the backbone gave it; empty where it was rejected.
         rejected: why there is no embedding, an error's code; "" where there is one.
+        measures: what was measured of the picture, by the name of the measure.
     """
 
     embedding: Floats32
     rejected: str = ""
+    measures: Mapping[str, float] = field(default_factory=dict)
 
 
 class EmbeddingCache:
@@ -109,7 +112,7 @@ class EmbeddingCache:
         )
         for source, rejected, vector, crc in rows:
             if zlib.crc32(rejected.encode() + vector) == crc:
-                yield source, CachedFace(np.frombuffer(vector, "<f4").astype(np.float32), rejected)
+                yield source, _face_of(np.frombuffer(vector, "<f4").astype(np.float32), rejected)
 
     def keep(self, faces: Mapping[bytes, CachedFace]) -> None:
         """Keep what pictures gave, by the digest of their files.
@@ -120,7 +123,7 @@ class EmbeddingCache:
         now = int(time.time())
         rows = []
         for source, face in faces.items():
-            vector = face.embedding.astype("<f4").tobytes()
+            vector = _values_of(face).astype("<f4").tobytes()
             rows.append((source, self._maker, face.rejected, vector, zlib.crc32(face.rejected.encode() + vector), now))
         with self._changing():
             self._connection.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?, ?, ?, ?)", rows)
@@ -181,9 +184,25 @@ class EmbeddingCache:
         )
 
 
+def _values_of(face: CachedFace) -> Floats32:
+    """Return what is kept of a face: its embedding, and what was measured of its picture behind it."""
+    if face.rejected:
+        return face.embedding
+    told = [face.measures.get(name, np.nan) for name in PICTURE_MEASURES]
+    return np.concatenate([face.embedding, np.array(told, np.float32)])
+
+
+def _face_of(values: Floats32, rejected: str) -> CachedFace:
+    if rejected:
+        return CachedFace(values, rejected)
+    split = max(0, len(values) - len(PICTURE_MEASURES))
+    told = zip(PICTURE_MEASURES, values[split:].tolist(), strict=False)
+    return CachedFace(values[:split], "", {name: value for name, value in told if not np.isnan(value)})
+
+
 def maker_of(pipeline: FacePipeline, input_form: str) -> bytes:
     """Return the digest of everything but the picture that decides what its embedding is, or whether it has one."""
-    parts = (_FORM, pipeline.pipeline_id, pipeline.provider, input_form, *astuple(pipeline.gates))
+    parts = (_FORM, *PICTURE_MEASURES, pipeline.pipeline_id, pipeline.provider, input_form, *astuple(pipeline.gates))
     return hashlib.sha256(repr(parts).encode()).digest()
 
 

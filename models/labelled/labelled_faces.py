@@ -1,7 +1,8 @@
 """Labelled faces: embeddings, who they are of, and which of them are compared."""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from models.labelled.files.listing import Listing, PairList, TemplateList
 from models.labelled.files.read import read_listing
 from models.progress import Tick, silent
 from models.tool_errors import LabelsInvalid
-from service.arrays import Bools, Floats, Floats32, Ints
+from service.arrays import Bools, Floats, Floats32, Floats64, Ints
 from service.scoring.calibration import InputForm
 from service.scoring.similarity import require_unit, telling_norms
 
@@ -41,6 +42,7 @@ class LabelledFaces:
         group_names: names of the groups.
         pairs: given pairs; None where there are none.
         templates: given templates; None where there are none.
+        pictures: (n,) float64 by the name of a measure, what each face's picture tells, NaN where it does not.
 
     Raises:
         InvalidEmbedding: if an embedding is neither of unit norm nor zeros.
@@ -60,6 +62,7 @@ class LabelledFaces:
     group_names: tuple[str, ...] = ()
     pairs: PairList | None = None
     templates: TemplateList | None = None
+    pictures: Mapping[str, Floats64] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         require_unit(self.embeddings, or_zeros=True)
@@ -99,7 +102,16 @@ class LabelledFaces:
             groups=None if self.groups is None else self.groups[rows],
             group_names=self.group_names,
             pairs=pairs,
+            pictures={name: values[rows] for name, values in self.pictures.items()},
         )
+
+    def without(self, faces: Ints, reason: str) -> "LabelledFaces":
+        """Return the same set, the faces in some rows (m,) as if they had not been found, for a reason's code."""
+        embeddings, norms, detected = self.embeddings.copy(), self.norms.copy(), self.detected.copy()
+        embeddings[faces], norms[faces], detected[faces] = 0.0, 0.0, False
+        gone = set(faces.tolist())
+        rejected = tuple(reason if row in gone else told for row, told in enumerate(self.rejected))
+        return replace(self, embeddings=embeddings, norms=norms, detected=detected, rejected=rejected)
 
 
 def read_labelled(
@@ -133,12 +145,17 @@ def read_labelled(
     if embedder is None:
         raise LabelsInvalid(f"{path} names pictures, and only an .npz of embeddings can be read without a model pack.")
     listing = read_listing(path, images_root)
-    found, rejected = embedder.embed([listing.root / image for image in listing.images], tick)
-    return _labelled(called, listing, found, rejected, embedder.input_form)
+    told = embedder.embed_measured([listing.root / image for image in listing.images], tick)
+    return _labelled(called, listing, told.embeddings, told.rejected, embedder.input_form, told.measures)
 
 
 def _labelled(
-    name: str, listing: Listing, found: Floats32, rejected: tuple[str, ...], input_form: InputForm
+    name: str,
+    listing: Listing,
+    found: Floats32,
+    rejected: tuple[str, ...],
+    input_form: InputForm,
+    pictures: Mapping[str, Floats64] | None = None,
 ) -> LabelledFaces:
     return LabelledFaces(
         name=name,
@@ -155,6 +172,7 @@ def _labelled(
         group_names=listing.group_names,
         pairs=listing.pairs,
         templates=listing.templates,
+        pictures=pictures or {},
     )
 
 

@@ -33,6 +33,16 @@ def why_undecided(snapshot: Snapshot, pipeline_id: str) -> str | None:
     return told[0] if len(told) == 1 else f"no calibration of it holds here: {'; '.join(told[:_MOST_TOLD])}"
 
 
+def why_unjudged(snapshot: Snapshot, pipeline_id: str) -> str | None:
+    """Return why the quality of faces that get decisions is not judged; None where all of it is, or none is decided."""
+    reasons = {
+        f"the {measure} of {form}s: {why}"
+        for form in sorted({form for _, form in decisions(snapshot, pipeline_id)})
+        for measure, why in snapshot.limits_in_force(form, pipeline_id).missing.items()
+    }
+    return "; ".join(sorted(reasons)[:_MOST_TOLD]) or None
+
+
 def losses(before: Snapshot, after: Snapshot, pipeline_id: str) -> tuple[str, ...]:
     """Return, in words, what requests get by one snapshot and would not get by another."""
     had, has = decisions(before, pipeline_id), decisions(after, pipeline_id)
@@ -45,6 +55,14 @@ def losses(before: Snapshot, after: Snapshot, pipeline_id: str) -> tuple[str, ..
         gone = sorted(points - has.get((method, form), frozenset()))
         if gone and method in after.methods:
             found.append(f"{method} decides on two {form}s at {', '.join(gone)}, and would not")
+    for form in sorted({form for _, form in had} & {form for _, form in has}):
+        kept = after.limits_in_force(form, pipeline_id)
+        judged = before.limits_in_force(form, pipeline_id).limits
+        found += [
+            f"the {measure} of {form}s is judged, and would not be: {kept.missing[measure]}"
+            for measure in judged
+            if measure in kept.missing
+        ]
     lost = {form for method, form in had if method == before.default_method}
     lost -= {form for method, form in has if method == after.default_method}
     if lost and after.default_method != before.default_method:

@@ -22,7 +22,7 @@ from service.api.wire.batch_wire import (
     VerifyItem,
 )
 from service.api.wire.verify_wire import Detail
-from service.choices import FacePolicy
+from service.choices import FacePolicy, QualityPolicy
 from service.errors import InputError, UnknownOperatingPoint
 from service.verifier import FaceInput, Verifier
 from service.verifier.face_batch import Batch, Pair, ReadFaces, in_parts
@@ -39,6 +39,7 @@ class _Options:
     method: str | None
     policy: FacePolicy | None
     operating_point: str | None = None
+    quality_policy: QualityPolicy | None = None
     detail: Detail = "full"
 
 
@@ -58,7 +59,12 @@ async def verify_batch(request: Request, state: ServiceState) -> VerifyBatchAnsw
     async with state.gate.admitted(request) as (body, place):
         asked, pairs, parts = await place.run(partial(_pairs, body, state.settings.max_batch))
         del body  # its faces are held, and nothing of it is needed any more
-        batch = state.verifier.batch(method=asked.method, operating_point=asked.operating_point, policy=asked.policy)
+        batch = state.verifier.batch(
+            method=asked.method,
+            operating_point=asked.operating_point,
+            policy=asked.policy,
+            quality_policy=asked.quality_policy,
+        )
         read = await _read(batch, parts, place, state.verifier)
         result = await place.run(partial(batch.verify, pairs, read))
     state.metrics.observe_stages(result.timings_ms)
@@ -128,7 +134,7 @@ def _pairs(body: Body, most: int) -> tuple[_Options, list[Pair], list[list[FaceI
                     f"pairs.{place}.{name} names the face {shortened(side.face)!r}, which is not among `faces`."
                 )
         pairs.append((sides[0], sides[1]))
-    options = _Options(asked.method, asked.face_policy, asked.operating_point, asked.detail)
+    options = _Options(asked.method, asked.face_policy, asked.operating_point, asked.quality_policy, asked.detail)
     return options, pairs, in_parts([face for pair in pairs for face in pair])
 
 

@@ -11,7 +11,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from service.api.base64_text import decode_base64
 from service.api.problems import InvalidRequest, UnknownField, UnsupportedMediaType
 from service.api.wire.verify_wire import Detail, EmbedForm, EmbedRequest, FaceRequest, VerifyForm, VerifyRequest
-from service.choices import FacePolicy
+from service.choices import FacePolicy, QualityPolicy
 from service.documents import ModelT, check_structure
 from service.errors import InvalidBase64
 from service.verifier import Crop, Embedding, FaceInput, Photo
@@ -52,6 +52,7 @@ class PairInput:
     method: str | None
     operating_point: str | None
     face_policy: FacePolicy | None
+    quality_policy: QualityPolicy | None
     detail: Detail
 
 
@@ -132,6 +133,7 @@ def parse_pair(body: Body) -> PairInput:
             method=body.fields.get("method"),
             operating_point=body.fields.get("operating_point"),
             face_policy=_choice(body, "face_policy", FacePolicy),
+            quality_policy=_choice(body, "quality_policy", QualityPolicy),
             detail=_choice(body, "detail", Detail) or "full",
         )
     request = parse_json(VerifyRequest, body, pairs=1)
@@ -141,6 +143,7 @@ def parse_pair(body: Body) -> PairInput:
         method=request.method,
         operating_point=request.operating_point,
         face_policy=request.face_policy,
+        quality_policy=request.quality_policy,
         detail=request.detail,
     )
 

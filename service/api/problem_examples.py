@@ -9,6 +9,7 @@ from service import errors
 from service.api import problems
 from service.api.wire.verify_wire import Problem
 from service.faces.pictures.formats import IN_WORDS
+from service.scoring.population import MEASURES
 
 _OF_AN_IMAGE = frozenset(
     {
@@ -19,12 +20,14 @@ _OF_AN_IMAGE = frozenset(
         errors.NoFace,
         errors.SeveralFaces,
         errors.FaceTooSmall,
+        errors.LowQuality,
         errors.InvalidCrop,
         errors.InvalidEmbedding,
         errors.DimensionMismatch,
     }
 )
 
+_REASONS = (MEASURES["norm"].doubt("probe"),)
 _DETAILS: Mapping[type[errors.IdaError], str] = MappingProxyType(
     {
         problems.InvalidRequest: "face_policy must be one of largest, most_central, reject.",
@@ -51,6 +54,7 @@ _DETAILS: Mapping[type[errors.IdaError], str] = MappingProxyType(
         errors.NoFace: "No face was found in the image. Send a picture that shows the face upright and clearly.",
         errors.SeveralFaces: "3 faces were found in the image, and the face policy is 'reject'.",
         errors.FaceTooSmall: "The face is 14 pixels across, the smallest that is compared is 20.",
+        errors.LowQuality: errors.LowQuality.of(_REASONS).message,
         errors.InvalidCrop: "An aligned crop is 112x112 pixels, this image is 640x480.",
         errors.InvalidEmbedding: "An embedding must have finite values only.",
         errors.DimensionMismatch: "The embedding has 128 values, the backbone's have 512.",
@@ -93,7 +97,10 @@ OF_A_REQUEST = (
 )
 """Of every request that computes."""
 
-OF_A_FACE = tuple(kind for kind in _DETAILS if kind in _OF_AN_IMAGE and kind not in OF_A_REQUEST)
+OF_A_PAIR = (errors.UnknownOperatingPoint, errors.LowQuality)
+"""Of two faces that are compared."""
+
+OF_A_FACE = tuple(kind for kind in _DETAILS if kind in _OF_AN_IMAGE and kind not in (*OF_A_REQUEST, *OF_A_PAIR))
 """Of a photograph, a crop or an embedding; in a batch they stand in the item."""
 
 OF_AN_ADMINISTRATOR = (problems.Unauthorized, problems.TooManyAttempts)
@@ -139,13 +146,17 @@ def problem_examples(
     found: dict[int, dict[str, dict[str, Any]]] = {}
     for kind in failures:
         about = image if kind in _OF_AN_IMAGE else None
+        reasons = _REASONS if kind is errors.LowQuality else ()
         found.setdefault(problems.STATUS[kind], {})[kind.code] = _example(
-            problems.STATUS[kind], kind.code, _DETAILS[kind], about
+            problems.STATUS[kind], kind.code, _DETAILS[kind], about, reasons
         )
-    found[500] = {"internal_error": _example(500, "internal_error", problems.INTERNAL_DETAIL, None)}
+    found[500] = {"internal_error": _example(500, "internal_error", problems.INTERNAL_DETAIL)}
     return dict(sorted(found.items()))
 
 
-def _example(status: int, code: str, detail: str, image: str | None) -> dict[str, Any]:
+def _example(
+    status: int, code: str, detail: str, image: str | None = None, reasons: tuple[errors.Doubt, ...] = ()
+) -> dict[str, Any]:
     shown = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
-    return Problem.model_validate({**shown, "code": code, "image": image, "request_id": "order-17"}).model_dump()
+    rest = {"code": code, "image": image, "request_id": "order-17", "reasons": reasons}
+    return Problem.model_validate({**shown, **rest}).model_dump()

@@ -1,6 +1,7 @@
 """The one table from error class to HTTP status, and the problem documents (RFC 9457) made by it."""
 
 import logging
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
@@ -9,7 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from service import errors
-from service.api.wire.verify_wire import Problem
+from service.api.wire.verify_wire import DoubtAnswer, Problem
 from service.telemetry import Metrics, request_id
 
 logger = logging.getLogger(__name__)
@@ -93,6 +94,7 @@ STATUS: dict[type[errors.IdaError], int] = {
     errors.NoFace: 422,
     errors.SeveralFaces: 422,
     errors.FaceTooSmall: 422,
+    errors.LowQuality: 422,
     errors.InvalidCrop: 422,
     errors.InvalidEmbedding: 422,
     errors.DimensionMismatch: 422,
@@ -137,10 +139,15 @@ INTERNAL_DETAIL = "The service failed in a way it did not foresee. Quote the req
 
 
 def problem_response(
-    status: int, code: str, detail: str, image: str | None = None, headers: dict[str, str] | None = None
+    status: int,
+    code: str,
+    detail: str,
+    image: str | None = None,
+    headers: dict[str, str] | None = None,
+    reasons: Sequence[errors.Doubt] = (),
 ) -> JSONResponse:
     """Return a problem document as an HTTP response; a very long detail is cut."""
-    problem = _problem(status, code, detail, image)
+    problem = _problem(status, code, detail, image, reasons)
     return JSONResponse(problem.model_dump(), status, media_type=PROBLEM_JSON, headers=headers)
 
 
@@ -152,15 +159,19 @@ def error_response(error: errors.IdaError) -> JSONResponse:
     headers = dict(_HEADERS.get(status, {}))
     if isinstance(error, Overloaded | TooManyAttempts):
         headers["Retry-After"] = str(error.retry_after)
-    return problem_response(status, error.code, error.message, error.image, headers)
+    return problem_response(status, error.code, error.message, error.image, headers, _reasons(error))
 
 
 def problem_of(error: errors.InputError) -> Problem:
     """Return the problem document of a failure that is the caller's."""
-    return _problem(STATUS[type(error)], error.code, error.message, error.image)
+    return _problem(STATUS[type(error)], error.code, error.message, error.image, _reasons(error))
 
 
-def _problem(status: int, code: str, detail: str, image: str | None) -> Problem:
+def _reasons(error: errors.IdaError) -> tuple[errors.Doubt, ...]:
+    return error.doubts if isinstance(error, errors.LowQuality) else ()
+
+
+def _problem(status: int, code: str, detail: str, image: str | None, reasons: Sequence[errors.Doubt]) -> Problem:
     return Problem(
         type="about:blank",
         title=HTTPStatus(status).phrase,  # as RFC 9457 wants it beside about:blank
@@ -169,6 +180,7 @@ def _problem(status: int, code: str, detail: str, image: str | None) -> Problem:
         code=code,
         image=image,
         request_id=request_id.get() or "",
+        reasons=[DoubtAnswer.model_validate(reason) for reason in reasons],
     )
 
 

@@ -109,7 +109,10 @@ async def get_info(state: ServiceState) -> InfoAnswer:
         default_method=snapshot.default_method,
         anchor_set_default_method=manifest and manifest.default_method,
         limits=LimitsAnswer(
-            **asdict(pipeline.gates), image_formats=[kind.name for kind in FORMATS], face_policy=settings.face_policy
+            **asdict(pipeline.gates),
+            image_formats=[kind.name for kind in FORMATS],
+            face_policy=settings.face_policy,
+            quality_policy=settings.quality_policy,
         ),
     )
 
@@ -151,6 +154,7 @@ def _calibration(calibrations: Calibrations) -> CalibrationAnswer:
             )
             for found in calibrations.methods
         ],
+        limits=dict(calibrations.limits),
     )
 
 

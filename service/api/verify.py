@@ -7,14 +7,16 @@ from fastapi import APIRouter, Request
 
 from service.api.body import parse_face, parse_pair
 from service.api.openapi import DEADLINE, answers, json_or_form
-from service.api.problem_examples import OF_A_FACE, OF_A_REQUEST
+from service.api.problem_examples import OF_A_FACE, OF_A_PAIR, OF_A_REQUEST
 from service.api.state import ServiceState
 from service.api.wire import face_examples as examples
 from service.api.wire.verify_wire import (
     AnchorSetAnswer,
     BasicVerifyAnswer,
     BoxAnswer,
+    CheckedMeasureAnswer,
     Detail,
+    DoubtAnswer,
     EmbedAnswer,
     EmbedForm,
     EmbedRequest,
@@ -23,14 +25,15 @@ from service.api.wire.verify_wire import (
     Meaning,
     ModelAnswer,
     PerSide,
+    QualityCheckAnswer,
     VerifyAnswer,
     VerifyForm,
     VerifyRequest,
 )
-from service.errors import UnknownOperatingPoint
 from service.faces.types import AlignedFace
 from service.pipeline import FacePipeline
 from service.scoring.decision import Judgement
+from service.scoring.population import FaceCheck
 from service.snapshot.snapshot import Snapshot
 from service.telemetry import Metrics, request_id
 from service.verifier import Density, EmbeddedFace, Verification
@@ -45,7 +48,7 @@ router = APIRouter(tags=["faces"])
 @router.post(
     PATHS[0],
     openapi_extra={**DEADLINE, **json_or_form(VerifyRequest, examples.VERIFY_REQUESTS, form=VerifyForm)},
-    responses=answers(*OF_A_REQUEST, UnknownOperatingPoint, *OF_A_FACE, examples=examples.VERIFIED, image="probe"),
+    responses=answers(*OF_A_REQUEST, *OF_A_PAIR, *OF_A_FACE, examples=examples.VERIFIED, image="probe"),
     summary="Compare two faces",
 )
 async def verify_pair(request: Request, state: ServiceState) -> VerifyAnswer | BasicVerifyAnswer:
@@ -66,6 +69,7 @@ async def verify_pair(request: Request, state: ServiceState) -> VerifyAnswer | B
                 method=pair.method,
                 operating_point=pair.operating_point,
                 policy=pair.face_policy,
+                quality_policy=pair.quality_policy,
             )
             return result, pair.detail
 
@@ -100,14 +104,19 @@ async def embed_face(request: Request, state: ServiceState) -> EmbedAnswer:
 def observe_pair(result: Verification, metrics: Metrics) -> None:
     """Take note of a scored pair in the metrics."""
     metrics.observe_pair(result.method, result.similarity, result.score)
-    for density in result.densities or ():
-        metrics.crowding.labels(result.density_method).observe(density.crowding)
+    judged = result.judgement
+    # The name of a point comes from the caller, and is a label only once a calibration was found to have it.
+    point = (result.operating_point or "") if judged.decision else ""
+    reason = judged.doubts[0].code if judged.decision == "inconclusive" else judged.undecided or ""
+    metrics.count_decision(point, result.method, judged.decision or "none", reason)
+    for density, norm in zip(result.densities or (None, None), result.norms, strict=True):
+        metrics.observe_face(result.density_method, None if density is None else density.crowding, norm)
 
 
 def observe_face(result: EmbeddedFace, metrics: Metrics) -> None:
     """Take note of an embedded face in the metrics."""
-    if result.density is not None:
-        metrics.crowding.labels(result.density_method).observe(result.density.crowding)
+    crowding = None if result.density is None else result.density.crowding
+    metrics.observe_face(result.density_method, crowding, result.norm)
 
 
 def verify_answer(result: Verification, pipeline: FacePipeline, detail: Detail) -> VerifyAnswer | BasicVerifyAnswer:
@@ -121,6 +130,7 @@ def verify_answer(result: Verification, pipeline: FacePipeline, detail: Detail) 
         score=rounded(result.score),
         similarity=rounded(result.similarity),
         fmr_at_score=meaning.fmr_at_score,
+        reasons=meaning.reasons,
         faces=_faces(result),
     )
 
@@ -138,6 +148,7 @@ def full_answer(result: Verification, pipeline: FacePipeline) -> VerifyAnswer:
         density_method=result.density_method,
         density=_per_side(result, lambda density: density.density),
         crowding=_per_side(result, lambda density: density.crowding),
+        quality_check=_quality_check(result),
         faces=_faces(result),
         timings_ms=told(result.timings_ms),
         **identity(result.snapshot, pipeline),
@@ -175,6 +186,7 @@ def _meaning(judgement: Judgement) -> Meaning:
         fmr_interval=fmr and (rounded(fmr.low, 3), rounded(fmr.high, 3)),
         extrapolated=fmr and fmr.extrapolated,
         no_decision_reason=judgement.reason,
+        reasons=[DoubtAnswer.model_validate(doubt) for doubt in judgement.doubts],
     )
 
 
@@ -183,6 +195,23 @@ def _per_side(result: Verification, number: Callable[[Density], float]) -> PerSi
         return None
     probe, reference = map(number, result.densities)
     return PerSide(probe=rounded(probe), reference=rounded(reference))
+
+
+def _quality_check(result: Verification) -> QualityCheckAnswer:
+    probe, reference = map(_checked, result.checks)
+    return QualityCheckAnswer(policy=result.quality_policy, probe=probe, reference=reference)
+
+
+def _checked(check: FaceCheck) -> dict[str, CheckedMeasureAnswer]:
+    return {
+        found.measure.name: CheckedMeasureAnswer(
+            value=None if found.value is None else rounded(found.value),
+            limit=found.limit,
+            within=None if found.not_judged else not found.is_beyond,
+            not_judged=found.not_judged,
+        )
+        for found in check.measures
+    }
 
 
 def _faces(result: Verification) -> FacesAnswer:

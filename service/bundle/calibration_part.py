@@ -1,5 +1,6 @@
 """The part of a bundle that says what its scores mean: its form on disk, and what it is bound to."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import Annotated, Literal, Self
 
@@ -22,6 +23,7 @@ from service.scoring.calibration import (
 )
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
+from service.scoring.population import MEASURES, PopulationLimits
 
 Log10Rate = Annotated[float, Field(le=0, allow_inf_nan=False)]
 # Nine methods for three forms of input, five points and curves of some 150 knots each, need a tenth of this.
@@ -66,6 +68,7 @@ class _Document(_Strict):
     pfe_sha256: Sha256 | None = None
     population: str
     methods: Annotated[list[_Method], FailFast(), Field(min_length=1)]
+    limits: dict[InputForm, PopulationLimits] = Field(default_factory=dict)
 
 
 def calibration_content(calibrations: Calibrations, manifest: Manifest) -> PartContent:
@@ -91,6 +94,7 @@ def calibration_content(calibrations: Calibrations, manifest: Manifest) -> PartC
             "pfe_sha256": _sha256(manifest, PFE),
             "population": calibrations.population,
             "methods": methods,
+            "limits": {form: asdict(limits) for form, limits in calibrations.limits.items()},
         }
     )
     return json_content(f"{CALIBRATION}.json", document.model_dump(mode="json"))
@@ -108,12 +112,10 @@ def parse_calibrations(content: bytes, manifest: Manifest) -> Calibrations:
         raise BundleInvalid(f"The bundle's calibration cannot be read: {error}. Calibrate the bundle again.") from error
     if document.anchors_digest != manifest.anchors_digest:
         raise BundleInvalid("The bundle's calibration is that of other anchors. Calibrate the bundle again.")
-    unknown = [found.method for found in document.methods if found.method not in METHODS]
-    if unknown:
-        raise BundleInvalid(
-            f"The bundle is calibrated for methods that this version does not know: {', '.join(unknown)}. Serve it "
-            "with the version that its manifest names, or calibrate it again."
-        )
+    methods = [found.method for found in document.methods]
+    measures = [name for limits in document.limits.values() for name in limits.measures]
+    _refuse_unknown("is calibrated for methods", methods, METHODS)
+    _refuse_unknown("has limits of measures", measures, MEASURES)
     heads = {SSR: document.head_sha256, PFE: document.pfe_sha256}
     changed = {part for part, sha256 in heads.items() if sha256 is None or sha256 != _sha256(manifest, part)}
     outdated = frozenset(
@@ -126,7 +128,17 @@ def parse_calibrations(content: bytes, manifest: Manifest) -> Calibrations:
         methods=tuple(_method(found) for found in document.methods if found.method not in outdated),
         pipeline_id=document.pipeline_id,
         outdated=outdated,
+        limits=document.limits,
     )
+
+
+def _refuse_unknown(what: str, names: Sequence[str], known: Collection[str]) -> None:
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise BundleInvalid(
+            f"The bundle {what} that this version does not know: {', '.join(unknown)}. Serve it with the version that "
+            "its manifest names, or calibrate it again."
+        )
 
 
 def _sha256(manifest: Manifest, part: str) -> str | None:

@@ -93,3 +93,8 @@ class AlignedFace:
     exif_rotated: bool
     rotated_by: Literal[0, 90, 180, 270] = 0
     landmark_score: float | None = None
+
+    @property
+    def measures(self) -> dict[str, float]:
+        """What is measured of the picture, by the names in ``service.scoring.population.MEASURES``."""
+        return {"detection_score": float(self.face.score)}

@@ -4,7 +4,8 @@ Nothing is measured here, and no threshold stands in code: all numbers come with
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import numpy as np
@@ -16,6 +17,9 @@ from service.errors import UnknownOperatingPoint
 from service.scoring.dao import to_score
 from service.scoring.methods import Scale, find_method
 from service.scoring.parameters import Parameters
+from service.scoring.population import LimitsInForce, PopulationLimits
+
+NO_LIMITS = "the anchor set was calibrated without limits of its people: run `ida-verify calibrate`"
 
 Quality = Literal["measured", "wide", "extrapolated"]
 InputForm = Literal["photo", "crop", "embedding"]
@@ -160,12 +164,14 @@ class Calibrations:
         methods: the calibrations.
         pipeline_id: the pipeline that embedded them; None for any.
         outdated: names of the methods that were calibrated with another head than the bundle has.
+        limits: by form of input, how its faces lay; none where the calibration does not say.
     """
 
     population: str
     methods: tuple[MethodCalibration, ...]
     pipeline_id: str | None = None
     outdated: frozenset[str] = frozenset()
+    limits: Mapping[InputForm, PopulationLimits] = field(default_factory=dict)
 
     def require_point(self, name: str) -> None:
         """Refuse the name of an operating point that no method has.
@@ -194,11 +200,9 @@ class Calibrations:
             parameters: those in force.
             pipeline_id: the pipeline that embedded the pair; None where it is not known.
         """
-        if None not in (pipeline_id, self.pipeline_id) and pipeline_id != self.pipeline_id:
-            return (
-                f"the anchor set was calibrated with the pipeline {self.pipeline_id}, and {pipeline_id} is served: "
-                "calibrate it with the model pack that is served"
-            )
+        other = self._other_pipeline(pipeline_id)
+        if other is not None:
+            return other
         of_method = [found for found in self.methods if found.method == method]
         if method in self.outdated:
             return f"the anchor set was calibrated for the method {method} with another head: calibrate it again"
@@ -213,6 +217,24 @@ class Calibrations:
             if relevant(method, found.parameters) == wanted:
                 return found
         return f"the parameters in force are not those that {method} was calibrated with"
+
+    def limits_in_force(self, form: InputForm, parameters: Parameters, pipeline_id: str | None = None) -> LimitsInForce:
+        """Return beyond what no rate is vouched for; arguments as for ``find``, of one face."""
+        found = self.limits.get(form)
+        if found is None:
+            known = " and ".join(sorted(f"{name}s" for name in self.limits))
+            return LimitsInForce.none(f"the anchor set has limits for {known}, not for {form}s" if known else NO_LIMITS)
+        other = self._other_pipeline(pipeline_id)
+        return found.in_force(parameters) if other is None else LimitsInForce.none(other)
+
+    def _other_pipeline(self, pipeline_id: str | None) -> str | None:
+        """Return why a pipeline is not the one that was calibrated; None where it is, or is not known."""
+        if None in (pipeline_id, self.pipeline_id) or pipeline_id == self.pipeline_id:
+            return None
+        return (
+            f"the anchor set was calibrated with the pipeline {self.pipeline_id}, and {pipeline_id} is served: "
+            "calibrate it with the model pack that is served"
+        )
 
 
 def relevant(method: str, parameters: Parameters) -> dict[str, float | None]:

@@ -1,12 +1,14 @@
 """From a calibrated score to a decision, or to the reason why there is none."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from service.errors import UnknownOperatingPoint
+from service.errors import Doubt, UnknownOperatingPoint
 from service.scoring.calibration import MethodCalibration, StatedFmr
 
-Decision = Literal["match", "non_match"]
+Decision = Literal["match", "non_match", "inconclusive"]
+Undecided = Literal["no_operating_point", "not_calibrated"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,36 +16,70 @@ class Judgement:
     """What a score of one method means.
 
     Attributes:
-        decision: "match" where the score is at least the threshold, None where none is made.
+        decision: see ``decide``; None where none is made.
         threshold: the operating point's, None without a decision.
-        fmr: the false-match rate of the score, None where the bundle was not calibrated for it.
-        reason: why there is no decision, None where there is one.
+        fmr: the false-match rate of the score, None where the bundle was not calibrated for it, or a face is doubted.
+        reason: why there is no decision, or why it is inconclusive, in words; None where it is any other.
+        undecided: why there is no decision, as a code; None where there is one.
+        doubts: why no rate is vouched for.
     """
 
     decision: Decision | None = None
     threshold: float | None = None
     fmr: StatedFmr | None = None
     reason: str | None = None
+    undecided: Undecided | None = None
+    doubts: tuple[Doubt, ...] = ()
 
 
-def judge(score: float, calibration: MethodCalibration | str, operating_point: str | None) -> Judgement:
-    """Return what a score means at an operating point; a score equal to the threshold is a match.
+def decide(reaches: bool, is_doubted: bool) -> Decision:
+    """Return the decision on a pair.
+
+    Args:
+        reaches: whether its score is at least the threshold.
+        is_doubted: whether a face of it lies beyond what the threshold's rate was measured on. Such a pair is never a
+            match; below the threshold it is none either way.
+    """
+    if not reaches:
+        return "non_match"
+    return "inconclusive" if is_doubted else "match"
+
+
+def judge(
+    score: float,
+    calibration: MethodCalibration | str,
+    operating_point: str | None,
+    doubts: Sequence[Doubt] = (),
+) -> Judgement:
+    """Return what a score means at an operating point; a score equal to the threshold reaches it.
 
     Args:
         score: of the calibration's method.
         calibration: the one that holds for the score, or the reason why none does.
         operating_point: name of the operating point, None where none was asked.
+        doubts: why no rate is vouched for; none where one is.
 
     A calibration without a point of this name gives the rate and no decision.
     """
+    doubted = tuple(doubts)
     if isinstance(calibration, str):
-        return Judgement(reason=calibration)
-    fmr = calibration.fmr_at_score(score)
+        undecided: Undecided = "no_operating_point" if operating_point is None else "not_calibrated"
+        return Judgement(reason=calibration, undecided=undecided, doubts=doubted)
+    fmr = None if doubted else calibration.fmr_at_score(score)
     if operating_point is None:
         names = ", ".join(point.name for point in calibration.points) or "there is none for this method"
-        return Judgement(fmr=fmr, reason=f"no operating point was asked; ask for one of: {names}")
+        reason = f"no operating point was asked; ask for one of: {names}"
+        return Judgement(fmr=fmr, reason=reason, undecided="no_operating_point", doubts=doubted)
     try:
         threshold = calibration.threshold(operating_point)
     except UnknownOperatingPoint as error:
-        return Judgement(fmr=fmr, reason=error.message)
-    return Judgement("match" if score >= threshold else "non_match", threshold, fmr)
+        return Judgement(fmr=fmr, reason=error.message, undecided="not_calibrated", doubts=doubted)
+    decision = decide(score >= threshold, bool(doubted))
+    told = None
+    if decision == "inconclusive":
+        told = f"the score reaches the threshold, and its rate cannot be vouched for: {_in_words(doubted)}"
+    return Judgement(decision, threshold, fmr, told, doubts=doubted)
+
+
+def _in_words(doubts: Sequence[Doubt]) -> str:
+    return "; ".join(doubt.says for doubt in doubts)

@@ -17,12 +17,15 @@ from service.errors import MethodNotServed, SettingsInvalid
 from service.scoring.calibration import Calibrations, InputForm, MethodCalibration
 from service.scoring.methods import COSINE, METHODS, Method, find_method
 from service.scoring.parameters import Parameters
+from service.scoring.population import LimitsInForce
 from service.scoring.terms import PREDICTION, SUPPORT, FaceTerms, Statistic
 from service.snapshot.density_cache import DensityCache
 from service.snapshot.served_methods import default_method, not_served
 from service.snapshot.term_sources import TermSources, open_sources
 
 logger = logging.getLogger(__name__)
+
+_NOT_CALIBRATED = "the anchor set was not calibrated: run `ida-verify calibrate`"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,8 +134,14 @@ class Snapshot:
         if self.no_anchor_set is not None:
             return self.no_anchor_set
         if self.calibrations is None:
-            return "the anchor set was not calibrated: run `ida-verify calibrate`"
+            return _NOT_CALIBRATED
         return self.calibrations.find(method, forms, self.parameters, pipeline_id)
+
+    def limits_in_force(self, form: InputForm, pipeline_id: str | None = None) -> LimitsInForce:
+        """Return beyond what no rate is vouched for at the parameters in force; arguments as for ``calibration``."""
+        if self.calibrations is None:
+            return LimitsInForce.none(_NOT_CALIBRATED)
+        return self.calibrations.limits_in_force(form, self.parameters, pipeline_id)
 
 
 def without_anchor_set(reason: str) -> Snapshot:

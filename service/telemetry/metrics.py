@@ -12,6 +12,8 @@ _BYTES_BUCKETS = tuple(float(4**step) for step in range(5, 14))
 _COSINE_BUCKETS = tuple(round(-0.2 + 0.05 * step, 2) for step in range(25))
 # exp(tau s)(F1+F2)^a spans few powers of ten while tau is near 1.
 _SCORE_BUCKETS = (*_COSINE_BUCKETS, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
+# Geometric, factor 1.25: what is long depends on the backbone, and limits lie between half and all of the median.
+_NORM_BUCKETS = tuple(round(0.5 * 1.25**step, 4) for step in range(24))
 # Cosine units; the crowding of faces spreads over a tenth or so.
 _DIFFERENCE_BUCKETS = (-0.1, -0.05, -0.02, -0.01, -0.005, -0.002, 0.0, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
 
@@ -77,6 +79,19 @@ class Metrics:
             "Crowding of embedded faces by the method that computed it: higher is more crowded.",
             ["method"],
             buckets=_COSINE_BUCKETS,
+            registry=registry,
+        )
+        self.embedding_norm = Histogram(
+            "ida_embedding_norm",
+            "Length of what the backbone gave for a face, where it is known: higher for better pictures.",
+            buckets=_NORM_BUCKETS,
+            registry=registry,
+        )
+        self.decisions = Counter(
+            "ida_decisions",
+            "Scored pairs by decision: match, non_match, inconclusive or none, with the first reason of the last two. "
+            "The operating point is empty where none decided.",
+            ["operating_point", "method", "decision", "reason"],
             registry=registry,
         )
         self.crowding_difference = Histogram(
@@ -170,6 +185,24 @@ class Metrics:
         """Take note of a verified pair's scores."""
         self.similarity.observe(similarity)
         self.score.labels(method).observe(score)
+
+    def count_decision(self, operating_point: str, method: str, decision: str, reason: str) -> None:
+        """Count a scored pair by its decision.
+
+        Args:
+            operating_point: where it was decided, one that the anchor set has; empty where none decided.
+            method: the method that decided.
+            decision: "match", "non_match", "inconclusive" or "none".
+            reason: code of why it is one of the last two; empty for the others.
+        """
+        self.decisions.labels(operating_point, method, decision, reason).inc()
+
+    def observe_face(self, method: str | None, crowding: float | None, norm: float | None) -> None:
+        """Take note of a face: its crowding, the method that computed it, its norm; None for what is not known."""
+        if crowding is not None:
+            self.crowding.labels(method).observe(crowding)
+        if norm is not None:
+            self.embedding_norm.observe(norm)
 
     def observe_stages(self, timings_ms: Mapping[str, float]) -> None:
         """Take note of the milliseconds that each stage took; one that did not run is at 0, and left out."""

@@ -1,16 +1,19 @@
 """Scoring pairs of embedded faces with one snapshot, and what their scores mean."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from service.arrays import Floats32
+from service.choices import QualityPolicy
+from service.errors import Doubt, LowQuality
 from service.faces.types import AlignedFace
 from service.scoring.calibration import InputForm, MethodCalibration
 from service.scoring.decision import judge
 from service.scoring.density import FaceDensities
-from service.scoring.methods import COSINE, Method
+from service.scoring.methods import COSINE, Method, PairScores
+from service.scoring.population import FaceCheck, LimitsInForce, measured_values, picture_values
 from service.scoring.terms import ANCHORS, PREDICTION, FaceTerms
 from service.snapshot.snapshot import Snapshot
 from service.verifier.agreement_monitor import AgreementMonitor
@@ -58,6 +61,7 @@ class PairScorer:
         operating_point: str | None,
         *,
         is_point_required: bool = True,
+        quality_policy: QualityPolicy = "decide",
         pipeline_id: str,
         agreement: AgreementMonitor | None,
     ) -> None:
@@ -68,6 +72,7 @@ class PairScorer:
             method: one that it serves.
             operating_point: where it is decided; None for no decision.
             is_point_required: whether a calibration that lacks the operating point is refused, or gives no decision.
+            quality_policy: what becomes of faces beyond the calibrated population.
             pipeline_id: the pipeline that embeds photographs.
             agreement: compares predicted densities with searched ones; None for nobody.
         """
@@ -75,6 +80,7 @@ class PairScorer:
         self.method = method
         self._point = operating_point
         self._is_point_required = is_point_required
+        self._quality_policy = quality_policy
         self._pipeline_id = pipeline_id
         self._agreement = agreement
         # Whatever is asked, Eq. 4's score is told beside it, and needs a density, which needs an anchor set.
@@ -119,8 +125,10 @@ class PairScorer:
             return None
         return "ida-l" if self._density is PREDICTION else "ida-r"
 
-    def score(self, faces: EmbeddedFaces, pairs: Sequence[tuple[int, int]], clock: Clock) -> list[Verification]:
-        """Score pairs of faces.
+    def score(
+        self, faces: EmbeddedFaces, pairs: Sequence[tuple[int, int]], clock: Clock
+    ) -> list[Verification | LowQuality]:
+        """Score pairs of faces; where the policy is ``gate``, a pair with a doubted face gives the reasons alone.
 
         Args:
             faces: the faces, 1 or more.
@@ -137,18 +145,8 @@ class PairScorer:
                 faces.terms.map(lambda term: term[both]),
                 self.snapshot.parameters,
             )
-            dao = scores.dao_score
-            return [
-                self._verification(
-                    faces,
-                    pair,
-                    float(scores.similarity[row]),
-                    float(scores.score[row]),
-                    None if dao is None else float(dao[row]),
-                    densities,
-                )
-                for row, pair in enumerate(pairs)
-            ]
+            checks = self._checks(faces, densities, dict.fromkeys(both.tolist()))
+            return [self._verification(faces, pair, scores, row, densities, checks) for row, pair in enumerate(pairs)]
 
     def densities(self, faces: EmbeddedFaces) -> list[Density | None]:
         """Return each face's density; None for each where no anchor set is served."""
@@ -158,27 +156,49 @@ class PairScorer:
     def _densities(self, faces: EmbeddedFaces) -> FaceDensities | None:
         return None if self._density is None else faces.terms.densities(self.snapshot.parameters)
 
+    def _checks(
+        self, faces: EmbeddedFaces, densities: FaceDensities | None, rows: Iterable[int]
+    ) -> Mapping[int, FaceCheck]:
+        """Return how the faces in some rows stand to the calibrated population."""
+        limits: dict[InputForm, LimitsInForce] = {
+            form: self.snapshot.limits_in_force(form, self._pipeline_id) for form in set(faces.forms)
+        }
+        told = [{} if aligned is None else aligned.measures for aligned in faces.aligned]
+        values = measured_values(faces.norms, None if densities is None else densities.crowding, picture_values(told))
+        return {row: limits[faces.forms[row]].check(values, row) for row in rows}
+
     def _verification(
         self,
         faces: EmbeddedFaces,
         pair: tuple[int, int],
-        similarity: float,
-        score: float,
-        dao_score: float | None,
+        scores: PairScores,
+        row: int,
         densities: FaceDensities | None,
-    ) -> Verification:
-        forms = faces.forms[pair[0]], faces.forms[pair[1]]
+        checks: Mapping[int, FaceCheck],
+    ) -> Verification | LowQuality:
+        probe, reference = pair
+        forms = faces.forms[probe], faces.forms[reference]
+        doubts: tuple[Doubt, ...] = ()
+        if self._quality_policy != "report":
+            doubts = checks[probe].doubts("probe") + checks[reference].doubts("reference")
+        if doubts and self._quality_policy == "gate":
+            return LowQuality.of(doubts)
+        similarity, score = float(scores.similarity[row]), float(scores.score[row])
+        dao = scores.dao_score
         return Verification(
             similarity=similarity,
             score=score,
-            dao_score=dao_score,
+            dao_score=None if dao is None else float(dao[row]),
             method=self.method.name,
             operating_point=self._point,
-            judgement=judge(score, self._calibration(self.method.name, forms), self._point),
-            cosine_judgement=judge(similarity, self._calibration(COSINE, forms), self._point),
+            judgement=judge(score, self._calibration(self.method.name, forms), self._point, doubts),
+            cosine_judgement=judge(similarity, self._calibration(COSINE, forms), self._point, doubts),
             density_method=self.density_method,
-            densities=None if densities is None else (density_of(densities, pair[0]), density_of(densities, pair[1])),
-            faces=(faces.aligned[pair[0]], faces.aligned[pair[1]]),
+            densities=None if densities is None else (density_of(densities, probe), density_of(densities, reference)),
+            norms=(float(faces.norms[probe]) or None, float(faces.norms[reference]) or None),
+            quality_policy=self._quality_policy,
+            checks=(checks[probe], checks[reference]),
+            faces=(faces.aligned[probe], faces.aligned[reference]),
             snapshot=self.snapshot,
             timings_ms={},
         )

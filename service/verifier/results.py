@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 from service.arrays import Floats32
+from service.choices import QualityPolicy
 from service.faces.types import AlignedFace
 from service.scoring.decision import Judgement
+from service.scoring.population import FaceCheck
 from service.snapshot.snapshot import Snapshot
 
 
@@ -36,6 +38,9 @@ class Verification:
         cosine_judgement: what ``similarity`` means, by the calibration of plain cosine.
         density_method: "ida-r" where the densities were searched, "ida-l" where they were predicted; None without any.
         densities: of probe and reference; None where no anchor set is served.
+        norms: of probe and reference, lengths of what the backbone gave; None where one is not known.
+        quality_policy: what became of faces beyond the calibrated population.
+        checks: how probe and reference stand to it.
         faces: of probe and reference, None for a side that was no photograph.
         snapshot: what was served when the pair was scored.
         timings_ms: milliseconds by stage, both sides together.
@@ -50,6 +55,9 @@ class Verification:
     cosine_judgement: Judgement
     density_method: str | None
     densities: tuple[Density, Density] | None
+    norms: tuple[float | None, float | None]
+    quality_policy: QualityPolicy
+    checks: tuple[FaceCheck, FaceCheck]
     faces: tuple[AlignedFace | None, AlignedFace | None]
     snapshot: Snapshot
     timings_ms: dict[str, float]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from service.choices import FacePolicy
+from service.choices import FacePolicy, QualityPolicy
 from service.errors import InputError
 from service.pipeline import FacePipeline
 from service.scoring.methods import Method
@@ -27,6 +27,7 @@ class Verifier:
         registry: Registry,
         default_policy: FacePolicy,
         default_point: str | None = None,
+        default_quality: QualityPolicy = "decide",
         agreement: AgreementMonitor | None = None,
     ) -> None:
         """Take what faces are read and scored with.
@@ -36,12 +37,14 @@ class Verifier:
             registry: says what is served.
             default_policy: which of several faces is chosen where nothing else is asked.
             default_point: the operating point where none is asked; None for no decision.
+            default_quality: what becomes of faces beyond the calibrated population where nothing else is asked.
             agreement: compares predicted densities with searched ones; None for nobody.
         """
         self._pipeline_id = pipeline.pipeline_id
         self._reader = FaceReader(pipeline, default_policy)
         self._registry = registry
         self._default_point = default_point
+        self._default_quality = default_quality
         self._agreement = agreement
 
     def is_large(self, faces: Iterable[FaceInput]) -> bool:
@@ -56,6 +59,7 @@ class Verifier:
         method: str | None = None,
         operating_point: str | None = None,
         policy: FacePolicy | None = None,
+        quality_policy: QualityPolicy | None = None,
     ) -> Verification:
         """Score a pair of faces and say what the score means.
 
@@ -65,13 +69,15 @@ class Verifier:
             method: name of the scoring method, the bundle's default where None.
             operating_point: name of the operating point to decide at, the service's default where None.
             policy: which of several faces is chosen, the service's default where None.
+            quality_policy: what becomes of faces beyond the calibrated population, the service's default where None.
 
         Raises:
             UnknownMethod, MethodNotServed, UnknownOperatingPoint: before anything is computed.
+            LowQuality: if a face lies beyond it and the policy is ``gate``.
             InputError: one of its kinds, marked with the side it is about.
             InferenceFailed: if a network fails.
         """
-        scorer = self._scorer(method, operating_point)
+        scorer = self._scorer(method, operating_point, quality_policy)
         scorer.require_point((form_of(probe), form_of(reference)))
         batch = Batch(scorer, self._reader, policy)
         result = batch.verify([(probe, reference)], batch.read([probe, reference], stop_at_failure=True))
@@ -106,13 +112,14 @@ class Verifier:
         method: str | None = None,
         operating_point: str | None = None,
         policy: FacePolicy | None = None,
+        quality_policy: QualityPolicy | None = None,
     ) -> Batch:
         """Return a batch of pairs, all of which are scored with what is served now; see ``verify``.
 
         Raises:
             UnknownMethod, MethodNotServed, UnknownOperatingPoint: at once.
         """
-        return Batch(self._scorer(method, operating_point), self._reader, policy)
+        return Batch(self._scorer(method, operating_point, quality_policy), self._reader, policy)
 
     def batch_of_faces(self, *, method: str | None = None, policy: FacePolicy | None = None) -> Batch:
         """Return a batch of faces to embed; see ``embed``.
@@ -124,19 +131,28 @@ class Verifier:
         chosen = snapshot.method(method)
         return Batch(self._scorer_of(snapshot, chosen, None), self._reader, policy)
 
-    def _scorer(self, method: str | None, operating_point: str | None) -> PairScorer:
+    def _scorer(
+        self, method: str | None, operating_point: str | None, quality_policy: QualityPolicy | None
+    ) -> PairScorer:
         snapshot = self._registry.current()
         chosen = snapshot.method(method)
         if operating_point is not None and snapshot.calibrations is not None:
             snapshot.calibrations.require_point(operating_point)
-        return self._scorer_of(snapshot, chosen, operating_point)
+        return self._scorer_of(snapshot, chosen, operating_point, quality_policy)
 
-    def _scorer_of(self, snapshot: Snapshot, method: Method, operating_point: str | None) -> PairScorer:
+    def _scorer_of(
+        self,
+        snapshot: Snapshot,
+        method: Method,
+        operating_point: str | None,
+        quality_policy: QualityPolicy | None = None,
+    ) -> PairScorer:
         return PairScorer(
             snapshot,
             method,
             self._default_point if operating_point is None else operating_point,
             is_point_required=operating_point is not None,
+            quality_policy=quality_policy or self._default_quality,
             pipeline_id=self._pipeline_id,
             agreement=self._agreement,
         )

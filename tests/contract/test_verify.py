@@ -37,8 +37,8 @@ def test_verify_answers_what_to_use_first_and_the_evidence_after(client):
     answer = client.post("/verify", files=files(picture(seed=1), picture(seed=2))).json()
     assert list(answer) == [
         "decision", "threshold", "fmr_at_score", "fmr_interval", "extrapolated", "no_decision_reason",
-        "operating_point", "method", "score", "similarity", "dao_score", "cosine", "density_method", "density",
-        "crowding", "faces", "anchor_set", "model", "request_id", "timings_ms",
+        "reasons", "operating_point", "method", "score", "similarity", "dao_score", "cosine", "density_method",
+        "density", "crowding", "quality_check", "faces", "anchor_set", "model", "request_id", "timings_ms",
     ]  # fmt: skip
     assert answer["method"] == "ida-r"
     assert answer["score"] == answer["dao_score"]
@@ -162,7 +162,7 @@ def test_basic_detail_is_the_decision_and_its_numbers_alone(client):
     sides = {"probe": {"image": b64(picture(seed=1))}, "reference": {"image": b64(picture(seed=2))}}
     as_json = client.post("/verify", json={**sides, "detail": "basic"}).json()
     batch = client.post("/verify/batch", json={"pairs": [sides], "detail": "basic"}).json()["items"][0]["answer"]
-    names = ["decision", "threshold", "score", "similarity", "fmr_at_score", "faces"]
+    names = ["decision", "threshold", "score", "similarity", "fmr_at_score", "reasons", "faces"]
     for answer in (as_form, as_json, batch):
         assert list(answer) == names
         assert answer["faces"] == full["faces"]

@@ -87,7 +87,9 @@ def serve_requests(metrics: Metrics) -> None:
     metrics.batch_size.observe(2)
     metrics.similarity.observe(0.4)
     metrics.score.labels(method="ida-r").observe(0.3)
-    metrics.crowding.labels(method="ida-r").observe(0.2)
+    metrics.observe_face("ida-r", 0.2, 3.5)
+    for decision, reason in (("match", ""), ("inconclusive", "poor_picture"), ("none", "no_operating_point")):
+        metrics.count_decision("fmr_1e-4", "ida-r", decision, reason)
     metrics.crowding_difference.observe(0.003)
     metrics.agreement_samples.labels(outcome="compared").inc()
     metrics.count_lookups(1, 2)

@@ -10,8 +10,10 @@ from markupsafe import Markup
 from models.evaluation.report import plots
 from models.evaluation.report.report_document import MethodResult, PackResult, Report, SetResult, StatedRates
 from models.evaluation.report.words import (
+    DECISIONS,
     interval_text,
     judged,
+    limits_text,
     method_name,
     percent,
     rate_interval,
@@ -27,6 +29,7 @@ from models.labelled.rates.rate_ratio import ratio_text, verdict_text
 _FILTERS = {
     "fmr_name": fmr_name,
     "interval": interval_text,
+    "limits": limits_text,
     "percent": percent,
     "rate": rate_text,
     "rate_interval": rate_interval,
@@ -88,7 +91,11 @@ def to_html(report: Report) -> bytes:
         for number, labelled in enumerate(report.sets)
         for place, pack in enumerate(labelled.packs)
     ]
-    return environment.get_template("report.html.j2").render(report=report, sections=sections, kinds=KINDS).encode()
+    return (
+        environment.get_template("report.html.j2")
+        .render(report=report, sections=sections, kinds=KINDS, decisions=DECISIONS)
+        .encode()
+    )
 
 
 def _section(anchor: str, labelled: SetResult, pack: PackResult) -> Section:

@@ -1,6 +1,6 @@
 """The results of an evaluation, as its JSON file has them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter
 
@@ -12,6 +12,7 @@ from models.evaluation.method_rates import FnmrAtFmr
 from models.evaluation.probability_gap import ProbabilityGap
 from models.evaluation.reliability import Reliability
 from models.evaluation.tenfold import Accuracy
+from models.labelled.rates.decided import DecidedPoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +85,23 @@ class EvaluatedBundle:
 
 @dataclass(frozen=True, slots=True)
 class StatedRates:
-    """Stated against observed rates of one method with one bundle; the reason where there are none."""
+    """Stated against observed rates of one method with one bundle; the reason where there are none.
+
+    Attributes:
+        bundle: name of the bundle.
+        label: what tables call the method.
+        reliability: on pairs whose faces are both within the bundle's limits, where it has some.
+        reason: why there is none; "" where there is.
+        decided: what the service makes of all pairs at each operating point; empty without limits.
+        limits: those that decide, by measure.
+    """
 
     bundle: str
     label: str
     reliability: Reliability | None
     reason: str
+    decided: tuple[DecidedPoint, ...] = ()
+    limits: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,10 @@ from rich.text import Text
 from models.evaluation.probability_gap import ProbabilityGap
 from models.evaluation.report.report_document import PackResult, Report, SetResult
 from models.evaluation.report.words import (
+    DECISIONS,
     interval_text,
     judged,
+    limits_text,
     method_name,
     percent,
     rate_interval,
@@ -58,6 +60,7 @@ def _parts(labelled: SetResult, pack: PackResult) -> Iterator[RenderableType]:
     if any(method.groups for method in pack.methods):
         yield _groups(pack)
     yield from _stated(pack)
+    yield from _decided(pack)
     yield from _ablations(pack)
     if pack.probability_gap:
         yield _gap(pack.probability_gap)
@@ -180,6 +183,20 @@ def _stated(pack: PackResult) -> Iterator[RenderableType]:
                 ratio_text(point.ratio),
                 Text(verdict_text(point.verdict), style=_STYLE[point.verdict]),
             )
+    yield table
+
+
+def _decided(pack: PackResult) -> Iterator[RenderableType]:
+    found = [stated for stated in pack.stated if stated.decided]
+    if not found:
+        return
+    title = f"Decisions, with the limits {limits_text(found[0])}: % of one person's pairs, and of two people's"
+    table = _table(title, "", "", *DECISIONS, *(f"{head}, strangers" for head in DECISIONS[:2]))
+    for stated in found:
+        for point in stated.decided:
+            mated = (percent(point.mated.share(head)) for head in DECISIONS)
+            strangers = (rate_text(point.non_mated.share(head)) for head in DECISIONS[:2])
+            table.add_row(stated_name(stated, pack), point.name, *mated, *strangers)
     yield table
 
 

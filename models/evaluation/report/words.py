@@ -8,6 +8,11 @@ from models.evaluation.method_rates import FnmrAtFmr
 from models.evaluation.report.report_document import MethodResult, PackResult, SetResult, StatedRates
 from models.labelled.rates.interval import Interval
 from models.labelled.rates.measured import fmr_name
+from service.scoring.decision import Decision
+from service.scoring.population import MEASURES
+
+DECISIONS: tuple[Decision, ...] = ("match", "inconclusive", "non_match")
+"""In the order in which tables tell them."""
 
 PlainVerdict = Literal["better", "worse", "level", "unknown"]
 
@@ -30,6 +35,12 @@ def _probability(value: float) -> str:
 def stated_name(stated: StatedRates, pack: PackResult) -> str:
     """Return the label of a method whose rates a bundle states, the bundle added where the pack has several."""
     return stated.label if len(pack.bundles) < 2 else f"{stated.label} ({stated.bundle})"
+
+
+def limits_text(stated: StatedRates) -> str:
+    """Return the limits that decide, in words."""
+    signs = {"low": "at least", "high": "at most"}
+    return " and ".join(f"{name} {signs[MEASURES[name].poor_end]} {limit:g}" for name, limit in stated.limits.items())
 
 
 def percent(value: float, signed: bool = False) -> str:

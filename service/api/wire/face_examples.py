@@ -69,6 +69,7 @@ _BASIC: Final[dict[str, Any]] = {
     "score": 0.6488493,
     "similarity": 0.9514521,
     "fmr_at_score": 1e-09,
+    "reasons": [],
     "faces": {"probe": _PROBE, "reference": _REFERENCE},
 }
 _EMBEDDED: Final[dict[str, Any]] = {
@@ -89,6 +90,7 @@ _PROBLEM: Final[dict[str, Any]] = {
     "code": "no_face",
     "image": "reference",
     "request_id": _MADE_BY["request_id"],
+    "reasons": [],
 }
 
 VERIFIED: Final[dict[str, Any]] = {
@@ -107,10 +109,24 @@ VERIFIED: Final[dict[str, Any]] = {
             "fmr_interval": [1e-12, 4.98e-07],
             "extrapolated": True,
             "no_decision_reason": None,
+            "reasons": [],
         },
         "density_method": "ida-r",
         "density": {"probe": 0.01553522, "reference": 0.01557623},
         "crowding": {"probe": 0.2526223, "reference": 0.2499862},
+        "quality_check": {
+            "policy": "decide",
+            "probe": {
+                "norm": {"value": 3.478385, "limit": 2.6, "within": True, "not_judged": None},
+                "detection_score": {"value": 1.0, "limit": 0.79, "within": True, "not_judged": None},
+                "crowding": {"value": 0.2526223, "limit": 0.42, "within": True, "not_judged": None},
+            },
+            "reference": {
+                "norm": {"value": 3.287106, "limit": 2.6, "within": True, "not_judged": None},
+                "detection_score": {"value": 1.0, "limit": 0.79, "within": True, "not_judged": None},
+                "crowding": {"value": 0.2499862, "limit": 0.42, "within": True, "not_judged": None},
+            },
+        },
         **_MADE_BY,
     },
     "detail=basic": _BASIC,

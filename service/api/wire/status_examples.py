@@ -105,6 +105,27 @@ INFO: Final[dict[str, Any]] = {
                     ],
                 }
             ],
+            "limits": {
+                "photo": {
+                    "k": 50,
+                    "tau": 1.0,
+                    "guard": None,
+                    "measures": {
+                        "norm": {
+                            "limit": 2.6,
+                            "share": 0.005,
+                            "quantiles": {"0.001": 2.2, "0.005": 2.6, "0.5": 3.56},
+                            "faces": 3126,
+                        },
+                        "crowding": {
+                            "limit": 0.42,
+                            "share": 0.005,
+                            "quantiles": {"0.5": 0.28, "0.995": 0.42},
+                            "faces": 3126,
+                        },
+                    },
+                }
+            },
         },
         "methods": ["as-norm", "cosine", "csls", "ida-l", "ida-r", "s-norm"],
         "not_served": {
@@ -122,6 +143,7 @@ INFO: Final[dict[str, Any]] = {
             "damaged_images": "refuse",
             "image_formats": [kind.name for kind in FORMATS],
             "face_policy": "largest",
+            "quality_policy": "decide",
         },
     }
 }

@@ -7,9 +7,10 @@ from pydantic.dataclasses import dataclass
 
 from service.api.wire.verify_wire import AnchorSetAnswer, ModelAnswer
 from service.bundle.ssr_part import HeadTarget
-from service.choices import Device, FacePolicy, Gates
+from service.choices import Device, FacePolicy, Gates, QualityPolicy
 from service.pack import Preparation
 from service.scoring.calibration import InputForm, OperatingPoint
+from service.scoring.population import PopulationLimits
 from service.settings import AnchorSearch
 
 
@@ -113,6 +114,10 @@ class CalibrationAnswer(BaseModel):
 
     population: str
     methods: list[MethodCalibrationAnswer]
+    limits: dict[InputForm, PopulationLimits] = Field(
+        description="How the calibration's faces lay, and beyond what no rate is vouched for. Without an entry for a "
+        "form of input, the quality of such faces is not judged."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +126,7 @@ class LimitsAnswer(Gates):
 
     image_formats: list[str]
     face_policy: FacePolicy
+    quality_policy: QualityPolicy
 
 
 class InfoAnswer(BaseModel):

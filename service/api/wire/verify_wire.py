@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 from annotated_types import MaxLen
 from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, StringConstraints, model_validator
 
-from service.choices import FacePolicy
+from service.choices import FacePolicy, QualityPolicy
 from service.faces.pictures.formats import IN_WORDS
+from service.scoring.decision import Decision
 from service.scoring.methods import METHODS
 
 
@@ -74,8 +75,14 @@ class PairOptions(_Request):
         "(IDA_OPERATING_POINT), or no decision.",
     )
     face_policy: FacePolicy | None = Field(default=None, description="Which of several faces is compared.")
+    quality_policy: QualityPolicy | None = Field(
+        default=None,
+        description="What becomes of a pair with a face beyond the limits of the calibrated people: report, gate (422 "
+        "low_quality) or decide (inconclusive in place of match, and no rate). IDA_QUALITY_POLICY if absent.",
+    )
     detail: Detail = Field(
-        default="full", description="full, or basic: decision, threshold, score, similarity, fmr_at_score, faces."
+        default="full",
+        description="full, or basic: decision, threshold, score, similarity, fmr_at_score, reasons, faces.",
     )
 
 
@@ -176,29 +183,65 @@ class AnchorSetAnswer(BaseModel):
 _NO_ANCHOR_SET = "Null where none is served: then cosine alone is, and nothing is decided."
 
 
+class DoubtAnswer(BaseModel):
+    """Why no rate is vouched for with one of the faces."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    image: Literal["probe", "reference", "image"] = Field(description="The input it concerns.")
+    code: str = Field(description="Stable name of the reason, such as poor_picture or outside_population.")
+    advice: str = Field(description="What the person should do.")
+
+
 class Meaning(BaseModel):
     """What a score means, by the calibration of its method."""
 
-    decision: Literal["match", "non_match"] | None = Field(
-        description="match where the score is at least the threshold; null where no decision is made."
+    decision: Decision | None = Field(
+        description="match where the score is at least the threshold, and inconclusive in its place where reasons are "
+        "given; non_match below it; null where no decision is made."
     )
     threshold: float | None = Field(description="Threshold of the operating point; null without a decision.")
     fmr_at_score: float | None = Field(
-        description="Share of pairs of different people that score at least so much; null if not calibrated."
+        description="Share of pairs of different people that score at least so much; null if not calibrated, or where "
+        "reasons are given."
     )
     fmr_interval: tuple[float, float] | None = Field(description="95 % interval of fmr_at_score.")
     extrapolated: bool | None = Field(description="Whether fmr_at_score lies beyond what the calibration pairs show.")
-    no_decision_reason: str | None = Field(description="Why there is no decision; null where there is one.")
+    no_decision_reason: str | None = Field(
+        description="Why there is no decision, or why it is inconclusive; null where it is match or non_match."
+    )
+    reasons: list[DoubtAnswer] = Field(
+        description="Why no rate is vouched for: a face lies beyond the limits of the calibrated people. Empty by the "
+        "quality_policy report."
+    )
+
+
+class CheckedMeasureAnswer(BaseModel):
+    """How one face stands to one measure of the calibrated people."""
+
+    value: float | None = Field(description="Of the face; null where it is not known.")
+    limit: float | None = Field(description="Beyond it no rate is vouched for; null where there is none.")
+    within: bool | None = Field(description="Whether the value is within the limit; null where it was not judged.")
+    not_judged: str | None = Field(description="Why it was not judged; null where it was.")
+
+
+class QualityCheckAnswer(BaseModel):
+    """How both faces stand to the people that the rates were measured on, by measure."""
+
+    policy: QualityPolicy = Field(description="What becomes of a pair with a face that is not within the limits.")
+    probe: dict[str, CheckedMeasureAnswer]
+    reference: dict[str, CheckedMeasureAnswer]
 
 
 class BasicVerifyAnswer(BaseModel):
     """A scored pair in short, as ``detail=basic`` gives it; see VerifyAnswer for each field."""
 
-    decision: Literal["match", "non_match"] | None
+    decision: Decision | None
     threshold: float | None
     score: float
     similarity: float
     fmr_at_score: float | None
+    reasons: list[DoubtAnswer]
     faces: FacesAnswer
 
 
@@ -225,6 +268,7 @@ class VerifyAnswer(Meaning):
     )
     density: PerSide | None = Field(description="The paper's F of each face: LOWER means a more crowded neighbourhood.")
     crowding: PerSide | None = Field(description="log(1/(k F))/tau in cosine units: HIGHER means more crowded.")
+    quality_check: QualityCheckAnswer
     faces: FacesAnswer
     anchor_set: AnchorSetAnswer | None = Field(description=_NO_ANCHOR_SET)
     model: ModelAnswer
@@ -267,3 +311,4 @@ class Problem(BaseModel):
     code: str = Field(description="Stable name of the failure.")
     image: Literal["probe", "reference", "image"] | None = Field(description="The input it concerns, if it is one.")
     request_id: str
+    reasons: list[DoubtAnswer] = Field(description="Of low_quality, every reason; else empty.")

@@ -11,6 +11,7 @@ from tiny_heads import with_head
 
 from service.bundle.reader import read_bundle_id
 from service.errors import CalibrationInconsistent
+from service.scoring.population import MeasureLimit, PopulationLimits
 from service.store.archive import pack_bundle
 from service.store.bundle_store import open_store
 from service.store.records import Activation
@@ -177,3 +178,23 @@ def test_listing_and_history_say_what_was_allowed(client, made):
     activate(client, bundle_id)
     (record,) = client.get("/admin/activations", headers=ALICE).json()["activations"]
     assert (record["allow_uncalibrated"], record["restores"]) == (True, None)
+
+
+LIMITS = PopulationLimits(10, 1.0, None, {"norm": MeasureLimit(limit=1.0, share=0.01, quantiles={}, faces=9)})
+
+
+def test_anchor_set_that_judges_no_quality_any_more_is_refused_unless_it_may(client, send):
+    with_limits, without = send(1, limits=LIMITS), send(2)
+    assert activate(client, with_limits, **FORBIDDEN).status_code == 200
+
+    answer = activate(client, without, **FORBIDDEN)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "bundle_uncalibrated")
+    assert "the norm of photos is judged, and would not be" in answer.json()["detail"]
+    assert activate(client, without, allow_uncalibrated=True).status_code == 200
+
+
+def test_start_with_an_anchor_set_that_judges_no_quality_says_so(client, caplog):
+    assert "quality is not judged" in caplog.text or any(
+        "quality is not judged" in record.getMessage() for record in caplog.get_records("setup")
+    )

@@ -12,6 +12,7 @@ from service.errors import BundleExists, BundleInvalid, UnknownMethod
 from service.scoring.calibration import Calibrations, FmrCurve, MethodCalibration, OperatingPoint
 from service.scoring.methods import methods_of
 from service.scoring.parameters import Parameters
+from service.scoring.population import MeasureLimit, PopulationLimits
 from service.search.face_terms import TermFinder
 from service.search.faiss_search import FaissSearch
 from service.snapshot.golden_check import check_golden
@@ -34,6 +35,17 @@ def calibrations():
         "people made up",
         tuple(MethodCalibration(name, CHOSEN, "photo", curve, (point,)) for name in methods_of(TermFinder.provides)),
         PIPELINE_ID,
+        limits={
+            "photo": PopulationLimits(
+                7,
+                20.0,
+                None,
+                {
+                    "norm": MeasureLimit(2.25, 0.01, {"0.01": 2.25, "0.5": 3.5}, 420),
+                    "crowding": MeasureLimit(None, 0.0, {"0.5": 0.25}, 420),
+                },
+            )
+        },
     )
 
 
@@ -62,6 +74,31 @@ def test_calibrations_are_read_as_they_were_written(derived, backbone_id):
         )
         for name in ("scores", "log10_fmr", "log10_low", "log10_high"):
             assert np.array_equal(getattr(found.curve, name), getattr(written.curve, name))
+
+
+def test_limits_are_read_as_they_were_written(derived, backbone_id):
+    read = read_bundle(derived, backbone_id=backbone_id).calibrations
+
+    assert dict(read.limits) == dict(calibrations().limits)
+    in_force = read.limits_in_force("photo", CHOSEN, PIPELINE_ID)
+    assert in_force.limits == {"norm": 2.25}
+    assert in_force.missing == {
+        "detection_score": "the calibration has no limit of it",
+        "crowding": "it was calibrated without a limit of it",
+    }
+    assert "not for crops" in read.limits_in_force("crop", CHOSEN).missing["norm"]
+    assert "pipeline" in read.limits_in_force("photo", CHOSEN, "f" * 16).missing["norm"]
+
+
+def test_calibration_of_a_version_without_limits_is_read_and_has_none(derived, backbone_id, replace_part):
+    document = json.loads((derived / "calibration.json").read_bytes())
+    del document["limits"]
+    replace_part(derived, "calibration", json.dumps(document).encode())
+
+    read = read_bundle(derived, backbone_id=backbone_id).calibrations
+
+    assert read.limits == {}
+    assert "ida-verify calibrate" in read.limits_in_force("photo", CHOSEN).missing["norm"]
 
 
 def test_derived_bundle_shares_the_unchanged_parts_and_leaves_the_other_alone(bundle, derived):
@@ -118,6 +155,15 @@ def test_deriving_over_something_or_with_an_unknown_method_is_refused(tmp_path, 
         (lambda document: document["methods"][0]["points"][0].update(fmr=0.0), "fmr"),
         (lambda document: document["methods"][0]["points"][0].pop("threshold"), "threshold"),
         (lambda document: document.update(methods=[]), "methods"),
+        (lambda document: document["limits"]["photo"]["measures"].update(hair={}), "limits.photo.measures.hair"),
+        (
+            lambda document: document["limits"]["photo"].update(
+                measures={"hair": document["limits"]["photo"]["measures"]["norm"]}
+            ),
+            "measures that this version does not know: hair",
+        ),
+        (lambda document: document["limits"].update(video=document["limits"]["photo"]), "limits.video"),
+        (lambda document: document["limits"]["photo"]["measures"]["norm"].update(limit="2"), "norm.limit"),
     ],
 )
 def test_calibrations_that_cannot_hold_are_refused(derived, backbone_id, replace_part, spoil, reason):

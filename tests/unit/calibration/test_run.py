@@ -1,7 +1,7 @@
 """A whole calibration of made-up people, and the command that runs one."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -29,7 +29,10 @@ pytestmark = pytest.mark.slow
 
 DIMENSION = 32
 OPTIONS = CalibrationOptions(
-    grid=Grid(strengths=(0.5,), ks=(3,), taus=(1.0, 10.0)), replicates=100, methods=("cosine", "ida-r")
+    grid=Grid(strengths=(0.5,), ks=(3,), taus=(1.0, 10.0)),
+    replicates=100,
+    methods=("cosine", "ida-r"),
+    limits={"norm": 0, "crowding": 0},  # which have tests of their own
 )
 
 
@@ -251,3 +254,122 @@ def test_calibrating_again_replaces_what_no_longer_holds(tmp_path, bundle):
 
     assert ("ida-r", "photo") not in {(found.method, found.input_form) for found in chosen.methods}
     assert {found.input_form for found in moved.methods} == {"crop"}
+
+
+def with_smears(faces, share=0.04, seed=8):
+    """The same faces, with norms; some are smears of low norm, all alike whoever they are of."""
+    generator = np.random.default_rng(seed)
+    smear = np.random.default_rng(17).standard_normal(DIMENSION)
+    rows = np.flatnonzero(faces.detected)
+    smears = rows[generator.random(len(rows)) < share]
+    embeddings = faces.embeddings.copy()
+    embeddings[smears] = to_unit(smear + 0.3 * generator.standard_normal((len(smears), DIMENSION)))
+    norms = np.where(faces.detected, generator.normal(3.5, 0.2, len(faces)), 0).astype(np.float32)
+    norms[smears] = generator.uniform(1.0, 2.0, len(smears))
+    return replace(faces, embeddings=embeddings, norms=norms)
+
+
+LIMITED = replace(OPTIONS, grid=None, limits={"norm": 0.05, "crowding": 0})
+
+
+@pytest.fixture(scope="module")
+def smeared():
+    return with_smears(faces_of(200, 4, 1, "one"))
+
+
+@pytest.fixture(scope="module")
+def limited(sources, smeared):
+    return run(sources, [smeared], LIMITED)
+
+
+def test_calibrate_leaves_faces_beyond_its_limits_out_of_what_it_measures(sources, smeared, limited):
+    without = run(sources, [smeared], replace(LIMITED, limits={"norm": 0, "crowding": 0}))
+
+    for measured, everything in zip(limited.measured, without.measured, strict=True):
+        # Smears of two people look alike: with them among the pairs, a strict threshold lies far higher.
+        assert measured.calibration.threshold("fmr_1e-3") < everything.calibration.threshold("fmr_1e-3")
+        point, whole = measured.calibration.points[0], everything.calibration.points[0]
+        # Their mated pairs are lost, as those of faces that were not found.
+        assert point.mated_pairs == whole.mated_pairs
+        assert point.non_mated_pairs < whole.non_mated_pairs
+
+
+def test_limits_are_quantiles_of_the_faces_that_calibrate(smeared, limited):
+    part = limited.parts["calibrate"][0]
+    people = {smeared.identity_names[person] for person in part.people}
+    rows = [
+        row
+        for row in range(len(smeared))
+        if smeared.detected[row] and smeared.identity_names[smeared.identities[row]] in people
+    ]
+    norms = np.sort(smeared.norms[rows])
+
+    limit = limited.limits.measures["norm"]
+    assert (limit.faces, limit.share) == (len(rows), 0.05)
+    assert limit.limit == pytest.approx(np.quantile(norms, 0.05), rel=1e-3)
+    beyond = sum(norm < limit.limit for norm in norms)
+    assert limited.outside["calibrate"] == {"one": beyond}
+    assert len(part.rows) == len(rows) - beyond
+    assert limited.limits.measures["crowding"].limit is None
+
+
+def test_calibrate_counts_what_the_service_decides_on_the_people_set_aside(smeared, limited):
+    measured = next(found for found in limited.measured if found.calibration.method == "cosine")
+    limit = limited.limits.measures["norm"].limit
+    names = {smeared.identity_names[person] for person in limited.parts["report"][0].people}
+    rows = [row for row in range(len(smeared)) if smeared.identity_names[smeared.identities[row]] in names]
+
+    for point, decided in zip(measured.calibration.points, measured.decided, strict=True):
+        counts = {same: dict.fromkeys(("match", "inconclusive", "non_match", "lost"), 0) for same in (True, False)}
+        for place, i in enumerate(rows):
+            for j in rows[place + 1 :]:
+                same = bool(smeared.identities[i] == smeared.identities[j])
+                if not (smeared.detected[i] and smeared.detected[j]):
+                    counts[same]["lost"] += same
+                    continue
+                reaches = smeared.embeddings[i] @ smeared.embeddings[j] >= point.threshold
+                doubted = min(smeared.norms[i], smeared.norms[j]) < limit
+                counts[same]["non_match" if not reaches else "inconclusive" if doubted else "match"] += 1
+        for same, found in ((True, decided.mated), (False, decided.non_mated)):
+            assert asdict(found) == counts[same]
+    assert measured.decided[0].non_mated.inconclusive > 0
+
+
+def test_command_writes_limits_and_takes_others(tmp_path, bundle, arrays):
+    common = ("--bundle", bundle, "--data", arrays, "--replicates", 100, "--keep-parameters", "--method", "cosine")
+    by_default = invoke(*common, "--out", tmp_path / "default")
+    asked = invoke(*common, "--out", tmp_path / "asked", "--limit", "crowding=0.1")
+
+    assert (by_default.exit_code, asked.exit_code) == (0, 0), by_default.output + asked.output
+    found = [
+        read_bundle(tmp_path / name, backbone_id="00112233445566aa").calibrations.limits["embedding"]
+        for name in ("default", "asked")
+    ]
+    # The embeddings are of unit norm, which tells nothing.
+    assert [list(limits.measures) for limits in found] == [["crowding"]] * 2
+    assert [limits.measures["crowding"].share for limits in found] == [0.01, 0.1]
+    assert found[0].measures["crowding"].limit > found[1].measures["crowding"].limit
+    report = json.loads((tmp_path / "asked" / "calibration_report.json").read_text())
+    assert report["limits"]["measures"]["crowding"]["limit"] == found[1].measures["crowding"].limit
+    assert report["parts"]["calibrate"]["people"]["beyond_the_limits"] > 0
+    assert report["methods"][0]["set_aside_decisions"][0]["mated"]["inconclusive"] >= 0
+    assert "crowding: limit" in asked.output
+
+
+@pytest.mark.parametrize("limit", ["norm", "hair=0.01", "norm=0.9", "norm=-0.1", "norm=nan", "norm=1e400"])
+def test_command_refuses_a_limit_that_is_none(tmp_path, bundle, arrays, limit):
+    result = invoke("--bundle", bundle, "--out", tmp_path / "out", "--data", arrays, "--limit", limit)
+
+    assert result.exit_code == 2
+    assert "give one of norm," in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_calibrating_another_form_keeps_the_limits_of_the_first(tmp_path, bundle):
+    kept = replace(OPTIONS, grid=None)
+    photos = written(tmp_path / "photos", bundle, "photo", kept)
+
+    both = written(tmp_path / "both", tmp_path / "photos", "crop", kept)
+
+    assert set(both.limits) == {"photo", "crop"}
+    assert both.limits["photo"] == photos.limits["photo"]

@@ -3,7 +3,7 @@
 import io
 import json
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
@@ -26,6 +26,7 @@ from models.labelled.rates.interval import Interval
 from models.labelled.rates.measured import fmr_name
 from service.scoring.calibration import Calibrations, FmrCurve, MethodCalibration, OperatingPoint
 from service.scoring.parameters import Parameters
+from service.scoring.population import MeasureLimit, PopulationLimits
 
 pytestmark = pytest.mark.slow
 
@@ -305,3 +306,57 @@ def test_numbers_are_written_as_people_read_them():
     assert [rate_text(value) for value in (0.0, 1.0, 2.13e-5)] == ["0", "1.0", "2.1e-5"]
     assert interval_text(Interval(0.01234, 0.01, 0.02)) == "1.23 [1.00, 2.00]"
     assert interval_text(Interval(0.01), signed=True) == "+1.00"
+
+
+def limited(bundle, limit):
+    """The bundle of ``sure_of``, with a limit on the norm."""
+    sure = sure_of(bundle)
+    parameters = bundle.bundle.manifest.parameters
+    norm = MeasureLimit(limit=limit, share=0.1, quantiles={"0.5": 3.0}, faces=10)
+    limits = PopulationLimits(parameters.k, parameters.tau, parameters.guard, {"norm": norm})
+    calibrations = replace(sure.bundle.calibrations, limits={"photo": limits})
+    return replace(sure, bundle=replace(sure.bundle, calibrations=calibrations))
+
+
+def test_decisions_by_a_bundles_limits_are_counted_and_stated_rates_compared_within_them(report, system, people):
+    norms = np.random.default_rng(4).uniform(2, 4, 40).astype(np.float32)
+    labelled = people(count=10, faces_each=4, lost=[3], norms=norms, spread=1.0)
+
+    found = report([limited(system(), 2.5)], labelled=labelled)
+
+    stated = found.sets[0].packs[0].stated[0]
+    counts = {same: dict.fromkeys(("match", "inconclusive", "non_match", "lost"), 0) for same in (True, False)}
+    within = 0
+    for i in range(40):
+        for j in range(i + 1, 40):
+            same = bool(labelled.identities[i] == labelled.identities[j])
+            if 3 in (i, j):
+                counts[same]["lost"] += same
+                continue
+            reaches = labelled.embeddings[i] @ labelled.embeddings[j] >= 0
+            doubted = min(norms[i], norms[j]) < 2.5
+            counts[same]["non_match" if not reaches else "inconclusive" if doubted else "match"] += 1
+            within += reaches and not doubted and not same
+    (point,) = stated.decided
+    assert (asdict(point.mated), asdict(point.non_mated)) == (counts[True], counts[False])
+    assert stated.reliability.points[0].false_matches == within == counts[False]["match"]
+    assert stated.limits == {"norm": 2.5}
+    for shown in (shown_in_terminal(found), text_of(page(found))):
+        assert "norm at least 2.5" in shown
+        assert "inconclusive" in shown
+
+
+def test_bundle_without_limits_has_no_table_of_decisions(report, system):
+    found = report([sure_of(system())])
+
+    assert found.sets[0].packs[0].stated[0].decided == ()
+    assert "inconclusive" not in shown_in_terminal(found)
+
+
+def test_bundle_whose_limits_leave_nothing_to_compare_says_so(report, system, people):
+    labelled = people(count=5, norms=np.ones(20, np.float32))
+
+    stated = report([limited(system(), 2.5)], labelled=labelled).sets[0].packs[0].stated[0]
+
+    assert stated.reliability is None
+    assert "nothing can be measured" in stated.reason

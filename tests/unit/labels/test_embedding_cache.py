@@ -2,6 +2,7 @@
 
 import hashlib
 import sqlite3
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -101,3 +102,16 @@ def test_folder_that_cannot_be_made_is_an_error_that_says_what_to_do(tmp_path):
 
     with pytest.raises(CacheUnusable, match="--no-cache"):
         EmbeddingCache(tmp_path / "taken", MAKER)
+
+
+def test_what_was_measured_of_a_picture_is_kept_beside_its_embedding(tmp_path):
+    with EmbeddingCache(tmp_path, MAKER) as cache:
+        kept = replace(face(1), measures={"detection_score": 0.75})
+        cache.keep({source(1): kept, source(2): face(2)})
+
+        found = cache.find([source(1), source(2)])
+
+    assert np.array_equal(found[source(1)].embedding, kept.embedding)
+    assert found[source(1)].measures == {"detection_score": 0.75}
+    assert np.array_equal(found[source(2)].embedding, face(2).embedding)
+    assert found[source(2)].measures == {}

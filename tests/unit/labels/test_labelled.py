@@ -60,6 +60,20 @@ def test_every_picture_is_embedded_as_the_service_would(folder, settings):
     assert np.linalg.norm(found.embeddings[found.detected], axis=1) == pytest.approx(1.0, abs=1e-5)
 
 
+def test_what_was_measured_of_the_pictures_comes_with_them_from_the_cache_too(folder, settings):
+    pipeline = fake_pipeline(settings)
+    found = []
+    for _ in range(2):
+        with open_cache(settings, pipeline, "photo") as cache:
+            found.append(read_labelled(folder, Embedder(pipeline, cache)))
+
+    for labelled in found:
+        scores = labelled.pictures["detection_score"]
+        assert np.array_equal(np.isnan(scores), ~labelled.detected)
+        assert scores[labelled.detected] == pytest.approx(0.9)
+        assert len(labelled.subset(labelled.detected).pictures["detection_score"]) == 38
+
+
 def test_second_run_embeds_only_what_is_new(folder, settings):
     session = CountingSession()
     pipeline = fake_pipeline(settings, session)

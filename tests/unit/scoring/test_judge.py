@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from service.errors import Doubt
 from service.scoring.calibration import FmrCurve, MethodCalibration, OperatingPoint
 from service.scoring.decision import judge
 from service.scoring.parameters import Parameters
@@ -43,3 +44,20 @@ def test_without_an_operating_point_there_is_a_rate_and_no_decision():
 def test_without_a_calibration_there_is_its_reason_alone():
     judged = judge(0.5, "never measured", "fmr_1e-2")
     assert (judged.decision, judged.threshold, judged.fmr, judged.reason) == (None, None, None, "never measured")
+
+
+DOUBTS = (Doubt("probe", "poor_picture", "the probe shows nothing", "Come nearer."),)
+
+
+@pytest.mark.parametrize(
+    ("score", "decision"), [(THRESHOLD, "inconclusive"), (1.0, "inconclusive"), (0.1, "non_match")]
+)
+def test_doubted_pair_is_never_a_match_and_states_no_rate(score, decision):
+    judged = judge(score, CALIBRATION, "fmr_1e-2", DOUBTS)
+    assert (judged.decision, judged.threshold, judged.fmr, judged.doubts) == (decision, THRESHOLD, None, DOUBTS)
+    assert ("the probe shows nothing" in (judged.reason or "")) is (decision == "inconclusive")
+
+
+def test_doubted_pair_without_an_operating_point_states_no_rate_either():
+    judged = judge(1.0, CALIBRATION, None, DOUBTS)
+    assert (judged.decision, judged.fmr, judged.doubts) == (None, None, DOUBTS)
