@@ -11,6 +11,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
+from service.faces.quality.components import COMPONENTS
 from service.settings import DEFAULT_BUNDLE, Settings
 from service.telemetry import Metrics
 
@@ -99,9 +100,15 @@ def metrics_table() -> str:
     return "\n".join(rows)
 
 
+def quality_table() -> str:
+    """Return the table of the components of a face's quality, as the code has them."""
+    rows = [f"| `{component.name}` | {component.meaning.replace('|', '&#124;')} |" for component in COMPONENTS]
+    return "\n".join(["| component | what it says, and its formula |", "|---|---|", *rows])
+
+
 def with_tables(text: str) -> str:
     """Return a document with the tables that the code gives."""
-    for name, table in (("settings", settings_table()), ("metrics", metrics_table())):
+    for name, table in (("settings", settings_table()), ("metrics", metrics_table()), ("quality", quality_table())):
         text = re.sub(
             rf"(<!-- generated: {name} -->\n).*?(<!-- /generated -->)",
             lambda found, table=table: f"{found[1]}{table}\n{found[2]}",

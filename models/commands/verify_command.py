@@ -13,12 +13,16 @@ from rich.table import Table
 from models.commands import reporting_errors
 from models.images.image_folder import DECODER_FAILURES, read_image
 from service.api.verify import embed_answer, full_answer
+from service.api.wire.quality_wire import QualityAnswer
 from service.api.wire.verify_wire import VerifyAnswer
 from service.choices import FacePolicy, QualityPolicy
 from service.errors import ImageUndecodable, InputError
 from service.loaded import LoadedService, load
 from service.settings import Settings, load_settings
 from service.verifier import Photo, Verifier
+
+# A component of which this much is lacking is told; --json has all of them.
+_POOR = 50.0
 
 Image = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="A photograph.")]
 Policy = Annotated[FacePolicy | None, typer.Option("--face-policy", help="Which of several faces is taken.")]
@@ -105,6 +109,15 @@ def _naming(**paths: Path) -> Iterator[None]:
         ).about(listed) from error
 
 
+def _quality(quality: QualityAnswer) -> str:
+    """Return the unified quality of a face, and the components that are poorest."""
+    scores = {} if quality.components is None else quality.components.model_dump()
+    poor = sorted((score, name) for name, score in scores.items() if score is not None and score < _POOR)
+    listed = ", ".join(f"{name} {score:.0f}" for score, name in poor)
+    unified = "not known" if quality.unified is None else f"{quality.unified:.0f}"
+    return f"quality {unified} of 100" + (f"; below {_POOR:.0f}: {listed}" if listed else "")
+
+
 def _print(answer: VerifyAnswer) -> None:
     table = Table(show_header=False, box=None)
     decision = answer.decision or f"none: {answer.no_decision_reason}"
@@ -125,6 +138,8 @@ def _print(answer: VerifyAnswer) -> None:
         if answer.crowding is not None:
             text = f"{text}, crowding {getattr(answer.crowding, name):.4f}"
         table.add_row(name, text)
+        if face is not None:
+            table.add_row("", _quality(face.quality))
     served = answer.anchor_set
     table.add_row("anchor set", "none" if served is None else f"{served.id}, generation {served.generation}")
     table.add_row("time", f"{answer.timings_ms['total']:.1f} ms")

@@ -10,6 +10,7 @@ from service.api.openapi import DEADLINE, answers, json_or_form
 from service.api.problem_examples import OF_A_FACE, OF_A_PAIR, OF_A_REQUEST
 from service.api.state import ServiceState
 from service.api.wire import face_examples as examples
+from service.api.wire.quality_wire import QualityAnswer, QualityComponentsAnswer
 from service.api.wire.verify_wire import (
     AnchorSetAnswer,
     BasicVerifyAnswer,
@@ -30,6 +31,7 @@ from service.api.wire.verify_wire import (
     VerifyForm,
     VerifyRequest,
 )
+from service.faces.quality.face_quality import FaceQuality
 from service.faces.types import AlignedFace
 from service.pipeline import FacePipeline
 from service.scoring.decision import Judgement
@@ -131,7 +133,7 @@ def verify_answer(result: Verification, pipeline: FacePipeline, detail: Detail) 
         similarity=rounded(result.similarity),
         fmr_at_score=meaning.fmr_at_score,
         reasons=meaning.reasons,
-        faces=_faces(result),
+        faces=_faces(result, detail),
     )
 
 
@@ -149,7 +151,7 @@ def full_answer(result: Verification, pipeline: FacePipeline) -> VerifyAnswer:
         density=_per_side(result, lambda density: density.density),
         crowding=_per_side(result, lambda density: density.crowding),
         quality_check=_quality_check(result),
-        faces=_faces(result),
+        faces=_faces(result, "full"),
         timings_ms=told(result.timings_ms),
         **identity(result.snapshot, pipeline),
     )
@@ -165,7 +167,7 @@ def embed_answer(result: EmbeddedFace, pipeline: FacePipeline) -> EmbedAnswer:
         density_method=result.density_method,
         density=result.density and rounded(result.density.density),
         crowding=result.density and rounded(result.density.crowding),
-        face=_face(result.face),
+        face=_face(result.face, "full"),
         timings_ms=told(result.timings_ms),
         **identity(result.snapshot, pipeline),
     )
@@ -214,8 +216,8 @@ def _checked(check: FaceCheck) -> dict[str, CheckedMeasureAnswer]:
     }
 
 
-def _faces(result: Verification) -> FacesAnswer:
-    return FacesAnswer(probe=_face(result.faces[0]), reference=_face(result.faces[1]))
+def _faces(result: Verification, detail: Detail) -> FacesAnswer:
+    return FacesAnswer(probe=_face(result.faces[0], detail), reference=_face(result.faces[1], detail))
 
 
 def identity(snapshot: Snapshot, pipeline: FacePipeline) -> dict[str, Any]:
@@ -236,7 +238,7 @@ def anchor_set_answer(snapshot: Snapshot) -> AnchorSetAnswer | None:
     return AnchorSetAnswer(id=snapshot.bundle_id, generation=snapshot.generation)
 
 
-def _face(aligned: AlignedFace | None) -> FaceAnswer | None:
+def _face(aligned: AlignedFace | None, detail: Detail) -> FaceAnswer | None:
     if aligned is None:
         return None
     face, box = aligned.face, aligned.face.box.within(*aligned.image_size)
@@ -255,7 +257,15 @@ def _face(aligned: AlignedFace | None) -> FaceAnswer | None:
         image_width=aligned.image_size[0],
         image_height=aligned.image_size[1],
         exif_rotated=aligned.exif_rotated,
+        quality=_quality(aligned.quality, detail),
     )
+
+
+def _quality(quality: FaceQuality, detail: Detail) -> QualityAnswer:
+    if detail == "basic":
+        return QualityAnswer(unified=None, components=None)
+    scores = {name: None if score is None else round(score, 1) for name, score in quality.components.items()}
+    return QualityAnswer(unified=None, components=QualityComponentsAnswer(**scores))
 
 
 def told(timings_ms: dict[str, float]) -> dict[str, float]:

@@ -7,8 +7,11 @@ from service.choices import FacePolicy, Gates
 from service.errors import FaceTooSmall, InputError, NoFace
 from service.faces.align import align
 from service.faces.finder import FaceFinder, View, no_face
+from service.faces.landmarks import Located
 from service.faces.pictures.decode import open_image
 from service.faces.pictures.image_file import ImageFile
+from service.faces.quality.components import measure_quality
+from service.faces.quality.seen_face import SeenFace
 from service.faces.reduction import reduction_for, scaled, to_align, to_find_faces
 from service.faces.stage_timer import StageTimer, untimed
 from service.faces.turns import clockwise_degrees, turned, turned_back
@@ -40,7 +43,7 @@ class FaceExtractor:
         Args:
             data: an image file of a supported format.
             policy: which of several faces is taken.
-            clock: times the stages ``decode``, ``detect`` and ``align`` (which includes the landmarks).
+            clock: times the stages ``decode``, ``detect`` and ``align`` (landmarks and quality included).
 
         Raises:
             ImageTooLarge, UnsupportedImageType, ImageUndecodable: if the file cannot be read.
@@ -60,9 +63,17 @@ class FaceExtractor:
         with clock("align"):
             image = turned(view.image, seen.quarters)
             face = scaled(seen.face, found_at / taken_at)
-            landmarks = seen.landmarks if taken_at == found_at else self._finder.locate(image, face)[0]
-            crop = align(image, landmarks)
-        face = replace(face, landmarks=landmarks)
+            located = (
+                Located(seen.landmarks, points=seen.points)
+                if taken_at == found_at
+                else self._finder.locate(image, face)
+            )
+            crop = align(image, located.landmarks)
+            areas = [each.box.area for each in seen.faces]
+            quality = measure_quality(
+                SeenFace(image, located.landmarks, crop, areas, reduction=taken_at, points=located.points)
+            )
+        face = replace(face, landmarks=located.landmarks)
         size = file.width, file.height
         return AlignedFace(
             crop=crop,
@@ -70,6 +81,7 @@ class FaceExtractor:
             faces_found=len(seen.faces),
             image_size=size,
             exif_rotated=file.exif_rotated,
+            quality=quality,
             rotated_by=clockwise_degrees(seen.quarters),
             landmark_score=seen.evidence.landmarks,
         )
@@ -103,7 +115,7 @@ class FaceExtractor:
         Raises:
             InferenceFailed, PackInvalid: as for ``extract``.
         """
-        return self._finder.locate(image, face)[0]
+        return self._finder.locate(image, face).landmarks
 
     def check_crop(self, crop: ImageArray) -> None:
         """Refuse an aligned crop that shows no face.

@@ -12,7 +12,7 @@ from service.faces.align import ARCFACE_TEMPLATE, CROP_BOX
 from service.faces.detectors.detector import Detector
 from service.faces.detectors.second_look import SecondLook
 from service.faces.evidence import Evidence, weigh
-from service.faces.landmarks import Landmarker
+from service.faces.landmarks import Landmarker, Located
 from service.faces.select import select_face
 from service.faces.stage_timer import StageTimer, untimed
 from service.faces.tiles import detect_in_tiles, scales_of_tiles
@@ -52,6 +52,7 @@ class Sighting:
         landmarks: (5, 2) float32, of the chosen face, in the same pixels.
         quarters: by how many quarters anticlockwise the image was turned.
         view: what was looked at, before it was turned.
+        points: (68, 2) float32, of the chosen face; None where the pack's network gives none.
     """
 
     face: DetectedFace
@@ -60,6 +61,7 @@ class Sighting:
     faces: Sequence[DetectedFace]
     quarters: int
     view: View
+    points: Floats32 | None = None
 
 
 class FaceFinder:
@@ -128,18 +130,17 @@ class FaceFinder:
         seen = turned(view.image, quarters)
         return self._choose(view, seen, self._detector.detect(seen), policy, quarters)
 
-    def locate(self, image: ImageArray, face: DetectedFace) -> tuple[Floats32, float | None]:
-        """Return the landmarks (5, 2) of a face: the landmark network's in its box, with its score, or the detector's.
+    def locate(self, image: ImageArray, face: DetectedFace) -> Located:
+        """Return the landmarks of a face: what the landmark network sees in its box, or else the detector's own.
 
         Raises:
             InferenceFailed, PackInvalid: as for ``find``.
         """
         if self._landmarker is not None:
-            located = self._landmarker.locate(image, face.box)
-            return located.landmarks, located.score
+            return self._landmarker.locate(image, face.box)
         if face.landmarks is None:
             raise PackInvalid("The detector gives no landmarks, and the pack has no [landmarks] section.")
-        return face.landmarks, None
+        return Located(face.landmarks)
 
     def is_crop_of_a_face(self, crop: ImageArray) -> bool:
         """Return whether the landmark network sees a face where an aligned crop has it; True where there is no network.
@@ -171,21 +172,22 @@ class FaceFinder:
         self, view: View, image: ImageArray, found: Sequence[DetectedFace], policy: FacePolicy, quarters: int
     ) -> Sighting | None:
         faces: list[DetectedFace] = []
-        known: list[tuple[Floats32, Evidence]] = []
+        known: list[tuple[Located, Evidence]] = []
         for face in found[:_MOST_FACES]:
-            landmarks, score = self.locate(image, face)
+            located = self.locate(image, face)
             detected = None if self._landmarker is None else face.landmarks
             try:
-                evidence = weigh(landmarks, face.score, landmark_score=score, detected=detected)
+                evidence = weigh(located.landmarks, face.score, landmark_score=located.score, detected=detected)
             except NoFace:
                 continue
             if evidence.is_face(self._standards):
                 faces.append(face)
-                known.append((landmarks, evidence))
+                known.append((located, evidence))
         if not faces:
             return None
         row = select_face(faces, policy, (image.shape[1], image.shape[0]))
-        return Sighting(faces[row], *known[row], faces, quarters, view)
+        located, evidence = known[row]
+        return Sighting(faces[row], located.landmarks, evidence, faces, quarters, view, located.points)
 
 
 def no_face() -> NoFace:

@@ -33,10 +33,13 @@ class Located:
         landmarks: (5, 2) float32, (x, y) in pixels of the image: left eye, right eye, nose, left and right mouth
             corner, as seen in the image.
         score: how sure it is that there is a face, in 0..1; None where it does not say.
+        points: (68, 2) float32, all points of the usual scheme, of which a face's quality tells eyes and mouth; None
+            where the network gives no such.
     """
 
     landmarks: Floats32
     score: float | None = None
+    points: Floats32 | None = None
 
 
 class Landmarker(Protocol):
@@ -72,8 +75,8 @@ class Face68Landmarker:
         output = self._run(to_input([patch], size))[0]
         if output.shape != (1, 136):
             raise PackInvalid(f"{self._spec.file} gives {output.shape}, a 68-point network gives (1, 136).")
-        five = np.stack([output.reshape(68, 2)[list(group)].mean(axis=0) for group in _FIVE_OF_68])
-        return Located((five * (box.width, box.height) + (box.left, box.top)).astype(np.float32))
+        points = (output.reshape(68, 2) * (box.width, box.height) + (box.left, box.top)).astype(np.float32)
+        return Located(np.stack([points[list(group)].mean(axis=0) for group in _FIVE_OF_68]), points=points)
 
 
 class OnetLandmarker:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from service.arrays import Floats32, ImageArray
+from service.faces.quality.face_quality import FaceQuality
 
 CROP_SIZE = 112
 """Side of the aligned crop in pixels."""
@@ -81,6 +82,7 @@ class AlignedFace:
         faces_found: number of faces the detector found.
         image_size: (width, height) of the upright image in pixels.
         exif_rotated: whether the EXIF orientation turned or mirrored the picture.
+        quality: how good a picture of the face it is, with the face upright.
         rotated_by: by how many degrees clockwise, in quarters, the picture was turned besides to find the face upright;
             the face is given in pixels of the picture before that.
         landmark_score: the landmark network's score of a face, in 0..1; None where it gives none.
@@ -91,6 +93,7 @@ class AlignedFace:
     faces_found: int
     image_size: tuple[int, int]
     exif_rotated: bool
+    quality: FaceQuality
     rotated_by: Literal[0, 90, 180, 270] = 0
     landmark_score: float | None = None
 

@@ -33,6 +33,28 @@ VERIFY_BATCH_REQUESTS: Final[dict[str, Any]] = {
 }
 EMBED_BATCH_REQUESTS: Final[dict[str, Any]] = {"two photographs": {"faces": [_PHOTO, _PHOTO]}}
 
+_COMPONENTS: Final[dict[str, float | None]] = {
+    "illumination_uniformity": 69.7,
+    "luminance_mean": 99.0,
+    "luminance_variance": 85.0,
+    "under_exposure_prevention": 99.8,
+    "over_exposure_prevention": 97.3,
+    "dynamic_range": 94.0,
+    "sharpness": 96.5,
+    "natural_colour": 100.0,
+    "single_face_present": 100.0,
+    "eyes_open": None,
+    "mouth_closed": None,
+    "inter_eye_distance": 21.0,
+    "head_size": 0.3,
+    "leftward_crop_of_the_face_image": 100.0,
+    "rightward_crop_of_the_face_image": 100.0,
+    "margin_above_of_the_face_image": 76.5,
+    "margin_below_of_the_face_image": 100.0,
+    "head_pose_yaw": 99.8,
+    "head_pose_pitch": 92.0,
+    "head_pose_roll": 99.8,
+}
 _PROBE: Final[dict[str, Any]] = {
     "box": {"left": 179.7, "top": 62.1, "right": 268.5, "bottom": 173.1},
     "landmarks": [[203.1, 100.5], [246.4, 103.2], [224.8, 127.7], [202.0, 139.2], [244.5, 141.1]],
@@ -44,6 +66,7 @@ _PROBE: Final[dict[str, Any]] = {
     "image_width": 512,
     "image_height": 512,
     "exif_rotated": False,
+    "quality": {"unified": 88.3, "components": _COMPONENTS},
 }
 _REFERENCE: Final[dict[str, Any]] = {
     **_PROBE,
@@ -51,7 +74,24 @@ _REFERENCE: Final[dict[str, Any]] = {
     "landmarks": [[95.0, 66.4], [123.8, 68.2], [109.6, 84.9], [93.8, 92.1], [122.5, 93.3]],
     "image_width": 300,
     "image_height": 279,
+    "quality": {
+        "unified": 71.6,
+        "components": {
+            **_COMPONENTS,
+            "illumination_uniformity": 67.0,
+            "sharpness": 96.7,
+            "inter_eye_distance": 19.9,
+            "head_size": 1.3,
+            "head_pose_pitch": 89.1,
+        },
+    },
 }
+
+
+def _brief(face: dict[str, Any]) -> dict[str, Any]:
+    return {**face, "quality": {**face["quality"], "components": None}}
+
+
 _MODEL: Final[dict[str, Any]] = {
     "pack": "faceplugin-mobilefacenet",
     "backbone_id": "ea188cb047bad900",
@@ -70,7 +110,7 @@ _BASIC: Final[dict[str, Any]] = {
     "similarity": 0.9514521,
     "fmr_at_score": 1e-09,
     "reasons": [],
-    "faces": {"probe": _PROBE, "reference": _REFERENCE},
+    "faces": {"probe": _brief(_PROBE), "reference": _brief(_REFERENCE)},
 }
 _EMBEDDED: Final[dict[str, Any]] = {
     "embedding": [0.031968087, 0.0640062764, -0.0357115455, 0.00617588079],
@@ -96,6 +136,7 @@ _PROBLEM: Final[dict[str, Any]] = {
 VERIFIED: Final[dict[str, Any]] = {
     "two photographs of one person": {
         **_BASIC,
+        "faces": {"probe": _PROBE, "reference": _REFERENCE},
         "fmr_interval": [3.9e-11, 4.38e-08],
         "extrapolated": True,
         "no_decision_reason": None,

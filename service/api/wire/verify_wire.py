@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from annotated_types import MaxLen
 from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, StringConstraints, model_validator
 
+from service.api.wire.quality_wire import QualityAnswer
 from service.choices import FacePolicy, QualityPolicy
 from service.faces.pictures.formats import IN_WORDS
 from service.scoring.decision import Decision
@@ -149,6 +150,7 @@ class FaceAnswer(BaseModel):
     image_width: int = Field(description="Width of the upright image in pixels.")
     image_height: int = Field(description="Height of the upright image in pixels.")
     exif_rotated: bool = Field(description="Whether the EXIF orientation turned or mirrored the picture.")
+    quality: QualityAnswer
 
 
 class FacesAnswer(BaseModel):
