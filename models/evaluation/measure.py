@@ -7,6 +7,7 @@ import numpy as np
 
 from models.evaluation.ablations import AskedAblation
 from models.evaluation.changes import PairChanges
+from models.evaluation.error_discard import error_discard
 from models.evaluation.groups import GroupRates, group_rates
 from models.evaluation.identification import identification
 from models.evaluation.method_rates import FMRS, FnmrAtFmr, MethodRates, fnmr_replicates, method_rates
@@ -25,8 +26,8 @@ from service.arrays import Floats32, Ints
 from service.choices import Device
 from service.scoring.calibration import relevant
 
-# The rate at which groups are compared besides the smallest measured one.
-_GROUP_FMR = 1e-3
+# The rate at which groups are compared besides the smallest measured one, and at which poor faces are left out.
+_LOOSER_FMR = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,7 @@ def measure(
         groups=tuple(_groups(ground, scored, level)),
         changes=compared.at(level, options.listed) if cosine and level else None,
         highest_non_mated=compared.highest_non_mated(options.listed),
+        error_discard=error_discard(found, scored, max(level, _LOOSER_FMR), ground.weights) if level else None,
     )
     tick(1.0)
     return Measured(result, scored, found_rates)
@@ -162,7 +164,7 @@ def smallest_measured(at: tuple[FnmrAtFmr, ...]) -> float | None:
 def _groups(ground: Ground, scored: ScoredSet, level: float | None) -> Iterator[GroupRates]:
     if level is None:
         return
-    for fmr in sorted({level, max(level, _GROUP_FMR)}, reverse=True):
+    for fmr in sorted({level, max(level, _LOOSER_FMR)}, reverse=True):
         of_groups = group_rates(ground.labelled, ground.found, scored, fmr, ground.weights)
         if of_groups is not None:
             yield of_groups

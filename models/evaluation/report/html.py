@@ -58,6 +58,7 @@ class Section:
     judged: tuple[tuple[str, str], ...]
     det: Markup
     distributions: Markup
+    error_discard: Markup | None
     identification: Markup | None
     reliability: Markup | None
     groups: tuple[Markup, ...]
@@ -110,6 +111,9 @@ def _section(anchor: str, labelled: SetResult, pack: PackResult) -> Section:
         judged=tuple((method_name(method, pack), judged(method, cosine)) for method in pack.methods[1:]),
         det=_safe(plots.det_plot(pack)),
         distributions=_safe(plots.distributions_plot(pack)),
+        error_discard=(
+            _safe(plots.error_discard_plot(pack)) if any(method.error_discard for method in pack.methods) else None
+        ),
         identification=(
             _safe(plots.identification_plot(pack)) if any(method.identification for method in pack.methods) else None
         ),

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter
 
 from models.evaluation.ablations import Ablation
+from models.evaluation.error_discard import SHARES, TOLD_SHARE
 from models.evaluation.probability_gap import ProbabilityGap
 from models.evaluation.report.drawing import COLOURS, COSINE, MATED, NON_MATED, PERCENT, PLAIN, looks_of, svg
 from models.evaluation.report.report_document import PackResult
@@ -34,6 +35,31 @@ def det_plot(pack: PackResult) -> str:
         axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=9)
 
     return svg(9.4, 4.6, 1, 1, draw)
+
+
+def error_discard_plot(pack: PackResult) -> str:
+    """Return FNMR against the share of the faces that are left out, the poorest first."""
+
+    def draw(axes: list[Axes]) -> None:
+        (axis,) = axes
+        for method, look in zip(pack.methods, looks_of(pack), strict=True):
+            found = method.error_discard
+            if found is None:
+                continue
+            shares = [point.discarded for point in found.points]
+            value, low, high = (
+                np.array([getattr(point.fnmr, end) for point in found.points]) for end in ("value", "low", "high")
+            )
+            axis.plot(shares, value, markersize=4, label=look.name, **look.style)
+            axis.fill_between(shares, low, high, color=look.colour, alpha=0.1, linewidth=0)
+        axis.axvline(TOLD_SHARE, color="#bbbbbb", linewidth=1, zorder=0)
+        axis.set(xlabel="faces left out, the poorest first", ylabel="FNMR of the pairs left", xlim=(0, SHARES[-1]))
+        axis.set_ylim(bottom=0)
+        for scale in (axis.xaxis, axis.yaxis):
+            scale.set_major_formatter(PERCENT)
+        axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=9)
+
+    return svg(9.4, 3.6, 1, 1, draw)
 
 
 def distributions_plot(pack: PackResult) -> str:

@@ -6,6 +6,7 @@ from pydantic import TypeAdapter
 
 from models.evaluation.ablations import Ablation
 from models.evaluation.changes import Changes, ListedPair
+from models.evaluation.error_discard import ErrorDiscard
 from models.evaluation.groups import GroupRates
 from models.evaluation.identification import Identification
 from models.evaluation.method_rates import FnmrAtFmr
@@ -54,6 +55,8 @@ class MethodResult:
         groups: rates of each group; empty where there are none.
         changes: pairs decided otherwise than by the cosine; None for the cosine.
         highest_non_mated: the non-mated pairs that score highest.
+        error_discard: FNMR as poor faces are left out; None where no false-match rate is measured or norms are not
+            known.
     """
 
     label: str
@@ -69,6 +72,7 @@ class MethodResult:
     groups: tuple[GroupRates, ...]
     changes: Changes | None
     highest_non_mated: tuple[ListedPair, ...]
+    error_discard: ErrorDiscard | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from models.evaluation.error_discard import TOLD_SHARE
 from models.evaluation.probability_gap import ProbabilityGap
 from models.evaluation.report.report_document import PackResult, Report, SetResult
 from models.evaluation.report.words import (
@@ -27,6 +28,8 @@ from models.labelled.rates.interval import Interval
 from models.labelled.rates.measured import fmr_name
 from models.labelled.rates.rate_ratio import ratio_text, verdict_text
 
+# Of the shares of poor faces that are left out, those that fit beside each other.
+_SHOWN_SHARES = (0.0, 0.05, TOLD_SHARE)
 _STYLE = {
     **{"better": "green", "worse": "red", "level": "dim", "unknown": "dim"},
     **{"as_stated": "green", "higher": "red", "lower": "yellow", "undecided": "dim"},
@@ -57,6 +60,8 @@ def _parts(labelled: SetResult, pack: PackResult) -> Iterator[RenderableType]:
         yield _unexcluded(labelled, pack)
     if any(method.identification for method in pack.methods):
         yield _identification(pack)
+    if pack.methods[0].error_discard:
+        yield _error_discard(pack)
     if any(method.groups for method in pack.methods):
         yield _groups(pack)
     yield from _stated(pack)
@@ -144,6 +149,22 @@ def _identification(pack: PackResult) -> Table:
     for method in pack.methods:
         if method.identification:
             table.add_row(method_name(method, pack), *(percent(share.value) for share in method.identification.rank1))
+    return table
+
+
+def _error_discard(pack: PackResult) -> Table:
+    found = [(method, method.error_discard) for method in pack.methods if method.error_discard]
+    first = found[0][1]
+    told = [place for place, point in enumerate(first.points) if point.discarded in _SHOWN_SHARES]
+    table = _table(
+        f"FNMR, %, without the poorest faces, at the threshold of FMR {fmr_name(first.fmr)}",
+        "faces left out, %",
+        *(f"{100 * first.points[place].discarded:g}" for place in told),
+        f"gone at {100 * TOLD_SHARE:g}",
+    )
+    for method, discard in found:
+        cells = (percent(discard.points[place].fnmr.value) for place in told)
+        table.add_row(method_name(method, pack), *cells, interval_text(discard.gone))
     return table
 
 

@@ -360,3 +360,21 @@ def test_bundle_whose_limits_leave_nothing_to_compare_says_so(report, system, pe
 
     assert stated.reliability is None
     assert "nothing can be measured" in stated.reason
+
+
+def test_error_against_discard_is_told_where_norms_are_known(report, people, system):
+    norms = np.random.default_rng(3).uniform(1.5, 4, 96).astype(np.float32)
+    labelled = people(count=24, faces_each=4, spread=1.0, norms=norms)
+
+    found = report([system()], labelled=labelled)
+
+    discard = found.sets[0].packs[0].methods[0].error_discard
+    html = page(found)
+    for said in (shown_in_terminal(found), text_of(html)):
+        assert "left out" in said
+        assert percent(discard.points[6].fnmr.value) in said
+        assert interval_text(discard.gone) in said
+    assert len(re.findall(r"<svg.*?</svg>", html, re.DOTALL)) == 4
+    told = json.loads(to_json(found))["sets"][0]["packs"][0]["methods"][0]["error_discard"]
+    assert [point["discarded"] for point in told["points"]][6] == 0.2
+    assert "left out" not in shown_in_terminal(report([system("others")]))
