@@ -133,7 +133,7 @@ def verify_answer(result: Verification, pipeline: FacePipeline, detail: Detail) 
         similarity=rounded(result.similarity),
         fmr_at_score=meaning.fmr_at_score,
         reasons=meaning.reasons,
-        faces=_faces(result, detail),
+        faces=_faces(result, pipeline, detail),
     )
 
 
@@ -151,7 +151,7 @@ def full_answer(result: Verification, pipeline: FacePipeline) -> VerifyAnswer:
         density=_per_side(result, lambda density: density.density),
         crowding=_per_side(result, lambda density: density.crowding),
         quality_check=_quality_check(result),
-        faces=_faces(result, "full"),
+        faces=_faces(result, pipeline, "full"),
         timings_ms=told(result.timings_ms),
         **identity(result.snapshot, pipeline),
     )
@@ -167,7 +167,7 @@ def embed_answer(result: EmbeddedFace, pipeline: FacePipeline) -> EmbedAnswer:
         density_method=result.density_method,
         density=result.density and rounded(result.density.density),
         crowding=result.density and rounded(result.density.crowding),
-        face=_face(result.face, "full"),
+        face=_face(result.face, _unified(result.norm, result.snapshot, pipeline), "full"),
         timings_ms=told(result.timings_ms),
         **identity(result.snapshot, pipeline),
     )
@@ -216,8 +216,17 @@ def _checked(check: FaceCheck) -> dict[str, CheckedMeasureAnswer]:
     }
 
 
-def _faces(result: Verification, detail: Detail) -> FacesAnswer:
-    return FacesAnswer(probe=_face(result.faces[0], detail), reference=_face(result.faces[1], detail))
+def _faces(result: Verification, pipeline: FacePipeline, detail: Detail) -> FacesAnswer:
+    probe, reference = (
+        _face(aligned, _unified(norm, result.snapshot, pipeline), detail)
+        for aligned, norm in zip(result.faces, result.norms, strict=True)
+    )
+    return FacesAnswer(probe=probe, reference=reference)
+
+
+def _unified(norm: float | None, snapshot: Snapshot, pipeline: FacePipeline) -> float | None:
+    found = snapshot.unified_quality(norm, "photo", pipeline.pipeline_id)
+    return None if found is None else round(found, 1)
 
 
 def identity(snapshot: Snapshot, pipeline: FacePipeline) -> dict[str, Any]:
@@ -238,7 +247,7 @@ def anchor_set_answer(snapshot: Snapshot) -> AnchorSetAnswer | None:
     return AnchorSetAnswer(id=snapshot.bundle_id, generation=snapshot.generation)
 
 
-def _face(aligned: AlignedFace | None, detail: Detail) -> FaceAnswer | None:
+def _face(aligned: AlignedFace | None, unified: float | None, detail: Detail) -> FaceAnswer | None:
     if aligned is None:
         return None
     face, box = aligned.face, aligned.face.box.within(*aligned.image_size)
@@ -257,15 +266,15 @@ def _face(aligned: AlignedFace | None, detail: Detail) -> FaceAnswer | None:
         image_width=aligned.image_size[0],
         image_height=aligned.image_size[1],
         exif_rotated=aligned.exif_rotated,
-        quality=_quality(aligned.quality, detail),
+        quality=_quality(aligned.quality, unified, detail),
     )
 
 
-def _quality(quality: FaceQuality, detail: Detail) -> QualityAnswer:
+def _quality(quality: FaceQuality, unified: float | None, detail: Detail) -> QualityAnswer:
     if detail == "basic":
-        return QualityAnswer(unified=None, components=None)
+        return QualityAnswer(unified=unified, components=None)
     scores = {name: None if score is None else round(score, 1) for name, score in quality.components.items()}
-    return QualityAnswer(unified=None, components=QualityComponentsAnswer(**scores))
+    return QualityAnswer(unified=unified, components=QualityComponentsAnswer(**scores))
 
 
 def told(timings_ms: dict[str, float]) -> dict[str, float]:

@@ -227,6 +227,19 @@ class Calibrations:
         other = self._other_pipeline(pipeline_id)
         return found.in_force(parameters) if other is None else LimitsInForce.none(other)
 
+    def unified_quality(self, norm: float, form: InputForm, pipeline_id: str | None = None) -> float | None:
+        """Return the unified quality of a face by its norm, 0 to 100; None where the calibration cannot tell.
+
+        Args:
+            norm: length of what the backbone gave; 0 where it is not known.
+            form: what the face was given as.
+            pipeline_id: the pipeline that embedded it; None where it is not known.
+        """
+        found = self.limits.get(form)
+        if found is None or self._other_pipeline(pipeline_id) is not None:
+            return None
+        return found.unified_quality(norm)
+
     def _other_pipeline(self, pipeline_id: str | None) -> str | None:
         """Return why a pipeline is not the one that was calibrated; None where it is, or is not known."""
         if None in (pipeline_id, self.pipeline_id) or pipeline_id == self.pipeline_id:

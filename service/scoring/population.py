@@ -17,6 +17,7 @@ from pydantic.dataclasses import dataclass as checked_dataclass
 from service.arrays import Bools, Floats, Floats64
 from service.errors import Doubt
 from service.scoring.parameters import Guard, Parameters, SupportSize, Tau
+from service.scoring.unified import unified_quality
 
 MeasureSource = Literal["backbone", "anchors", "picture"]
 MeasuredValues = Mapping[str, Floats64]
@@ -143,6 +144,14 @@ class PopulationLimits:
     tau: Tau
     guard: Guard | None
     measures: dict[str, MeasureLimit]
+
+    def unified_quality(self, norm: float) -> float | None:
+        """Return the unified quality of a face by its norm; None where it, or how these faces lay, is not known."""
+        quantiles = self.measures["norm"].quantiles if "norm" in self.measures else {}
+        median, one_percent = quantiles.get("0.5"), quantiles.get("0.01")
+        if median is None or one_percent is None:
+            return None
+        return unified_quality(norm, median, one_percent)
 
     def in_force(self, parameters: Parameters) -> "LimitsInForce":
         """Return the limits that hold at some parameters: those of the anchors at their own k, tau and guard alone."""

@@ -143,6 +143,12 @@ class Snapshot:
             return LimitsInForce.none(_NOT_CALIBRATED)
         return self.calibrations.limits_in_force(form, self.parameters, pipeline_id)
 
+    def unified_quality(self, norm: float | None, form: InputForm, pipeline_id: str | None = None) -> float | None:
+        """Return the unified quality of a face by its norm, as ``Calibrations.unified_quality`` does."""
+        if norm is None or self.calibrations is None:
+            return None
+        return self.calibrations.unified_quality(norm, form, pipeline_id)
+
 
 def without_anchor_set(reason: str) -> Snapshot:
     """Return what serves cosine alone, as generation 0, until an anchor set is activated.
