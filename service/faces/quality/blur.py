@@ -15,6 +15,8 @@ from service.faces.quality.mapping import sigmoid
 # In pixels of the crop. The first blur takes noise away, which has steep slopes and no edges; its width is taken off
 # the result again. With both, noise of 10 levels changes the width of a photograph's blur by a twentieth.
 _FIRST, _FURTHER = 0.7, 1.0
+# What lies so far beside the face is blurred into it.
+_BESIDE = 5
 # Edges are where the slope is at least so much of the slope that the steepest 2 % of the face have.
 _STEEPEST, _OF_STEEPEST = 0.02, 0.7
 # Where even those are so shallow, in levels over two pixels, they are rounding rather than edges.
@@ -34,12 +36,16 @@ def blur_width(crop: ImageArray, mask: ImageArray) -> float | None:
     Returns:
         From 0 to 56, in the standard deviation of a Gaussian.
     """
-    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    first = cv2.GaussianBlur(grey, (0, 0), _FIRST)
-    inside = mask != 0
-    before, after = (_slopes(each)[inside] for each in (first, cv2.GaussianBlur(first, (0, 0), _FURTHER)))
-    if not after.size:
+    left, top, width, height = cv2.boundingRect(mask)
+    if not width:
         return None
+    face = tuple(
+        slice(max(start - _BESIDE, 0), start + side + _BESIDE) for start, side in ((top, height), (left, width))
+    )
+    grey = cv2.cvtColor(crop[face], cv2.COLOR_RGB2GRAY).astype(np.float32)
+    first = cv2.GaussianBlur(grey, (0, 0), _FIRST)
+    inside = mask[face] != 0
+    before, after = (_slopes(each)[inside] for each in (first, cv2.GaussianBlur(first, (0, 0), _FURTHER)))
     # By the slopes after: noise has fewer steep ones left there.
     count = max(1, round(_STEEPEST * after.size))
     steep = float(np.partition(after, -count)[-count])

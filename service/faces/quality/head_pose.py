@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -44,19 +45,21 @@ def head_angles(landmarks: Floats32) -> HeadAngles:
     Args:
         landmarks: (5, 2), (x, y) in pixels.
     """
-    model = np.array(_MEAN_FACE)
-    model -= model.mean(axis=0)
-    seen = landmarks.astype(np.float64)
-    seen -= seen.mean(axis=0)
     # The affine camera of least squares, and the rotation nearest to it whatever its scale.
-    camera: Floats64 = np.linalg.lstsq(model, seen, rcond=None)[0].T
-    left, _, right = np.linalg.svd(camera, full_matrices=False)
+    left, _, right = np.linalg.svd(landmarks.T @ _solution(), full_matrices=False)
     across, down = (left @ right).tolist()
     x, y, z = (across[i] * down[j] - across[j] * down[i] for i, j in ((1, 2), (2, 0), (0, 1)))
     # The rotation is roll after yaw after pitch, as OFIQ takes one apart.
     return HeadAngles(
         yaw=math.asin(min(max(-x, -1.0), 1.0)), pitch=math.atan2(y, z), roll=math.atan2(down[0], across[0])
     )
+
+
+@cache
+def _solution() -> Floats64:
+    """Return what takes landmarks (2, 5), wherever they lie, to the camera (2, 3) that sees the mean face so."""
+    model = np.array(_MEAN_FACE)
+    return np.linalg.pinv(model - model.mean(axis=0)).T
 
 
 def pose_score(angle: float) -> float:

@@ -64,8 +64,7 @@ def luminance_mean(shares: Floats64) -> float:
 
 def luminance_variance(shares: Floats64) -> float:
     """Return 100 sin(pi 60 v / (60 v + 1)), v being the variance of Y / 255."""
-    levels = np.arange(LEVELS) / (LEVELS - 1)
-    variance = float(shares @ (levels - _mean(shares)) ** 2)
+    variance = float(shares @ (_levels() - _mean(shares)) ** 2)
     return 100 * math.sin(math.pi * 60 * variance / (60 * variance + 1))
 
 
@@ -88,12 +87,18 @@ def natural_colour(mean: Floats64) -> float:
 @cache
 def _light() -> Floats32:
     """Return the linear light of each level of each channel, (1, 256, 3)."""
-    table = linear(np.arange(LEVELS) / (LEVELS - 1)).astype(np.float32)
+    table = linear(_levels()).astype(np.float32)
     return np.repeat(table[None, :, None], 3, axis=2)
 
 
+@cache
+def _levels() -> Floats64:
+    """Return the levels from 0 to 1, (256,)."""
+    return np.arange(LEVELS) / (LEVELS - 1)
+
+
 def _mean(shares: Floats64) -> float:
-    return float(shares @ np.arange(LEVELS)) / (LEVELS - 1)
+    return float(shares @ _levels())
 
 
 def _cielab(mean: Floats64) -> tuple[float, float]:

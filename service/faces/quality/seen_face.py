@@ -93,7 +93,7 @@ class SeenFace:
     @cached_property
     def crop_mask(self) -> ImageArray:
         """Where the crop shows the face, (112, 112) uint8, 1 or 0."""
-        return crop_mask(self.image, self._matrix, len(self.crop))
+        return crop_mask(self.image, self._matrix)
 
     @cached_property
     def _matrix(self) -> Floats64:
