@@ -14,6 +14,7 @@ from service.bundle.bundle_manifest import CALIBRATION, CALIBRATION_REPORT, SSR,
 from service.bundle.calibration_part import calibration_content
 from service.bundle.reader import Bundle
 from service.bundle.writer import json_content
+from service.choices import FacePolicy
 from service.scoring.calibration import Calibrations, InputForm, MethodCalibration, relevant
 from service.scoring.methods import methods_of
 from service.scoring.population import PopulationLimits
@@ -31,6 +32,7 @@ def calibrated_bundle(
     *,
     population: str,
     pipeline_id: str,
+    face_policy: FacePolicy,
 ) -> tuple[dict[str, JsonValue], str]:
     """Write a calibrated bundle; return its report and its bundle_id.
 
@@ -44,18 +46,19 @@ def calibrated_bundle(
         options: how it was found.
         population: who the calibration people are.
         pipeline_id: the pipeline that embedded them.
+        face_policy: by which one of several faces was chosen.
 
     Raises:
         BundleExists, BundleNotWritten, HeadMismatch, InferenceFailed, SearchFailed: as ``derive_bundle`` says.
     """
     new = tuple(measured.calibration for measured in calibrated.measured)
-    kept = _still_valid(bundle.calibrations, new, pipeline_id, sources)
+    kept = _still_valid(bundle.calibrations, new, pipeline_id, face_policy, sources)
     # Whoever a kept parameter or threshold was chosen on stays known.
     carried = read_people(folder).records if kept or options.grid is None else ()
     report = calibration_report(calibrated, exclusions, options, population, carried)
     told = population if not kept or bundle.calibrations is None else f"{bundle.calibrations.population}; {population}"
     limits = {**_kept_limits(bundle.calibrations, kept), calibrated.input_form: calibrated.limits}
-    calibrations = Calibrations(told, (*kept, *new), pipeline_id, limits=limits)
+    calibrations = Calibrations(told, (*kept, *new), pipeline_id, limits=limits, face_policy=face_policy)
     change = Change(
         parameters=calibrated.parameters,
         default_method=calibrated.method,
@@ -76,10 +79,14 @@ def _kept_limits(former: Calibrations | None, kept: tuple[MethodCalibration, ...
 
 
 def _still_valid(
-    former: Calibrations | None, new: tuple[MethodCalibration, ...], pipeline_id: str, sources: TermSource
+    former: Calibrations | None,
+    new: tuple[MethodCalibration, ...],
+    pipeline_id: str,
+    face_policy: FacePolicy,
+    sources: TermSource,
 ) -> tuple[MethodCalibration, ...]:
     """Return the former calibrations that the new ones leave in force: other forms, or methods, of the same scores."""
-    if former is None or former.pipeline_id != pipeline_id:
+    if former is None or (former.pipeline_id, former.face_policy) != (pipeline_id, face_policy):
         return ()
     parameters = new[0].parameters
     replaced = {(found.method, found.input_form) for found in new}

@@ -21,6 +21,7 @@ from models.labelled.rates.rate_ratio import ratio_text, verdict_text
 from models.progress import stage_bars
 from service.bundle.reader import Bundle, read_bundle, read_manifest
 from service.bundle.writer import refuse_existing
+from service.choices import FacePolicy
 from service.cpus import usable_cpus
 from service.errors import HeadMismatch
 from service.pipeline import load_pipeline
@@ -62,6 +63,9 @@ def calibrate_bundle(
         str | None, typer.Option(help="Who the people are, in your words; /info tells it beside the rates.")
     ] = None,
     pack: Annotated[str | None, typer.Option(help="Model pack that embeds the pictures [IDA_PACK].")] = None,
+    face_policy: Annotated[
+        FacePolicy | None, typer.Option(help="Which of several faces of a photograph is taken [IDA_FACE_POLICY].")
+    ] = None,
     keep_parameters: Annotated[
         bool, typer.Option("--keep-parameters", help="Measure at the bundle's own parameters, choosing none.")
     ] = False,
@@ -107,12 +111,12 @@ def calibrate_bundle(
         context,
         Needs(not keep_parameters, "with --keep-parameters", ("strength", "k", "tau", "norm_power", "margin", "folds")),
         label_files_needed(data),
-        pictures_needed(data, "input_form", "no_cache", "pack"),
+        pictures_needed(data, "input_form", "no_cache", "pack", "face_policy"),
     )
     with reporting_errors():
         refuse_existing(out)
         left_out = exclusions_of(exclusions, data)
-        settings = load_settings(pack=pack)
+        settings = load_settings(pack=pack, face_policy=face_policy)
         manifest = read_manifest(bundle)
         # Embeddings with labels need no model: they are taken for what the bundle's own pipeline made.
         pipeline = load_pipeline(settings) if names_pictures(data) else None
@@ -146,6 +150,7 @@ def calibrate_bundle(
             options,
             population=population or population_of(found),
             pipeline_id=pipeline.pipeline_id if pipeline else manifest.pipeline_id,
+            face_policy=settings.face_policy,
         )
     if as_json:
         typer.echo(json.dumps({"anchor_set_id": bundle_id, **report}, indent=2))

@@ -21,6 +21,7 @@ from models.evaluation.report.terminal import show
 from models.labelled.labels import Labels
 from models.output import check_writable, writing
 from models.progress import stage_bars
+from service.choices import FacePolicy
 from service.scoring.methods import COSINE, find_method
 from service.settings import load_settings
 
@@ -45,6 +46,9 @@ def evaluate_command(
     input_form: Annotated[
         Literal["photo", "crop"], typer.Option("--input-form", help="Photographs, or aligned 112x112 crops.")
     ] = "photo",
+    face_policy: Annotated[
+        FacePolicy | None, typer.Option(help="Which of several faces of a photograph is taken [IDA_FACE_POLICY].")
+    ] = None,
     pairs: Annotated[
         Literal["given", "all"] | None,
         typer.Option(help="Which pairs are compared; the given ones if the file gives some."),
@@ -104,13 +108,13 @@ def evaluate_command(
         Needs(ranks, "with --no-ranks", ("distractors",)),
         Needs(engine == "ray", "without --engine ray", ("ray_address", "ray_workers")),
         label_files_needed(labels),
-        pictures_needed(pictures, "input_form", "no_cache", "engine"),
+        pictures_needed(pictures, "input_form", "no_cache", "engine", "face_policy"),
         pictures_needed(labels, "pack"),
     )
     with reporting_errors():
         for path in (json_file, html_file):
             check_writable(path)
-        settings = load_settings()
+        settings = load_settings(face_policy=face_policy)
         methods = tuple(find_method(name).name for name in method) if method else None
         alone = set(methods or ()) == {COSINE} and not ablation
         asked = Asked(

@@ -16,6 +16,7 @@ from models.images.image_folder import UNREADABLE, ImageFolder, extract_crops
 from models.labelled.embedding_cache import CachedFace, EmbeddingCache, open_cache
 from models.progress import Tick, silent
 from service.arrays import Floats32, Floats64, ImageArray
+from service.choices import FacePolicy
 from service.cpus import usable_cpus
 from service.faces.types import AlignedFace
 from service.pipeline import FacePipeline
@@ -39,6 +40,7 @@ class Embedder:
         max_image_bytes: the largest file that is read.
         input_form: what the pictures are, photographs or aligned crops.
         engine: embeds blocks of files; None for this process.
+        face_policy: which of several faces of a photograph is taken.
     """
 
     pipeline: FacePipeline
@@ -47,9 +49,10 @@ class Embedder:
     max_image_bytes: int = 16 * 1024 * 1024
     input_form: PictureForm = "photo"
     engine: Engine | None = None
+    face_policy: FacePolicy = "prominent"
 
     def embed(self, images: Sequence[Path], tick: Tick = silent) -> tuple[Floats32, tuple[str, ...]]:
-        """Embed the largest face of every picture; arguments and errors as for ``embed_measured``.
+        """Embed the chosen face of every picture; arguments and errors as for ``embed_measured``.
 
         Returns:
             (n, d) float32 as the backbone gives them, zeros where there is no embedding; and why there is none, ""
@@ -59,7 +62,7 @@ class Embedder:
         return found.embeddings, found.rejected
 
     def embed_measured(self, images: Sequence[Path], tick: Tick = silent) -> "EmbeddedPictures":
-        """Embed the largest face of every picture, and tell what was measured of the pictures.
+        """Embed the chosen face of every picture, and tell what was measured of the pictures.
 
         Args:
             images: the pictures' files.
@@ -89,7 +92,7 @@ class Embedder:
             tuple((source, images[rows[source][0]]) for source in pending[start : start + _BLOCK])
             for start in range(0, len(pending), _BLOCK)
         ]
-        work = EmbedFiles(self.input_form == "crop", self.workers, self.max_image_bytes)
+        work = EmbedFiles(self.input_form == "crop", self.workers, self.max_image_bytes, self.face_policy)
         for faces in chain([usable], (self.engine or LocalEngine(self.pipeline)).map(work, blocks)):
             for source, face in faces.items():
                 for row in rows[source]:
@@ -142,7 +145,15 @@ def open_embedder(
         CacheUnusable: if the cache cannot be written.
     """
     with open_cache(settings, pipeline, input_form) if cached else nullcontext() as cache:
-        yield Embedder(pipeline, cache, settings.workers or usable_cpus(), settings.max_image_bytes, input_form, engine)
+        yield Embedder(
+            pipeline,
+            cache,
+            settings.workers or usable_cpus(),
+            settings.max_image_bytes,
+            input_form,
+            engine,
+            settings.face_policy,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +164,13 @@ class EmbedFiles:
         crops: whether the pictures are aligned crops already.
         workers: threads that decode, detect and align.
         max_image_bytes: the largest file that is read.
+        face_policy: which of several faces of a photograph is taken.
     """
 
     crops: bool
     workers: int
     max_image_bytes: int
+    face_policy: FacePolicy
 
     def __call__(
         self, pipeline: FacePipeline, block: tuple[tuple[bytes, Path], ...], done: Done, /
@@ -169,7 +182,7 @@ class EmbedFiles:
         """
 
         def extract(content: bytes) -> ImageArray | AlignedFace:
-            return pipeline.read_crop(content) if self.crops else pipeline.extract(content, "largest")
+            return pipeline.read_crop(content) if self.crops else pipeline.extract(content, self.face_policy)
 
         folder = ImageFolder(Path(), [path for _, path in block], 0)
         extractions = extract_crops(folder, extract, workers=self.workers, max_image_bytes=self.max_image_bytes)

@@ -14,6 +14,7 @@ import numpy as np
 from models.labelled.cache_files import CACHE_FILE, adopt_former, cache_folder
 from models.tool_errors import CacheUnusable
 from service.arrays import Floats32
+from service.choices import FacePolicy
 from service.pipeline import FacePipeline
 from service.scoring.population import PICTURE_MEASURES
 from service.settings import Settings
@@ -200,9 +201,10 @@ def _face_of(values: Floats32, rejected: str) -> CachedFace:
     return CachedFace(values[:split], "", {name: value for name, value in told if not np.isnan(value)})
 
 
-def maker_of(pipeline: FacePipeline, input_form: str) -> bytes:
+def maker_of(pipeline: FacePipeline, input_form: str, face_policy: FacePolicy) -> bytes:
     """Return the digest of everything but the picture that decides what its embedding is, or whether it has one."""
-    parts = (_FORM, *PICTURE_MEASURES, pipeline.pipeline_id, pipeline.provider, input_form, *astuple(pipeline.gates))
+    chosen = (input_form, face_policy)
+    parts = (_FORM, *PICTURE_MEASURES, pipeline.pipeline_id, pipeline.provider, *chosen, *astuple(pipeline.gates))
     return hashlib.sha256(repr(parts).encode()).digest()
 
 
@@ -214,5 +216,5 @@ def open_cache(settings: Settings, pipeline: FacePipeline, input_form: str) -> I
         CacheUnusable: if it cannot be written.
     """
     adopt_former(settings)
-    with EmbeddingCache(cache_folder(settings), maker_of(pipeline, input_form)) as cache:
+    with EmbeddingCache(cache_folder(settings), maker_of(pipeline, input_form, settings.face_policy)) as cache:
         yield cache

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, FailFast, Field, model_validator
 
 from service.bundle.bundle_manifest import CALIBRATION, PFE, SSR, AnchorsDigest, Id, Manifest
 from service.bundle.writer import PartContent, json_content
+from service.choices import FacePolicy
 from service.documents import Limits, Unreadable, parse_document
 from service.errors import BundleInvalid
 from service.pack.pack_manifest import Sha256
@@ -69,6 +70,8 @@ class _Document(_Strict):
     population: str
     methods: Annotated[list[_Method], FailFast(), Field(min_length=1)]
     limits: dict[InputForm, PopulationLimits] = Field(default_factory=dict)
+    # Versions that did not say took the largest face.
+    face_policy: FacePolicy = "largest"
 
 
 def calibration_content(calibrations: Calibrations, manifest: Manifest) -> PartContent:
@@ -95,6 +98,7 @@ def calibration_content(calibrations: Calibrations, manifest: Manifest) -> PartC
             "population": calibrations.population,
             "methods": methods,
             "limits": {form: asdict(limits) for form, limits in calibrations.limits.items()},
+            "face_policy": calibrations.face_policy,
         }
     )
     return json_content(f"{CALIBRATION}.json", document.model_dump(mode="json"))
@@ -129,6 +133,7 @@ def parse_calibrations(content: bytes, manifest: Manifest) -> Calibrations:
         pipeline_id=document.pipeline_id,
         outdated=outdated,
         limits=document.limits,
+        face_policy=document.face_policy,
     )
 
 

@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from service.arrays import Floats64
+from service.choices import FacePolicy
 from service.errors import UnknownOperatingPoint
 from service.scoring.dao import to_score
 from service.scoring.methods import Scale, find_method
@@ -165,6 +166,7 @@ class Calibrations:
         pipeline_id: the pipeline that embedded them; None for any.
         outdated: names of the methods that were calibrated with another head than the bundle has.
         limits: by form of input, how its faces lay; none where the calibration does not say.
+        face_policy: by which one of several faces of a photograph was chosen.
     """
 
     population: str
@@ -172,6 +174,7 @@ class Calibrations:
     pipeline_id: str | None = None
     outdated: frozenset[str] = frozenset()
     limits: Mapping[InputForm, PopulationLimits] = field(default_factory=dict)
+    face_policy: FacePolicy = "largest"
 
     def require_point(self, name: str) -> None:
         """Refuse the name of an operating point that no method has.
@@ -191,6 +194,7 @@ class Calibrations:
         forms: tuple[InputForm, InputForm],
         parameters: Parameters,
         pipeline_id: str | None = None,
+        face_policy: FacePolicy | None = None,
     ) -> MethodCalibration | str:
         """Return the calibration that holds for a pair's scores, or the reason why none does.
 
@@ -199,8 +203,9 @@ class Calibrations:
             forms: what the probe and the reference are.
             parameters: those in force.
             pipeline_id: the pipeline that embedded the pair; None where it is not known.
+            face_policy: by which one of several faces of a photograph was chosen; None where there was no choice.
         """
-        other = self._other_pipeline(pipeline_id)
+        other = self._other_pipeline(pipeline_id) or self._other_policy(face_policy)
         if other is not None:
             return other
         of_method = [found for found in self.methods if found.method == method]
@@ -217,6 +222,14 @@ class Calibrations:
             if relevant(method, found.parameters) == wanted:
                 return found
         return f"the parameters in force are not those that {method} was calibrated with"
+
+    def _other_policy(self, face_policy: FacePolicy | None) -> str | None:
+        if face_policy in (None, self.face_policy):
+            return None
+        return (
+            f"the anchor set was calibrated with the face policy {self.face_policy}, and {face_policy} chose among "
+            f"several faces: ask for {self.face_policy}, or calibrate with IDA_FACE_POLICY={face_policy}"
+        )
 
     def limits_in_force(self, form: InputForm, parameters: Parameters, pipeline_id: str | None = None) -> LimitsInForce:
         """Return beyond what no rate is vouched for; arguments as for ``find``, of one face."""

@@ -12,7 +12,7 @@ from service.bundle.golden_pairs import GoldenPairs
 from service.bundle.reader import read_bundle
 from service.bundle.signature import Signer
 from service.bundle.ssr_part import SsrCard
-from service.choices import Device
+from service.choices import Device, FacePolicy
 from service.errors import MethodNotServed, SettingsInvalid
 from service.scoring.calibration import Calibrations, InputForm, MethodCalibration
 from service.scoring.methods import COSINE, METHODS, Method, find_method
@@ -122,7 +122,11 @@ class Snapshot:
         return self.cache.terms(embeddings, statistic, find)
 
     def calibration(
-        self, method: str, forms: tuple[InputForm, InputForm], pipeline_id: str | None = None
+        self,
+        method: str,
+        forms: tuple[InputForm, InputForm],
+        pipeline_id: str | None = None,
+        face_policy: FacePolicy | None = None,
     ) -> MethodCalibration | str:
         """Return the calibration of a method's scores at the parameters in force, or the reason why there is none.
 
@@ -130,12 +134,13 @@ class Snapshot:
             method: name of the method.
             forms: what the probe and the reference are.
             pipeline_id: the pipeline that embedded them; None where it is not known.
+            face_policy: by which one of several faces was chosen; None where there was no choice.
         """
         if self.no_anchor_set is not None:
             return self.no_anchor_set
         if self.calibrations is None:
             return _NOT_CALIBRATED
-        return self.calibrations.find(method, forms, self.parameters, pipeline_id)
+        return self.calibrations.find(method, forms, self.parameters, pipeline_id, face_policy)
 
     def limits_in_force(self, form: InputForm, pipeline_id: str | None = None) -> LimitsInForce:
         """Return beyond what no rate is vouched for at the parameters in force; arguments as for ``calibration``."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from service.arrays import Floats32
-from service.choices import QualityPolicy
+from service.choices import FacePolicy, QualityPolicy
 from service.errors import Doubt, LowQuality
 from service.faces.types import AlignedFace
 from service.scoring.calibration import InputForm, MethodCalibration
@@ -62,6 +62,7 @@ class PairScorer:
         *,
         is_point_required: bool = True,
         quality_policy: QualityPolicy = "decide",
+        face_policy: FacePolicy = "prominent",
         pipeline_id: str,
         agreement: AgreementMonitor | None,
     ) -> None:
@@ -73,6 +74,7 @@ class PairScorer:
             operating_point: where it is decided; None for no decision.
             is_point_required: whether a calibration that lacks the operating point is refused, or gives no decision.
             quality_policy: what becomes of faces beyond the calibrated population.
+            face_policy: which of several faces of a photograph was chosen.
             pipeline_id: the pipeline that embeds photographs.
             agreement: compares predicted densities with searched ones; None for nobody.
         """
@@ -81,6 +83,7 @@ class PairScorer:
         self._point = operating_point
         self._is_point_required = is_point_required
         self._quality_policy = quality_policy
+        self._face_policy = face_policy
         self._pipeline_id = pipeline_id
         self._agreement = agreement
         # Whatever is asked, Eq. 4's score is told beside it, and needs a density, which needs an anchor set.
@@ -183,6 +186,9 @@ class PairScorer:
             doubts = checks[probe].doubts("probe") + checks[reference].doubts("reference")
         if doubts and self._quality_policy == "gate":
             return LowQuality.of(doubts)
+        # Of one face alone every policy chooses the same.
+        chose = any(aligned.faces_found > 1 for aligned in map(faces.aligned.__getitem__, pair) if aligned is not None)
+        policy = self._face_policy if chose else None
         similarity, score = float(scores.similarity[row]), float(scores.score[row])
         dao = scores.dao_score
         return Verification(
@@ -191,8 +197,8 @@ class PairScorer:
             dao_score=None if dao is None else float(dao[row]),
             method=self.method.name,
             operating_point=self._point,
-            judgement=judge(score, self._calibration(self.method.name, forms), self._point, doubts),
-            cosine_judgement=judge(similarity, self._calibration(COSINE, forms), self._point, doubts),
+            judgement=judge(score, self._calibration(self.method.name, forms, policy), self._point, doubts),
+            cosine_judgement=judge(similarity, self._calibration(COSINE, forms, policy), self._point, doubts),
             density_method=self.density_method,
             densities=None if densities is None else (density_of(densities, probe), density_of(densities, reference)),
             norms=(float(faces.norms[probe]) or None, float(faces.norms[reference]) or None),
@@ -203,8 +209,10 @@ class PairScorer:
             timings_ms={},
         )
 
-    def _calibration(self, method: str, forms: tuple[InputForm, InputForm]) -> MethodCalibration | str:
-        return self.snapshot.calibration(method, forms, self._pipeline_id)
+    def _calibration(
+        self, method: str, forms: tuple[InputForm, InputForm], face_policy: FacePolicy | None = None
+    ) -> MethodCalibration | str:
+        return self.snapshot.calibration(method, forms, self._pipeline_id, face_policy)
 
 
 def density_of(densities: FaceDensities, row: int) -> Density:

@@ -42,6 +42,7 @@ class Verifier:
         """
         self._pipeline_id = pipeline.pipeline_id
         self._reader = FaceReader(pipeline, default_policy)
+        self._default_policy = default_policy
         self._registry = registry
         self._default_point = default_point
         self._default_quality = default_quality
@@ -77,7 +78,7 @@ class Verifier:
             InputError: one of its kinds, marked with the side it is about.
             InferenceFailed: if a network fails.
         """
-        scorer = self._scorer(method, operating_point, quality_policy)
+        scorer = self._scorer(method, operating_point, quality_policy, policy)
         scorer.require_point((form_of(probe), form_of(reference)))
         batch = Batch(scorer, self._reader, policy)
         result = batch.verify([(probe, reference)], batch.read([probe, reference], stop_at_failure=True))
@@ -119,7 +120,7 @@ class Verifier:
         Raises:
             UnknownMethod, MethodNotServed, UnknownOperatingPoint: at once.
         """
-        return Batch(self._scorer(method, operating_point, quality_policy), self._reader, policy)
+        return Batch(self._scorer(method, operating_point, quality_policy, policy), self._reader, policy)
 
     def batch_of_faces(self, *, method: str | None = None, policy: FacePolicy | None = None) -> Batch:
         """Return a batch of faces to embed; see ``embed``.
@@ -129,16 +130,20 @@ class Verifier:
         """
         snapshot = self._registry.current()
         chosen = snapshot.method(method)
-        return Batch(self._scorer_of(snapshot, chosen, None), self._reader, policy)
+        return Batch(self._scorer_of(snapshot, chosen, None, face_policy=policy), self._reader, policy)
 
     def _scorer(
-        self, method: str | None, operating_point: str | None, quality_policy: QualityPolicy | None
+        self,
+        method: str | None,
+        operating_point: str | None,
+        quality_policy: QualityPolicy | None,
+        face_policy: FacePolicy | None,
     ) -> PairScorer:
         snapshot = self._registry.current()
         chosen = snapshot.method(method)
         if operating_point is not None and snapshot.calibrations is not None:
             snapshot.calibrations.require_point(operating_point)
-        return self._scorer_of(snapshot, chosen, operating_point, quality_policy)
+        return self._scorer_of(snapshot, chosen, operating_point, quality_policy, face_policy)
 
     def _scorer_of(
         self,
@@ -146,6 +151,7 @@ class Verifier:
         method: Method,
         operating_point: str | None,
         quality_policy: QualityPolicy | None = None,
+        face_policy: FacePolicy | None = None,
     ) -> PairScorer:
         return PairScorer(
             snapshot,
@@ -153,6 +159,7 @@ class Verifier:
             self._default_point if operating_point is None else operating_point,
             is_point_required=operating_point is not None,
             quality_policy=quality_policy or self._default_quality,
+            face_policy=face_policy or self._default_policy,
             pipeline_id=self._pipeline_id,
             agreement=self._agreement,
         )

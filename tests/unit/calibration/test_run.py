@@ -228,7 +228,16 @@ def written(out, folder, form, options=OPTIONS, pipeline_id="ffeeddccbbaa0099"):
     sets = [replace(faces_of(120, 4, 1, form), input_form=form)]
     found = calibrate(sets, sources, manifest.parameters, manifest.default_method, Exclusions.none(), options)
     calibrated_bundle(
-        out, folder, source, sources, found, Exclusions.none(), options, population=form, pipeline_id=pipeline_id
+        out,
+        folder,
+        source,
+        sources,
+        found,
+        Exclusions.none(),
+        options,
+        population=form,
+        pipeline_id=pipeline_id,
+        face_policy="largest",
     )
     return read_bundle(out, backbone_id="00112233445566aa").calibrations
 

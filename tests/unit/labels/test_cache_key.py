@@ -21,15 +21,16 @@ def test_each_gate_is_part_of_the_key_and_a_setting(gate):
     other = "accept" if gate == "damaged_images" else getattr(Gates, gate) + 1
     changed = replace(Gates(), **{gate: other})
 
-    assert maker_of(Pipeline(changed), "photo") != maker_of(Pipeline(Gates()), "photo")
+    assert maker_of(Pipeline(changed), "photo", "largest") != maker_of(Pipeline(Gates()), "photo", "largest")
     assert Settings(**{gate: other}).gates == changed
 
 
-def test_pipeline_and_form_are_part_of_the_key():
+def test_pipeline_form_and_policy_are_part_of_the_key():
     gates = Gates()
     keys = {
-        maker_of(pipeline, form)
+        maker_of(pipeline, form, policy)
         for pipeline in (Pipeline(gates), Pipeline(gates, "b" * 16), Pipeline(gates, provider="CUDAExecutionProvider"))
         for form in ("photo", "crop")
+        for policy in ("prominent", "largest")
     }
-    assert len(keys) == 6
+    assert len(keys) == 12
