@@ -32,6 +32,7 @@ class FacePipeline:
         provider: the ONNX Runtime provider that runs the models.
         threads: threads of one run.
         gates: what a picture must pass.
+        least_norm: least length of what ``represent`` gives for a crop of anything that is a face.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class FacePipeline:
         self.backbone_id = manifest.backbone_id
         self.pipeline_id = manifest.pipeline_id
         self.dimension = manifest.dimension
+        self.least_norm = manifest.face.least_norm
 
     def with_backbone(self, backbone: Backbone, manifest: PackManifest) -> "FacePipeline":
         """Return the same pipeline with another backbone, and what is said of it."""
@@ -107,9 +109,14 @@ class FacePipeline:
 
         Raises:
             UnsupportedImageType, ImageTooLarge, ImageUndecodable, InvalidCrop: as they say.
+            NoFace: if it shows no face where an aligned crop has it.
+            InferenceFailed: if a network fails.
         """
         with stage("decode"):
-            return decode_crop(data, self.gates)
+            crop = decode_crop(data, self.gates)
+        with stage("detect"):
+            self._extractor.check_crop(crop)
+        return crop
 
     def embed(self, crops: Sequence[ImageArray] | ImageArray) -> Floats32:
         """Return the embeddings of aligned crops: (n, d) float32 of unit norm for n crops (112, 112, 3) uint8, RGB.

@@ -18,6 +18,7 @@ from models.progress import Tick, silent
 from service.arrays import Floats32, Floats64, ImageArray
 from service.choices import FacePolicy
 from service.cpus import usable_cpus
+from service.errors import NoFace
 from service.faces.types import AlignedFace
 from service.pipeline import FacePipeline
 from service.scoring.population import picture_values
@@ -194,9 +195,10 @@ class EmbedFiles:
             made = iter(pipeline.represent(np.stack(taken)) if taken else ())
             for source, extraction in batch:
                 reason = extraction.rejected
-                found[source] = (
-                    CachedFace(nothing, reason) if reason else CachedFace(next(made), "", extraction.measures)
-                )
+                embedding = nothing if reason else next(made)
+                if not reason and np.linalg.norm(embedding) < pipeline.least_norm:
+                    embedding, reason = nothing, NoFace.code
+                found[source] = CachedFace(embedding, reason or "", {} if reason else extraction.measures)
             done(len(batch))
         return found
 

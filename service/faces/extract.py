@@ -6,13 +6,14 @@ from service.arrays import Floats32, ImageArray
 from service.choices import FacePolicy, Gates
 from service.errors import FaceTooSmall, InputError, NoFace
 from service.faces.align import align
-from service.faces.finder import FaceFinder, View, no_face
+from service.faces.finder import FaceFinder, View
 from service.faces.landmarks import Located
 from service.faces.pictures.decode import open_image
 from service.faces.pictures.image_file import ImageFile
 from service.faces.quality.components import measure_quality
 from service.faces.quality.seen_face import SeenFace
 from service.faces.reduction import reduction_for, scaled, to_align, to_find_faces
+from service.faces.select import no_face
 from service.faces.stage_timer import StageTimer, untimed
 from service.faces.turns import clockwise_degrees, turned, turned_back
 from service.faces.types import AlignedFace, DetectedFace

@@ -13,7 +13,7 @@ from service.faces.detectors.detector import Detector
 from service.faces.detectors.second_look import SecondLook
 from service.faces.evidence import Evidence, weigh
 from service.faces.landmarks import Landmarker, Located
-from service.faces.select import select_face
+from service.faces.select import no_face, select_face
 from service.faces.stage_timer import StageTimer, untimed
 from service.faces.tiles import detect_in_tiles, scales_of_tiles
 from service.faces.turns import QUARTER_TURNS, turned
@@ -188,14 +188,6 @@ class FaceFinder:
         row = select_face(faces, policy, (image.shape[1], image.shape[0]))
         located, evidence = known[row]
         return Sighting(faces[row], located.landmarks, evidence, faces, quarters, view, located.points)
-
-
-def no_face() -> NoFace:
-    """Return the error of a picture in which no face was found."""
-    return NoFace(
-        "No face was found in the image. Send a picture that shows the face clearly, at least "
-        f"{PREPARATION.least_face} pixels across."
-    )
 
 
 def _strongest(*sightings: Sighting | None) -> Sighting | None:

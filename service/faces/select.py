@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from service.choices import FacePolicy
 from service.errors import NoFace, SeveralFaces
 from service.faces.types import DetectedFace
+from service.pack import PREPARATION
 
 # Chosen on development photographs: as good as the better of largest and most_central on celebrities, who are seldom in
 # the middle, and on news photographs, where others may be larger. Nearby values are as good.
@@ -27,7 +28,7 @@ def select_face(faces: Sequence[DetectedFace], policy: FacePolicy, image_size: t
         SeveralFaces: if there are several and the policy is ``reject``; says how many.
     """
     if not faces:
-        raise NoFace("No face was found in the image. Send a picture that shows the face upright and clearly.")
+        raise no_face()
     rows = range(len(faces))
     if policy == "prominent":
         return max(rows, key=lambda row: _prominence(faces[row], image_size))
@@ -42,6 +43,14 @@ def select_face(faces: Sequence[DetectedFace], policy: FacePolicy, image_size: t
             "person alone, or choose the policy 'prominent', 'largest' or 'most_central'."
         )
     return 0
+
+
+def no_face() -> NoFace:
+    """Return the error of a picture in which no face was found."""
+    return NoFace(
+        "No face was found in the image. Send a picture that shows the face clearly, at least "
+        f"{PREPARATION.least_face} pixels across."
+    )
 
 
 def _prominence(face: DetectedFace, image_size: tuple[int, int]) -> float:

@@ -3,8 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from service.choices import FacePolicy
 from service.errors import InputError, UnknownOperatingPoint
+from service.faces.select import no_face
 from service.verifier.clock import Clock
 from service.verifier.inputs import Crop, Embedding, FaceInput, Photo, form_of
 from service.verifier.pair_scoring import EmbeddedFaces, PairScorer
@@ -96,6 +99,15 @@ class Batch:
         if not sides:
             return ReadFaces(None, {}, failures)
         embeddings, norms = self._reader.embed(list(sides.values()), self.clock)
+        shown = np.array(
+            [not self._reader.shows_no_face(*one) for one in zip(sides.values(), norms.tolist(), strict=True)]
+        )
+        if not shown.all():
+            failures |= {face: no_face() for face, is_face in zip(sides, shown, strict=True) if not is_face}
+            if stop_at_failure or not shown.any():
+                return ReadFaces(None, {}, failures)
+            sides = {face: side for (face, side), is_face in zip(sides.items(), shown, strict=True) if is_face}
+            embeddings, norms = embeddings[shown], norms[shown]
         found = EmbeddedFaces(
             embeddings,
             norms,

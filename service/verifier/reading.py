@@ -77,6 +77,10 @@ class FaceReader:
                 embeddings[crop_rows] = self._pipeline.represent(np.stack([sides[row].content for row in crop_rows]))
         return np.asarray(normalise(embeddings), dtype=np.float32), telling_norms(embeddings)
 
+    def shows_no_face(self, side: Side, norm: float) -> bool:
+        """Return whether an embedded picture's length is one that no face has."""
+        return side.content.ndim == 3 and norm < self._pipeline.least_norm
+
     def _values(self, embedding: Embedding) -> Floats32:
         values = np.asarray(embedding.values)
         if values.shape != (self._pipeline.dimension,):
