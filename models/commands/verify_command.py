@@ -14,8 +14,8 @@ from models.commands import reporting_errors
 from models.images.image_folder import DECODER_FAILURES, read_image
 from service.api.verify import embed_answer, full_answer
 from service.api.wire.quality_wire import QualityAnswer
-from service.api.wire.verify_wire import VerifyAnswer
-from service.choices import FacePolicy, QualityPolicy
+from service.api.wire.verify_wire import FaceAnswer, VerifyAnswer
+from service.choices import FacePolicy, LivenessPolicy, QualityPolicy
 from service.errors import ImageUndecodable, InputError
 from service.loaded import LoadedService, load
 from service.settings import Settings, load_settings
@@ -26,6 +26,10 @@ _POOR = 50.0
 
 Image = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="A photograph.")]
 Policy = Annotated[FacePolicy | None, typer.Option("--face-policy", help="Which of several faces is taken.")]
+LivenessOption = Annotated[
+    LivenessPolicy | None,
+    typer.Option("--liveness-policy", help="Look for presentation attacks; no less strict than IDA_LIVENESS_POLICY."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as the HTTP interface gives it.")]
 
 
@@ -41,6 +45,7 @@ def verify(
         QualityPolicy | None,
         typer.Option(help="What becomes of faces beyond the calibrated people; IDA_QUALITY_POLICY if absent."),
     ] = None,
+    liveness_policy: LivenessOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare the faces of two photographs.
@@ -57,6 +62,7 @@ def verify(
                 operating_point=operating_point,
                 policy=face_policy,
                 quality_policy=quality_policy,
+                liveness_policy=liveness_policy,
             )
         answer = full_answer(result, loaded.pipeline)
     if as_json:
@@ -69,13 +75,16 @@ def embed(
     image: Image,
     method: Annotated[str | None, typer.Option(help="Method whose density is told with --json.")] = None,
     face_policy: Policy = None,
+    liveness_policy: LivenessOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the embedding of the face of a photograph, one value a line, or the whole answer with --json."""
     with reporting_errors():
         settings, loaded, verifier = _load()
         with _naming(image=image):
-            embedded = verifier.embed(Photo(_read(image, settings)), method=method, policy=face_policy)
+            embedded = verifier.embed(
+                Photo(_read(image, settings)), method=method, policy=face_policy, liveness_policy=liveness_policy
+            )
         answer = embed_answer(embedded, loaded.pipeline)
     typer.echo(answer.model_dump_json(indent=2) if as_json else "\n".join(map(json.dumps, answer.embedding)))
 
@@ -120,7 +129,9 @@ def _quality(quality: QualityAnswer) -> str:
 
 def _print(answer: VerifyAnswer) -> None:
     table = Table(show_header=False, box=None)
-    decision = answer.decision or f"none: {answer.no_decision_reason}"
+    decision: str = answer.decision or "none"
+    if answer.no_decision_reason:
+        decision += f": {answer.no_decision_reason}"
     table.add_row("decision", decision if answer.threshold is None else f"{decision}, threshold {answer.threshold:.4f}")
     if answer.decision == "inconclusive":
         table.add_row("why", answer.no_decision_reason)
@@ -137,10 +148,17 @@ def _print(answer: VerifyAnswer) -> None:
         text = f"{found} face{'' if found == 1 else 's'} found"
         if answer.crowding is not None:
             text = f"{text}, crowding {getattr(answer.crowding, name):.4f}"
-        table.add_row(name, text)
+        table.add_row(name, f"{text}{_liveness(face)}")
         if face is not None:
             table.add_row("", _quality(face.quality))
     served = answer.anchor_set
     table.add_row("anchor set", "none" if served is None else f"{served.id}, generation {served.generation}")
     table.add_row("time", f"{answer.timings_ms['total']:.1f} ms")
     Console().print(table)
+
+
+def _liveness(face: FaceAnswer | None) -> str:
+    if face is None or face.liveness is None:
+        return ""
+    found = face.liveness
+    return f", {found.verdict}{f' ({found.reason})' if found.reason else ''}, liveness score {found.score:.4f}"

@@ -1,12 +1,24 @@
 """What ``models list`` shows: shipped packs and installed ones, one row each."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
+from models.packs.liveness_pull import shipped_liveness
 from models.packs.shipped import shipped_manifest, shipped_names
 from models.packs.store import PackStore
 from service.errors import PackInvalid, PackNotFound
-from service.pack import MANIFEST_NAME, PackManifest, parse_manifest, read_manifest, read_receipt
+from service.pack import (
+    LIVENESS,
+    LIVENESS_MANIFEST_NAME,
+    MANIFEST_NAME,
+    PackManifest,
+    installed_liveness,
+    parse_liveness_manifest,
+    parse_manifest,
+    read_manifest,
+    read_receipt,
+)
 
 PackState = Literal["installed", "not installed", "damaged"]
 
@@ -49,6 +61,24 @@ def pack_rows(store: PackStore) -> list[PackRow]:
         if name not in installed
     )
     return sorted(rows, key=lambda row: row.name)
+
+
+def liveness_row(home: Path) -> PackRow:
+    """Return the row of the liveness part, which is no pack and has no embeddings.
+
+    Args:
+        home: the data folder.
+    """
+    state: PackState = "installed"
+    manifest = parse_liveness_manifest(shipped_liveness(), where=LIVENESS_MANIFEST_NAME)
+    try:
+        manifest = installed_liveness(home).manifest
+    except PackNotFound:
+        state = "not installed"
+    except PackInvalid:
+        return PackRow(LIVENESS, "damaged", None, None, None, None, None)
+    part = manifest.liveness
+    return PackRow(LIVENESS, state, None, None, None, part.bytes, part.licence)
 
 
 def _installed_row(store: PackStore, name: str) -> PackRow:

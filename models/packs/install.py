@@ -25,6 +25,7 @@ from service.pack import (
     MANIFEST_NAME,
     RECEIPT_NAME,
     BackboneFile,
+    LivenessFile,
     NetworkRole,
     PackFile,
     Proof,
@@ -102,7 +103,7 @@ def build_pack(
     entries: dict[NetworkRole, ReceiptFile] = {}
     for role, part in manifest.by_role.items():
         step(f"converting {part.file} and comparing it with the original")
-        entries[role] = _store(
+        entries[role] = store_network(
             role,
             part,
             graphs[role],
@@ -120,7 +121,7 @@ def build_pack(
         pipeline_id=manifest.pipeline_id,
         manifest_sha256=file_sha256(built / MANIFEST_NAME),
         installed_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        versions=_versions(),
+        versions=tool_versions(),
         sources=dict(sources),
         files=entries,
     )
@@ -128,7 +129,7 @@ def build_pack(
     return receipt
 
 
-def _store(
+def store_network(
     role: NetworkRole,
     part: PackFile,
     graph: onnx.ModelProto,
@@ -136,9 +137,24 @@ def _store(
     source: Path,
     stored: Path,
     published: RunGraph,
-    reference: RunGraph | None,
     inputs: Floats32,
+    reference: RunGraph | None = None,
 ) -> ReceiptFile:
+    """Write a network as it will be served, proven equal to the published one, and say what was done.
+
+    Args:
+        role: what it does.
+        part: what the manifest says of it.
+        graph: as ``read_graph`` gave it; it is changed in place.
+        source: the published file.
+        stored: where it is written.
+        published: the published file, ready to run.
+        inputs: (n, channels, height, width) float32, what the service feeds it.
+        reference: another engine's run of the file that it was made from; None where it was not.
+
+    Raises:
+        GraphNotConvertible, InferenceFailed: as ``build_pack`` says.
+    """
     batch: Literal["dynamic", "one"] = "dynamic"
     sizes = sorted({1, 3, len(inputs)})
     try:
@@ -156,7 +172,10 @@ def _store(
     rewrite: Rewrite = "nothing to do"
     flushed = 0
     # Landmarks that differ in their last bit give crops with other pixels, and those other embeddings.
-    for attempt in (partial(rewrite_for_speed, to_the_bit=not isinstance(part, BackboneFile)), flush_alone):
+    for attempt in (
+        partial(rewrite_for_speed, to_the_bit=not isinstance(part, BackboneFile | LivenessFile)),
+        flush_alone,
+    ):
         try:
             faster = attempt(content, name=part.file)
             if faster.changes:
@@ -219,7 +238,8 @@ def _check_dimension(part: BackboneFile, backbone: OnnxSession, inputs: Floats32
         )
 
 
-def _versions() -> dict[str, str]:
+def tool_versions() -> dict[str, str]:
+    """Return the versions of what converts and proves networks, for the receipt."""
     found = {}
     for distribution in _DISTRIBUTIONS:
         try:

@@ -27,9 +27,10 @@ class PackStore:
     next holder finds was left by a dead one and is removed.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, kind: str = "packs") -> None:
+        """Take the data folder, and the folder in it: ``packs``, or ``parts`` that belong to no pack."""
         self.home = home
-        self.root = home / "packs"
+        self.root = home / kind
 
     def folder(self, name: str) -> Path:
         """Return the folder in which the pack of this name is, or would be, installed.
@@ -37,7 +38,7 @@ class PackStore:
         Raises:
             PackNotFound: if no pack can have this name.
         """
-        return pack_folder(self.home, name)
+        return self.root / pack_folder(self.home, name).name
 
     def names(self) -> list[str]:
         """Return the names of the installed packs, in order.

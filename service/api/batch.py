@@ -22,7 +22,7 @@ from service.api.wire.batch_wire import (
     VerifyItem,
 )
 from service.api.wire.verify_wire import Detail
-from service.choices import FacePolicy, QualityPolicy
+from service.choices import FacePolicy, LivenessPolicy, QualityPolicy
 from service.errors import InputError, UnknownOperatingPoint
 from service.verifier import FaceInput, Verifier
 from service.verifier.face_batch import Batch, Pair, ReadFaces, in_parts
@@ -38,6 +38,7 @@ class _Options:
 
     method: str | None
     policy: FacePolicy | None
+    liveness_policy: LivenessPolicy | None
     operating_point: str | None = None
     quality_policy: QualityPolicy | None = None
     detail: Detail = "full"
@@ -64,6 +65,7 @@ async def verify_batch(request: Request, state: ServiceState) -> VerifyBatchAnsw
             operating_point=asked.operating_point,
             policy=asked.policy,
             quality_policy=asked.quality_policy,
+            liveness_policy=asked.liveness_policy,
         )
         read = await _read(batch, parts, place, state.verifier)
         result = await place.run(partial(batch.verify, pairs, read))
@@ -92,7 +94,9 @@ async def embed_batch(request: Request, state: ServiceState) -> EmbedBatchAnswer
     async with state.gate.admitted(request) as (body, place):
         asked, faces, parts = await place.run(partial(_faces, body, state.settings.max_batch))
         del body
-        batch = state.verifier.batch_of_faces(method=asked.method, policy=asked.policy)
+        batch = state.verifier.batch_of_faces(
+            method=asked.method, policy=asked.policy, liveness_policy=asked.liveness_policy
+        )
         read = await _read(batch, parts, place, state.verifier)
         found = await place.run(partial(batch.embed, faces, read))
     state.metrics.observe_stages(batch.clock.timings_ms)
@@ -134,7 +138,14 @@ def _pairs(body: Body, most: int) -> tuple[_Options, list[Pair], list[list[FaceI
                     f"pairs.{place}.{name} names the face {shortened(side.face)!r}, which is not among `faces`."
                 )
         pairs.append((sides[0], sides[1]))
-    options = _Options(asked.method, asked.face_policy, asked.operating_point, asked.quality_policy, asked.detail)
+    options = _Options(
+        asked.method,
+        asked.face_policy,
+        asked.liveness_policy,
+        asked.operating_point,
+        asked.quality_policy,
+        asked.detail,
+    )
     return options, pairs, in_parts([face for pair in pairs for face in pair])
 
 
@@ -142,7 +153,7 @@ def _faces(body: Body, most: int) -> tuple[_Options, list[FaceInput], list[list[
     asked = parse_json(EmbedBatchRequest, _document(body), most)
     _check_count(len(asked.faces), "faces", most)
     faces = [to_face(face, f"faces.{place}") for place, face in enumerate(asked.faces)]
-    return _Options(asked.method, asked.face_policy), faces, in_parts(faces)
+    return _Options(asked.method, asked.face_policy, asked.liveness_policy), faces, in_parts(faces)
 
 
 def _document(body: Body) -> bytes:

@@ -11,7 +11,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from service.api.base64_text import decode_base64
 from service.api.problems import InvalidRequest, UnknownField, UnsupportedMediaType
 from service.api.wire.verify_wire import Detail, EmbedForm, EmbedRequest, FaceRequest, VerifyForm, VerifyRequest
-from service.choices import FacePolicy, QualityPolicy
+from service.choices import FacePolicy, LivenessPolicy, QualityPolicy
 from service.documents import ModelT, check_structure
 from service.errors import InvalidBase64
 from service.verifier import Crop, Embedding, FaceInput, Photo
@@ -53,6 +53,7 @@ class PairInput:
     operating_point: str | None
     face_policy: FacePolicy | None
     quality_policy: QualityPolicy | None
+    liveness_policy: LivenessPolicy | None
     detail: Detail
 
 
@@ -63,6 +64,7 @@ class SingleInput:
     face: FaceInput
     method: str | None
     face_policy: FacePolicy | None
+    liveness_policy: LivenessPolicy | None
 
 
 class _Form(MultiPartParser):
@@ -134,6 +136,7 @@ def parse_pair(body: Body) -> PairInput:
             operating_point=body.fields.get("operating_point"),
             face_policy=_choice(body, "face_policy", FacePolicy),
             quality_policy=_choice(body, "quality_policy", QualityPolicy),
+            liveness_policy=_choice(body, "liveness_policy", LivenessPolicy),
             detail=_choice(body, "detail", Detail) or "full",
         )
     request = parse_json(VerifyRequest, body, pairs=1)
@@ -144,6 +147,7 @@ def parse_pair(body: Body) -> PairInput:
         operating_point=request.operating_point,
         face_policy=request.face_policy,
         quality_policy=request.quality_policy,
+        liveness_policy=request.liveness_policy,
         detail=request.detail,
     )
 
@@ -157,10 +161,13 @@ def parse_face(body: Body) -> SingleInput:
     if isinstance(body, FormBody):
         _only_known(body, EmbedForm)
         return SingleInput(
-            Photo(_file(body, "image")), body.fields.get("method"), _choice(body, "face_policy", FacePolicy)
+            Photo(_file(body, "image")),
+            body.fields.get("method"),
+            _choice(body, "face_policy", FacePolicy),
+            _choice(body, "liveness_policy", LivenessPolicy),
         )
     request = parse_json(EmbedRequest, body, pairs=1)
-    return SingleInput(to_face(request, "image"), request.method, request.face_policy)
+    return SingleInput(to_face(request, "image"), request.method, request.face_policy, request.liveness_policy)
 
 
 def shortened(text: str) -> str:

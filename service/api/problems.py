@@ -85,6 +85,7 @@ STATUS: dict[type[errors.IdaError], int] = {
     errors.UnknownMethod: 400,
     errors.MethodNotServed: 400,
     errors.UnknownOperatingPoint: 400,
+    errors.LivenessNotServed: 400,
     RequestTooLarge: 413,
     errors.DocumentTooComplex: 413,
     errors.ImageTooLarge: 413,

@@ -21,6 +21,7 @@ from service.api.wire.status_wire import (
     ReachabilityAnswer,
     ReadinessAnswer,
     ServedAnchorSetAnswer,
+    ServedLivenessAnswer,
     ServedModelAnswer,
     SsrHeadAnswer,
     VersionsAnswer,
@@ -114,6 +115,7 @@ async def get_info(state: ServiceState) -> InfoAnswer:
             face_policy=settings.face_policy,
             quality_policy=settings.quality_policy,
         ),
+        liveness=ServedLivenessAnswer(policy=settings.liveness_policy, liveness_id=pipeline.liveness_id),
     )
 
 

@@ -23,6 +23,7 @@ from service.api.wire.verify_wire import (
     EmbedRequest,
     FaceAnswer,
     FacesAnswer,
+    LivenessAnswer,
     Meaning,
     ModelAnswer,
     PerSide,
@@ -32,7 +33,7 @@ from service.api.wire.verify_wire import (
     VerifyRequest,
 )
 from service.faces.quality.face_quality import FaceQuality
-from service.faces.types import AlignedFace
+from service.faces.types import AlignedFace, Liveness
 from service.pipeline import FacePipeline
 from service.scoring.decision import Judgement
 from service.scoring.population import FaceCheck
@@ -72,6 +73,7 @@ async def verify_pair(request: Request, state: ServiceState) -> VerifyAnswer | B
                 operating_point=pair.operating_point,
                 policy=pair.face_policy,
                 quality_policy=pair.quality_policy,
+                liveness_policy=pair.liveness_policy,
             )
             return result, pair.detail
 
@@ -95,7 +97,9 @@ async def embed_face(request: Request, state: ServiceState) -> EmbedAnswer:
             asked = parse_face(body)
             if not may_be_large and state.verifier.is_large((asked.face,)):
                 return None
-            return state.verifier.embed(asked.face, method=asked.method, policy=asked.face_policy)
+            return state.verifier.embed(
+                asked.face, method=asked.method, policy=asked.face_policy, liveness_policy=asked.liveness_policy
+            )
 
         result = await place.run_sized(work)
     state.metrics.observe_stages(result.timings_ms)
@@ -113,12 +117,15 @@ def observe_pair(result: Verification, metrics: Metrics) -> None:
     metrics.count_decision(point, result.method, judged.decision or "none", reason)
     for density, norm in zip(result.densities or (None, None), result.norms, strict=True):
         metrics.observe_face(result.density_method, None if density is None else density.crowding, norm)
+    metrics.count_liveness(*(face.liveness.verdict for face in result.faces if face and face.liveness))
 
 
 def observe_face(result: EmbeddedFace, metrics: Metrics) -> None:
     """Take note of an embedded face in the metrics."""
     crowding = None if result.density is None else result.density.crowding
     metrics.observe_face(result.density_method, crowding, result.norm)
+    if result.face and result.face.liveness:
+        metrics.count_liveness(result.face.liveness.verdict)
 
 
 def verify_answer(result: Verification, pipeline: FacePipeline, detail: Detail) -> VerifyAnswer | BasicVerifyAnswer:
@@ -267,6 +274,7 @@ def _face(aligned: AlignedFace | None, unified: float | None, detail: Detail) ->
         image_height=aligned.image_size[1],
         exif_rotated=aligned.exif_rotated,
         quality=_quality(aligned.quality, unified, detail),
+        liveness=_liveness(aligned.liveness),
     )
 
 
@@ -275,6 +283,12 @@ def _quality(quality: FaceQuality, unified: float | None, detail: Detail) -> Qua
         return QualityAnswer(unified=unified, components=None)
     scores = {name: None if score is None else round(score, 1) for name, score in quality.components.items()}
     return QualityAnswer(unified=unified, components=QualityComponentsAnswer(**scores))
+
+
+def _liveness(found: Liveness | None) -> LivenessAnswer | None:
+    if found is None:
+        return None
+    return LivenessAnswer(verdict=found.verdict, score=round(found.score, 4), reason=found.reason)
 
 
 def told(timings_ms: dict[str, float]) -> dict[str, float]:
@@ -286,4 +300,6 @@ def told(timings_ms: dict[str, float]) -> dict[str, float]:
     if not timings_ms:  # an item of a batch, whose times are told together
         return {}
     stages = {stage: round(timings_ms[stage], 2) for stage in _TOLD_STAGES}
+    if timings_ms["liveness"]:
+        stages["liveness"] = round(timings_ms["liveness"], 2)
     return {**stages, "total": round(sum(stages.values()), 2)}

@@ -11,6 +11,7 @@ from service.faces.detectors.second_look import SecondLook
 from service.faces.extract import FaceExtractor
 from service.faces.finder import FaceFinder
 from service.faces.landmarks import LANDMARKERS, LandmarkAdapter
+from service.faces.liveness import LivenessCheck
 from service.inference.runs import RunGraph
 from service.pack import PackManifest
 
@@ -26,13 +27,16 @@ def require_adapters(manifest: PackManifest) -> None:
     _adapters(manifest)
 
 
-def build_extractor(manifest: PackManifest, runners: Mapping[str, RunGraph], gates: Gates) -> FaceExtractor:
+def build_extractor(
+    manifest: PackManifest, runners: Mapping[str, RunGraph], gates: Gates, liveness: LivenessCheck | None = None
+) -> FaceExtractor:
     """Return the extractor that a pack describes.
 
     Args:
         manifest: the pack.
         runners: its networks, ready to run, by role: ``detector``, and ``landmarks`` where the pack has them.
         gates: what a photograph must pass.
+        liveness: the liveness part, ready to run; None where it is missing.
 
     Raises:
         PackInvalid: as ``require_adapters`` says, or if an adapter cannot work with what the manifest says.
@@ -44,7 +48,7 @@ def build_extractor(manifest: PackManifest, runners: Mapping[str, RunGraph], gat
         located = landmarker.build(runners["landmarks"], manifest.landmarks)
     size = manifest.detector.preprocessing.width, manifest.detector.preprocessing.height
     finder = FaceFinder(SecondLook(detector) if adapter.looks_again else detector, located, manifest.face, size)
-    return FaceExtractor(finder, gates, detector_size=size)
+    return FaceExtractor(finder, gates, detector_size=size, liveness=liveness)
 
 
 def _adapters(manifest: PackManifest) -> tuple[DetectorAdapter, LandmarkAdapter | None]:

@@ -8,6 +8,7 @@ from service.errors import FaceTooSmall, InputError, NoFace
 from service.faces.align import align
 from service.faces.finder import FaceFinder, View
 from service.faces.landmarks import Located
+from service.faces.liveness import LivenessCheck
 from service.faces.pictures.decode import open_image
 from service.faces.pictures.image_file import ImageFile
 from service.faces.quality.components import measure_quality
@@ -25,7 +26,14 @@ class FaceExtractor:
     Holds no state between calls: safe to call from several threads.
     """
 
-    def __init__(self, finder: FaceFinder, gates: Gates, *, detector_size: tuple[int, int] = (640, 640)) -> None:
+    def __init__(
+        self,
+        finder: FaceFinder,
+        gates: Gates,
+        *,
+        detector_size: tuple[int, int] = (640, 640),
+        liveness: LivenessCheck | None = None,
+    ) -> None:
         """Put an extractor together.
 
         Args:
@@ -33,18 +41,23 @@ class FaceExtractor:
             gates: what a photograph must pass.
             detector_size: width and height of what the detector is fed; large photographs are decoded reduced, to no
                 less than this.
+            liveness: says whether the chosen face is a live one, where that is asked; None where the part is missing.
         """
         self._finder = finder
         self._gates = gates
         self._detector_size = detector_size
+        self._liveness = liveness
 
-    def extract(self, data: bytes, policy: FacePolicy, clock: StageTimer = untimed) -> AlignedFace:
+    def extract(
+        self, data: bytes, policy: FacePolicy, clock: StageTimer = untimed, *, with_liveness: bool = False
+    ) -> AlignedFace:
         """Return the aligned face of a photograph.
 
         Args:
             data: an image file of a supported format.
             policy: which of several faces is taken.
-            clock: times the stages ``decode``, ``detect`` and ``align`` (landmarks and quality included).
+            clock: times the stages ``decode``, ``detect``, ``align`` (landmarks and quality included) and ``liveness``.
+            with_liveness: whether it is asked if the face is a live one; nothing is, where the part is missing.
 
         Raises:
             ImageTooLarge, UnsupportedImageType, ImageUndecodable: if the file cannot be read.
@@ -76,6 +89,10 @@ class FaceExtractor:
             )
         face = replace(face, landmarks=located.landmarks)
         size = file.width, file.height
+        liveness = None
+        if with_liveness and self._liveness is not None:
+            with clock("liveness"):
+                liveness = self._liveness.assess(image, face.box)
         return AlignedFace(
             crop=crop,
             face=turned_back(scaled(face, taken_at), seen.quarters, size),
@@ -85,6 +102,7 @@ class FaceExtractor:
             quality=quality,
             rotated_by=clockwise_degrees(seen.quarters),
             landmark_score=seen.evidence.landmarks,
+            liveness=liveness,
         )
 
     def is_large(self, data: bytes) -> bool:
@@ -139,6 +157,8 @@ class FaceExtractor:
             PackInvalid: if one gives what its adapter does not decode.
         """
         self._finder.warm_up()
+        if self._liveness is not None:
+            self._liveness.warm_up()
 
     def _check_size(self, face: DetectedFace) -> None:
         shorter, least = min(face.box.width, face.box.height), self._gates.min_face_pixels

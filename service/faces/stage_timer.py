@@ -8,7 +8,7 @@ class StageTimer(Protocol):
     """Times a stage: the context it returns is entered when the stage starts and left when it ends or fails."""
 
     def __call__(self, name: str, /) -> AbstractContextManager[None]:
-        """Return the context for the stage of this name: ``decode``, ``detect`` or ``align``."""
+        """Return the context for the stage of this name: ``decode``, ``detect``, ``align`` or ``liveness``."""
         ...
 
 

@@ -72,6 +72,25 @@ class DetectedFace:
     landmarks: Floats32 | None = None
 
 
+LivenessVerdict = Literal["live", "spoof", "uncertain"]
+Uncertainty = Literal["small_face", "narrow_picture", "crops_disagree", "poor_picture"]
+
+
+@dataclass(frozen=True, slots=True)
+class Liveness:
+    """What is said of one face.
+
+    Attributes:
+        verdict: "uncertain" where there is a reason for it.
+        score: mean share of live over the crops, in [0, 1]; not a probability.
+        reason: why it is uncertain; None where it is not.
+    """
+
+    verdict: LivenessVerdict
+    score: float
+    reason: Uncertainty | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class AlignedFace:
     """The chosen face of one photograph, aligned.
@@ -86,6 +105,7 @@ class AlignedFace:
         rotated_by: by how many degrees clockwise, in quarters, the picture was turned besides to find the face upright;
             the face is given in pixels of the picture before that.
         landmark_score: the landmark network's score of a face, in 0..1; None where it gives none.
+        liveness: what the liveness part says of it; None where it was not asked.
     """
 
     crop: ImageArray
@@ -96,6 +116,7 @@ class AlignedFace:
     quality: FaceQuality
     rotated_by: Literal[0, 90, 180, 270] = 0
     landmark_score: float | None = None
+    liveness: Liveness | None = None
 
     @property
     def measures(self) -> dict[str, float]:

@@ -17,6 +17,16 @@ from service.pack.installed import (
     pack_folder,
     read_receipt,
 )
+from service.pack.liveness_part import (
+    LIVENESS,
+    LIVENESS_MANIFEST_NAME,
+    InstalledLiveness,
+    LivenessManifest,
+    LivenessReceipt,
+    installed_liveness,
+    liveness_folder,
+    parse_liveness_manifest,
+)
 from service.pack.pack_manifest import (
     CROP_SIDE,
     MANIFEST_NAME,
@@ -25,6 +35,7 @@ from service.pack.pack_manifest import (
     DetectorFile,
     FaceStandards,
     LandmarksFile,
+    LivenessFile,
     NetworkRole,
     NpmSource,
     PackFile,
@@ -41,6 +52,8 @@ from service.pack.preparation import PREPARATION, Preparation
 
 __all__ = [
     "CROP_SIDE",
+    "LIVENESS",
+    "LIVENESS_MANIFEST_NAME",
     "MANIFEST_NAME",
     "PREPARATION",
     "RECEIPT_NAME",
@@ -48,8 +61,12 @@ __all__ = [
     "Colour",
     "DetectorFile",
     "FaceStandards",
+    "InstalledLiveness",
     "InstalledPack",
     "LandmarksFile",
+    "LivenessFile",
+    "LivenessManifest",
+    "LivenessReceipt",
     "NetworkRole",
     "NpmSource",
     "PackFile",
@@ -66,8 +83,11 @@ __all__ = [
     "differences",
     "digest_of",
     "file_sha256",
+    "installed_liveness",
+    "liveness_folder",
     "load_pack",
     "pack_folder",
+    "parse_liveness_manifest",
     "parse_manifest",
     "read_manifest",
     "read_receipt",

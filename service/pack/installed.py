@@ -163,11 +163,12 @@ def differences(folder: Path, manifest: PackManifest, receipt: Receipt) -> list[
             continue
         if (entry.file, entry.source_sha256) != (part.file, part.sha256):
             found.append(f"{part.file} was made from another source file than the manifest names")
-        found.extend(_file_differences(folder / part.file, entry))
+        found.extend(file_differences(folder / part.file, entry))
     return found
 
 
-def _file_differences(path: Path, entry: ReceiptFile) -> list[str]:
+def file_differences(path: Path, entry: ReceiptFile) -> list[str]:
+    """Say in what a stored file differs from what its receipt says; empty where it is intact."""
     try:
         size = path.stat().st_size
         if size != entry.bytes:

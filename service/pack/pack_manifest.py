@@ -186,7 +186,21 @@ class FaceStandards(Strict):
     least_norm: float = Field(default=0.0, ge=0, allow_inf_nan=False)
 
 
-PackFile = DetectorFile | LandmarksFile | BackboneFile
+class LivenessFile(_PackFile):
+    """The network from the surroundings of a face to whether it is a live one; of no pack, but a part of its own.
+
+    Attributes:
+        box_scale: side of what it sees, in sides of the face's box.
+        live_output: which of its outputs' softmax is the share of live.
+        threshold: from which share on a face counts as live.
+    """
+
+    box_scale: float = Field(ge=1, le=8)
+    live_output: int = Field(ge=0, le=15)
+    threshold: float = Field(gt=0, lt=1)
+
+
+PackFile = DetectorFile | LandmarksFile | BackboneFile | LivenessFile
 
 
 class PackManifest(Strict):

@@ -112,6 +112,12 @@ class Metrics:
             ["result"],
             registry=registry,
         )
+        self.liveness = Counter(
+            "ida_liveness",
+            "Faces that the liveness part looked at, by its verdict: live, spoof or uncertain; for each pair anew.",
+            ["verdict"],
+            registry=registry,
+        )
         self.anchor_set_info = Gauge(
             "ida_anchor_set_info",
             "1 for the anchor set that is served.",
@@ -180,6 +186,11 @@ class Metrics:
         """Count faces that were in the density cache, and faces that were not."""
         self.density_lookups.labels("hit").inc(hits)
         self.density_lookups.labels("miss").inc(misses)
+
+    def count_liveness(self, *verdicts: str) -> None:
+        """Count what the liveness part said of faces."""
+        for verdict in verdicts:
+            self.liveness.labels(verdict).inc()
 
     def observe_pair(self, method: str, similarity: float, score: float) -> None:
         """Take note of a verified pair's scores."""

@@ -5,6 +5,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+_STAGES = ("decode", "detect", "align", "liveness", "embed", "search", "predict", "score")
+
 
 class Clock:
     """Adds up the milliseconds of each stage of one call; the stages that did not run stay at 0.
@@ -15,7 +17,7 @@ class Clock:
     def __init__(self) -> None:
         self._started = time.perf_counter()
         self._turn = threading.Lock()
-        self.timings_ms = dict.fromkeys(("decode", "detect", "align", "embed", "search", "predict", "score"), 0.0)
+        self.timings_ms = dict.fromkeys(_STAGES, 0.0)
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:

@@ -63,18 +63,22 @@ class BatchResult:
 class Batch:
     """A batch of faces, scored with one snapshot whatever is swapped meanwhile. Safe to call from several threads."""
 
-    def __init__(self, scorer: PairScorer, reader: FaceReader, policy: FacePolicy | None) -> None:
+    def __init__(
+        self, scorer: PairScorer, reader: FaceReader, policy: FacePolicy | None, *, with_liveness: bool = False
+    ) -> None:
         """Take how it is scored.
 
         Args:
             scorer: scores pairs.
             reader: reads and embeds faces.
             policy: which of several faces is chosen, the service's default where None.
+            with_liveness: whether it is asked of each photograph if its face is a live one.
         """
         self.snapshot = scorer.snapshot
         self._scorer = scorer
         self._reader = reader
         self._policy = policy
+        self._with_liveness = with_liveness
         self.clock = Clock()
 
     def read(self, faces: Sequence[FaceInput], *, stop_at_failure: bool = False) -> ReadFaces:
@@ -91,7 +95,7 @@ class Batch:
         failures: dict[FaceInput, InputError] = {}
         for face in dict.fromkeys(faces):
             try:
-                sides[face] = self._reader.read(face, self._policy, self.clock)
+                sides[face] = self._reader.read(face, self._policy, self.clock, with_liveness=self._with_liveness)
             except InputError as error:
                 failures[face] = _bare(error)
                 if stop_at_failure:

@@ -18,6 +18,7 @@ from service.scoring.terms import ANCHORS, PREDICTION, FaceTerms
 from service.snapshot.snapshot import Snapshot
 from service.verifier.agreement_monitor import AgreementMonitor
 from service.verifier.clock import Clock
+from service.verifier.liveness_gate import liveness_doubts, told_with_quality
 from service.verifier.results import Density, Verification
 
 
@@ -63,6 +64,7 @@ class PairScorer:
         is_point_required: bool = True,
         quality_policy: QualityPolicy = "decide",
         face_policy: FacePolicy = "prominent",
+        requires_liveness: bool = False,
         pipeline_id: str,
         agreement: AgreementMonitor | None,
     ) -> None:
@@ -75,6 +77,7 @@ class PairScorer:
             is_point_required: whether a calibration that lacks the operating point is refused, or gives no decision.
             quality_policy: what becomes of faces beyond the calibrated population.
             face_policy: which of several faces of a photograph was chosen.
+            requires_liveness: whether a probe that is not shown to be live is no match.
             pipeline_id: the pipeline that embeds photographs.
             agreement: compares predicted densities with searched ones; None for nobody.
         """
@@ -84,6 +87,7 @@ class PairScorer:
         self._is_point_required = is_point_required
         self._quality_policy = quality_policy
         self._face_policy = face_policy
+        self._requires_liveness = requires_liveness
         self._pipeline_id = pipeline_id
         self._agreement = agreement
         # Whatever is asked, Eq. 4's score is told beside it, and needs a density, which needs an anchor set.
@@ -189,6 +193,9 @@ class PairScorer:
         # Of one face alone every policy chooses the same.
         chose = any(aligned.faces_found > 1 for aligned in map(faces.aligned.__getitem__, pair) if aligned is not None)
         policy = self._face_policy if chose else None
+        told = tuple(told_with_quality(faces.aligned[side], checks[side]) for side in pair)
+        if self._requires_liveness:
+            doubts += liveness_doubts(told[0])
         similarity, score = float(scores.similarity[row]), float(scores.score[row])
         dao = scores.dao_score
         return Verification(
@@ -204,7 +211,7 @@ class PairScorer:
             norms=(float(faces.norms[probe]) or None, float(faces.norms[reference]) or None),
             quality_policy=self._quality_policy,
             checks=(checks[probe], checks[reference]),
-            faces=(faces.aligned[probe], faces.aligned[reference]),
+            faces=(told[0], told[1]),
             snapshot=self.snapshot,
             timings_ms={},
         )

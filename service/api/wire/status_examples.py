@@ -145,5 +145,6 @@ INFO: Final[dict[str, Any]] = {
             "face_policy": "largest",
             "quality_policy": "decide",
         },
+        "liveness": {"policy": "off", "liveness_id": None},
     }
 }

@@ -7,7 +7,7 @@ from pydantic.dataclasses import dataclass
 
 from service.api.wire.verify_wire import AnchorSetAnswer, ModelAnswer
 from service.bundle.ssr_part import HeadTarget
-from service.choices import Device, FacePolicy, Gates, QualityPolicy
+from service.choices import Device, FacePolicy, Gates, LivenessPolicy, QualityPolicy
 from service.pack import Preparation
 from service.scoring.calibration import InputForm, OperatingPoint
 from service.scoring.population import PopulationLimits
@@ -129,6 +129,15 @@ class LimitsAnswer(Gates):
     quality_policy: QualityPolicy
 
 
+class ServedLivenessAnswer(BaseModel):
+    """The liveness part, and the least strict policy by which it is asked."""
+
+    policy: LivenessPolicy
+    liveness_id: str | None = Field(
+        description="What decides a verdict besides the picture and the box; null where the part is not installed."
+    )
+
+
 class InfoAnswer(BaseModel):
     """What is served."""
 
@@ -148,3 +157,4 @@ class InfoAnswer(BaseModel):
         description="The anchor set's own, which a setting may override; null without one."
     )
     limits: LimitsAnswer
+    liveness: ServedLivenessAnswer

@@ -6,8 +6,9 @@ from annotated_types import MaxLen
 from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, StringConstraints, model_validator
 
 from service.api.wire.quality_wire import QualityAnswer
-from service.choices import FacePolicy, QualityPolicy
+from service.choices import FacePolicy, LivenessPolicy, QualityPolicy
 from service.faces.pictures.formats import IN_WORDS
+from service.faces.types import LivenessVerdict, Uncertainty
 from service.scoring.decision import Decision
 from service.scoring.methods import METHODS
 
@@ -81,6 +82,12 @@ class PairOptions(_Request):
         description="What becomes of a pair with a face beyond the limits of the calibrated people: report, gate (422 "
         "low_quality) or decide (inconclusive in place of match, and no rate). IDA_QUALITY_POLICY if absent.",
     )
+    liveness_policy: LivenessPolicy | None = Field(
+        default=None,
+        description="Whether the photographs are looked at for presentation attacks: off, report, or require "
+        "(inconclusive in place of match where the probe is not shown to be live). It holds where it is stricter than "
+        "the service's own (IDA_LIVENESS_POLICY).",
+    )
     detail: Detail = Field(
         default="full",
         description="full, or basic: decision, threshold, score, similarity, fmr_at_score, reasons, faces.",
@@ -108,6 +115,11 @@ class FaceOptions(_Request):
         default=None, description="Method whose density is told; the default one if absent and if it has a density."
     )
     face_policy: FacePolicy | None = Field(default=None, description="Which of several faces is embedded.")
+    liveness_policy: LivenessPolicy | None = Field(
+        default=None,
+        description="Whether the photograph is looked at for a presentation attack: off or report; require, with no "
+        "decision to make, is as report. It holds where it is stricter than the service's own.",
+    )
 
 
 class EmbedRequest(FaceOptions, FaceRequest):
@@ -127,6 +139,17 @@ class BoxAnswer(BaseModel):
     top: float
     right: float
     bottom: float
+
+
+class LivenessAnswer(BaseModel):
+    """Whether a photograph shows a live face, as far as the liveness part can tell; its error rates are not known."""
+
+    verdict: LivenessVerdict
+    score: float = Field(description="Mean share of live over three crops, in [0, 1]; not a probability.")
+    reason: Uncertainty | None = Field(
+        description="Why it is uncertain: small_face, narrow_picture (it shows too little around the face), "
+        "crops_disagree or poor_picture (beyond the limits of the calibrated people); null where it is not."
+    )
 
 
 class FaceAnswer(BaseModel):
@@ -151,6 +174,7 @@ class FaceAnswer(BaseModel):
     image_height: int = Field(description="Height of the upright image in pixels.")
     exif_rotated: bool = Field(description="Whether the EXIF orientation turned or mirrored the picture.")
     quality: QualityAnswer
+    liveness: LivenessAnswer | None = Field(description="null where it was not asked; see liveness_policy.")
 
 
 class FacesAnswer(BaseModel):
@@ -213,8 +237,8 @@ class Meaning(BaseModel):
         description="Why there is no decision, or why it is inconclusive; null where it is match or non_match."
     )
     reasons: list[DoubtAnswer] = Field(
-        description="Why no rate is vouched for: a face lies beyond the limits of the calibrated people. Empty by the "
-        "quality_policy report."
+        description="Why the pair is not vouched for: a face lies beyond the limits of the calibrated people (never by "
+        "the quality_policy report), or the probe is not shown to be live and must be."
     )
 
 
