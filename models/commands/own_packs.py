@@ -10,11 +10,12 @@ from rich.console import Console
 from rich.table import Table
 
 from models.commands import reporting_errors
+from models.packs.liveness_pull import liveness_store
 from models.packs.own.new_pack import new_pack
 from models.packs.remove import remove_pack
 from models.packs.store import PackStore
 from models.progress import stage_bars
-from service.pack import load_pack
+from service.pack import LIVENESS, load_pack
 from service.settings import load_settings
 
 if TYPE_CHECKING:
@@ -112,11 +113,11 @@ def try_pack(
         _print_trial(trial)
 
 
-def remove(name: Annotated[str, typer.Argument(help="Name of an installed pack.")]) -> None:
-    """Delete an installed pack from IDA_HOME."""
+def remove(name: Annotated[str, typer.Argument(help="Name of an installed pack, or `liveness`.")]) -> None:
+    """Delete an installed pack, or the liveness part, from IDA_HOME."""
     with reporting_errors():
         settings = load_settings()
-        remove_pack(PackStore(settings.home), name)
+        remove_pack(liveness_store(settings.home) if name == LIVENESS else PackStore(settings.home), name)
     typer.echo(f"{name} is removed")
     if name == settings.pack:
         typer.echo("note: it is the pack of IDA_PACK: nothing can be served until it is installed again.")

@@ -15,6 +15,7 @@ from service.faces.build_extractor import require_adapters
 from service.inference.runs import RunGraph
 from service.inference.small_weights import subnormal_warnings
 from service.pack import (
+    LIVENESS,
     MANIFEST_NAME,
     InstalledPack,
     PackFile,
@@ -146,8 +147,10 @@ def already_installed(store: PackStore, manifest: PackManifest, *, force: bool, 
         rename: where it may be given another name, for the message.
 
     Raises:
-        PackConflict: if another pack of this name is installed or shipped.
+        PackConflict: if another pack of this name is installed or shipped, or the name is that of the liveness part.
     """
+    if manifest.name == LIVENESS:
+        raise PackConflict(f"{LIVENESS} is a part that belongs to no pack. Give your pack another name {rename}.")
     if force:
         return None
     present, damaged = _installed(store, manifest.name)

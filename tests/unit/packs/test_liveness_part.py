@@ -4,9 +4,13 @@ from pathlib import Path
 
 import pytest
 import tiny_packs
+from typer.testing import CliRunner
 
+from models.cli import app
 from models.packs.liveness_pull import liveness_store, pull_liveness, shipped_liveness
-from models.tool_errors import GraphNotConvertible, PackSourceUnavailable
+from models.packs.pull import add_pack
+from models.packs.store import PackStore
+from models.tool_errors import GraphNotConvertible, PackConflict, PackSourceUnavailable
 from service.errors import PackInvalid, PackNotFound
 from service.pack import installed_liveness, liveness_folder, parse_liveness_manifest
 
@@ -128,3 +132,20 @@ def test_given_file_that_is_no_tarball_is_refused(tmp_path: Path) -> None:
     (tmp_path / "no.tgz").write_bytes(b"no tarball")
     with pytest.raises(PackSourceUnavailable):
         pull(tmp_path, manifest, tmp_path / "no.tgz")
+
+
+def test_part_is_removed_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IDA_HOME", str(tmp_path))
+    assert CliRunner().invoke(app, ["models", "remove", "liveness"]).exit_code == 1
+    manifest, tarball = tiny_packs.write_liveness(tmp_path / "source")
+    pull(tmp_path, manifest, tarball)
+    result = CliRunner().invoke(app, ["models", "remove", "liveness"])
+    assert (result.exit_code, "liveness is removed" in result.output) == (0, True)
+    assert not liveness_folder(tmp_path).exists()
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_no_pack_takes_the_name_of_the_part(tmp_path: Path, force: bool) -> None:
+    tiny_packs.write_pack(tmp_path / "own", name="liveness")
+    with pytest.raises(PackConflict, match="another name"):
+        add_pack(PackStore(tmp_path / "home"), tmp_path / "own", force=force, step=lambda _: None)
