@@ -12,6 +12,7 @@ from service.faces.liveness import LivenessCheck
 from service.faces.pictures.decode import open_image
 from service.faces.pictures.image_file import ImageFile
 from service.faces.quality.components import measure_quality
+from service.faces.quality.motion import evenness_of_detail
 from service.faces.quality.seen_face import SeenFace
 from service.faces.reduction import reduction_for, scaled, to_align, to_find_faces
 from service.faces.select import no_face
@@ -87,6 +88,7 @@ class FaceExtractor:
             quality = measure_quality(
                 SeenFace(image, located.landmarks, crop, areas, reduction=taken_at, points=located.points)
             )
+            evenness = evenness_of_detail(crop)
         face = replace(face, landmarks=located.landmarks)
         size = file.width, file.height
         liveness = None
@@ -102,6 +104,7 @@ class FaceExtractor:
             quality=quality,
             rotated_by=clockwise_degrees(seen.quarters),
             landmark_score=seen.evidence.landmarks,
+            evenness=evenness,
             liveness=liveness,
         )
 

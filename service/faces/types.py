@@ -105,6 +105,7 @@ class AlignedFace:
         rotated_by: by how many degrees clockwise, in quarters, the picture was turned besides to find the face upright;
             the face is given in pixels of the picture before that.
         landmark_score: the landmark network's score of a face, in 0..1; None where it gives none.
+        evenness: how much detail the crop has in the direction that shows least, over the mean of all directions.
         liveness: what the liveness part says of it; None where it was not asked.
     """
 
@@ -116,9 +117,11 @@ class AlignedFace:
     quality: FaceQuality
     rotated_by: Literal[0, 90, 180, 270] = 0
     landmark_score: float | None = None
+    evenness: float | None = None
     liveness: Liveness | None = None
 
     @property
     def measures(self) -> dict[str, float]:
         """What is measured of the picture, by the names in ``service.scoring.population.MEASURES``."""
-        return {"detection_score": float(self.face.score)}
+        told = {"detection_score": float(self.face.score), "evenness_of_detail": self.evenness}
+        return {name: value for name, value in told.items() if value is not None}

@@ -90,7 +90,17 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 reason="doubtful_face",
                 says="shows what may be no face",
                 advice="Send a picture of one face, upright, uncovered and towards the camera.",
-                share=0.002,
+                share=0.005,
+                unknown="the face came without the photograph that it was found in",
+            ),
+            Measure(
+                name="evenness_of_detail",
+                source="picture",
+                poor_end="low",
+                reason="motion_blur",
+                says="moved while the picture was taken",
+                advice="Hold still, and take more light.",
+                share=0.005,
                 unknown="the face came without the photograph that it was found in",
             ),
             Measure(
@@ -100,7 +110,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 reason="outside_population",
                 says="is more like everybody else than the faces that the rates were measured on",
                 advice="Send an uncovered, sharp and upright picture; if it is one, calibrate on people like these.",
-                share=0.01,
+                share=0.003,
                 unknown="no density is known",
             ),
         )
