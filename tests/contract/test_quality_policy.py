@@ -279,3 +279,18 @@ def test_metrics_count_every_scored_pair_by_its_decision_and_the_first_reason(se
 def test_name_that_a_caller_made_up_is_no_label(client):
     assert post(client, FINE, FINE, operating_point="a-name-of-mine").json()["decision"] is None
     assert counted(client) == {("", "none", "not_calibrated"): 1}
+
+
+def test_rates_are_not_stated_where_another_face_policy_chose_among_several_faces(serve):
+    crowd = picture(2, seed=3)
+    calibrated = serve(None)  # by the largest face, as calibrations of old
+    with calibrated as client:
+        alone = ask(client, FINE, FINE, method="cosine", operating_point="fmr_1e-2")
+        chosen = ask(client, crowd, FINE, method="cosine", operating_point="fmr_1e-2")
+        as_calibrated = ask(client, crowd, FINE, method="cosine", operating_point="fmr_1e-2", face_policy="largest")
+
+    assert alone["decision"] == "match"
+    assert chosen["decision"] is None
+    assert chosen["fmr_at_score"] is None
+    assert "face policy largest, and prominent chose" in chosen["no_decision_reason"]
+    assert as_calibrated["fmr_at_score"] is not None

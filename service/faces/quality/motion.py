@@ -12,6 +12,8 @@ _REACH = 2.0
 # The face without what surrounds it, and as far from the crop's edges as a kernel reaches.
 _FACE = slice(16, 104), slice(16, 96)
 _NOISE = 0.7
+# Below it, a mean size is what rounding leaves of an even area.
+_NO_DETAIL = 1e-3
 
 
 @cache
@@ -52,4 +54,4 @@ def evenness_of_detail(crop: ImageArray) -> float:
     grey = cv2.GaussianBlur(face, (0, 0), _NOISE)
     detail = [float(np.abs(cv2.filter2D(grey, -1, kernel)[3:-3, 3:-3]).mean()) for kernel in _kernels()]
     mean = float(np.mean(detail))
-    return min(detail) / mean if mean > 0 else 1.0
+    return min(detail) / mean if mean > _NO_DETAIL else 1.0

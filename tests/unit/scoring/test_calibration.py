@@ -118,6 +118,18 @@ def test_find_says_why_no_calibration_holds(method, forms, parameters, pipeline_
     assert re.search(reason, found)
 
 
+def test_find_gives_no_calibration_where_another_policy_chose_among_faces():
+    calibrations = Calibrations("people", (calibration("cosine"),), face_policy="prominent")
+
+    def found(policy):
+        return calibrations.find("cosine", ("photo", "photo"), Parameters(), face_policy=policy)
+
+    assert found("prominent") is calibrations.methods[0]
+    # None: there was one face, which every policy chooses.
+    assert found(None) is calibrations.methods[0]
+    assert re.search("face policy prominent, and largest chose", found("largest"))
+
+
 def test_relevant_parameters_are_those_that_the_method_combines():
     parameters = Parameters(k=3, tau=2.0, strength=0.5, cohort=50, guard=0.7, norm_power=2.0, typical_norm=3.0)
 
