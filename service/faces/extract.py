@@ -12,6 +12,7 @@ from service.faces.liveness import LivenessCheck
 from service.faces.pictures.decode import open_image
 from service.faces.pictures.image_file import ImageFile
 from service.faces.quality.components import measure_quality
+from service.faces.quality.covered_eyes import eye_light
 from service.faces.quality.motion import evenness_of_detail
 from service.faces.quality.seen_face import SeenFace
 from service.faces.reduction import reduction_for, scaled, to_align, to_find_faces
@@ -88,7 +89,7 @@ class FaceExtractor:
             quality = measure_quality(
                 SeenFace(image, located.landmarks, crop, areas, reduction=taken_at, points=located.points)
             )
-            evenness = evenness_of_detail(crop)
+            evenness, eyes = evenness_of_detail(crop), eye_light(crop)
         face = replace(face, landmarks=located.landmarks)
         size = file.width, file.height
         liveness = None
@@ -105,6 +106,7 @@ class FaceExtractor:
             rotated_by=clockwise_degrees(seen.quarters),
             landmark_score=seen.evidence.landmarks,
             evenness=evenness,
+            eye_light=eyes,
             liveness=liveness,
         )
 

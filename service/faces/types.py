@@ -106,6 +106,7 @@ class AlignedFace:
             the face is given in pixels of the picture before that.
         landmark_score: the landmark network's score of a face, in 0..1; None where it gives none.
         evenness: how much detail the crop has in the direction that shows least, over the mean of all directions.
+        eye_light: how light the lighter eye's place in the crop is, over the cheeks.
         liveness: what the liveness part says of it; None where it was not asked.
     """
 
@@ -118,10 +119,15 @@ class AlignedFace:
     rotated_by: Literal[0, 90, 180, 270] = 0
     landmark_score: float | None = None
     evenness: float | None = None
+    eye_light: float | None = None
     liveness: Liveness | None = None
 
     @property
     def measures(self) -> dict[str, float]:
         """What is measured of the picture, by the names in ``service.scoring.population.MEASURES``."""
-        told = {"detection_score": float(self.face.score), "evenness_of_detail": self.evenness}
+        told = {
+            "detection_score": float(self.face.score),
+            "evenness_of_detail": self.evenness,
+            "eye_light": self.eye_light,
+        }
         return {name: value for name, value in told.items() if value is not None}

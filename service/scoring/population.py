@@ -80,7 +80,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 says="shows too little of a face to be told from others",
                 advice="Come nearer, hold still, take light from the front, face the camera upright, and uncover "
                 "the face.",
-                share=0.01,
+                share=0.005,
                 unknown="the embedding was given with unit norm",
             ),
             Measure(
@@ -90,7 +90,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 reason="doubtful_face",
                 says="shows what may be no face",
                 advice="Send a picture of one face, upright, uncovered and towards the camera.",
-                share=0.005,
+                share=0.004,
                 unknown="the face came without the photograph that it was found in",
             ),
             Measure(
@@ -100,6 +100,16 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 reason="motion_blur",
                 says="moved while the picture was taken",
                 advice="Hold still, and take more light.",
+                share=0.002,
+                unknown="the face came without the photograph that it was found in",
+            ),
+            Measure(
+                name="eye_light",
+                source="picture",
+                poor_end="low",
+                reason="eyes_covered",
+                says="shows no eyes",
+                advice="Take off dark glasses, and let light fall on the eyes.",
                 share=0.005,
                 unknown="the face came without the photograph that it was found in",
             ),
@@ -110,7 +120,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 reason="outside_population",
                 says="is more like everybody else than the faces that the rates were measured on",
                 advice="Send an uncovered, sharp and upright picture; if it is one, calibrate on people like these.",
-                share=0.003,
+                share=0.001,
                 unknown="no density is known",
             ),
         )

@@ -1,21 +1,15 @@
 """Pictures of known cases, each with the answer that it should get, through the whole pipeline on the default pack."""
 
-from dataclasses import replace
-
 import pytest
 
 from service.api.body import parse_pair
+from service.api.verify import _face
 from service.errors import ImageUndecodable, LowQuality, NoFace, UnsupportedImageType
 from service.loaded import load
-from service.scoring.population import MeasureLimit, PopulationLimits
 from service.settings import load_settings
-from service.snapshot.registry import Registry
 from service.verifier import Photo
 
 pytestmark = pytest.mark.cases
-
-# What a calibration on CelebA and LFW finds, for an anchor set of the pack faceplugin-mobilefacenet without limits.
-LIMITS = {"norm": 2.2, "detection_score": 0.79, "crowding": 0.345}
 
 
 @pytest.fixture(scope="module")
@@ -37,19 +31,31 @@ def test_damaged_jpeg_is_refused_and_never_a_non_match(verifier, photo):
     assert refused.value.image == "reference"
 
 
-@pytest.fixture(scope="module")
-def judging(pack):
-    """A verifier whose anchor set has limits: its own, or else those above."""
-    settings = load_settings()
-    loaded = load(settings)
-    snapshot = loaded.started.loaded.snapshot
-    if snapshot.calibrations.limits:
-        return loaded.verifier(settings)
-    parameters = snapshot.parameters
-    measures = {name: MeasureLimit(limit, 0.01, {}, 1000) for name, limit in LIMITS.items()}
-    limits = PopulationLimits(parameters.k, parameters.tau, parameters.guard, measures)
-    calibrations = replace(snapshot.calibrations, limits={"photo": limits})
-    return loaded.verifier(settings, Registry(replace(snapshot, calibrations=calibrations)))
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_person_photographed_sideways_is_himself(verifier, photo, degrees):
+    turned, upright = (
+        photo(f"01-sideways-same-person/turned{degrees}.jpg"),
+        photo("01-sideways-same-person/upright.jpg"),
+    )
+    found = verifier.verify(turned, upright, operating_point="fmr_1e-4")
+    assert found.judgement.decision == "match"
+    assert found.faces[0].rotated_by != 0 == found.faces[1].rotated_by
+
+
+def test_small_face_of_a_large_photograph_is_found_and_matches(verifier, photo):
+    large = photo("11-small-face-in-12-megapixels/photo.jpg")
+    for other in ("crop", "portrait"):
+        found = verifier.verify(large, photo(f"11-small-face-in-12-megapixels/{other}.jpg"), operating_point="fmr_1e-4")
+        assert found.judgement.decision == "match"
+    assert found.faces[0].faces_found == 1
+
+
+def test_face_cut_by_the_edge_tells_how_much_of_it_is_lacking(verifier, photo):
+    cut, whole = (verifier.embed(photo(f"17-face-cut-by-the-edge/{name}.jpg")).face for name in ("cut", "whole"))
+    answered = _face(cut, None, "full")
+    assert answered.cut_off > 0.1
+    assert answered.box.top == 0
+    assert _face(whole, None, "full").cut_off == 0
 
 
 @pytest.mark.parametrize(
@@ -62,10 +68,10 @@ def judging(pack):
         ("09-non-faces-match/a.png", "09-non-faces-match/b.png"),
     ],
 )
-def test_strangers_beyond_the_calibrated_people_are_no_match_and_have_no_rate(judging, photo, probe, reference):
+def test_strangers_beyond_the_calibrated_people_are_no_match_and_have_no_rate(verifier, photo, probe, reference):
     for point in ("fmr_1e-4", "fmr_1e-6"):
         try:
-            found = judging.verify(photo(probe), photo(reference), operating_point=point)
+            found = verifier.verify(photo(probe), photo(reference), operating_point=point)
         except (NoFace, LowQuality):
             continue
         for judged in (found.judgement, found.cosine_judgement):
@@ -74,9 +80,9 @@ def test_strangers_beyond_the_calibrated_people_are_no_match_and_have_no_rate(ju
             assert judged.decision == "non_match" or judged.doubts
 
 
-def test_gate_refuses_them_with_advice(judging, photo):
+def test_gate_refuses_them_with_advice(verifier, photo):
     with pytest.raises(LowQuality) as refused:
-        judging.verify(photo("04-blurred-strangers/a.jpg"), photo("04-blurred-strangers/b.jpg"), quality_policy="gate")
+        verifier.verify(photo("04-blurred-strangers/a.jpg"), photo("04-blurred-strangers/b.jpg"), quality_policy="gate")
     assert {doubt.image for doubt in refused.value.doubts} == {"probe", "reference"}
 
 
