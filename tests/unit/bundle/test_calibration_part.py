@@ -83,7 +83,7 @@ def test_limits_are_read_as_they_were_written(derived, backbone_id):
     in_force = read.limits_in_force("photo", CHOSEN, PIPELINE_ID)
     assert in_force.limits == {"norm": 2.25}
     assert in_force.missing == {
-        "detection_score": "the calibration has no limit of it",
+        **dict.fromkeys(("detection_score", "evenness_of_detail", "eye_light"), "the calibration has no limit of it"),
         "crowding": "it was calibrated without a limit of it",
     }
     assert "not for crops" in read.limits_in_force("crop", CHOSEN).missing["norm"]
