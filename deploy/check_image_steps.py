@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
-IMAGE_PATHS = re.compile(r"(?<![\w.-])/(opt|pack|src|var/lib/ida-verify)\b")
+IMAGE_PATHS = re.compile(r"(?<![\w.-])/(opt|src|var/lib/ida-verify)\b")
 START_LIMIT_S = 120
 STOP_LIMIT_S = 30
 
@@ -74,7 +74,7 @@ class Image:
         print(f"== {keyword} {rest}", flush=True)
         match keyword:
             case "FROM":
-                # The machine's environment says how pip and npm reach their registries.
+                # The machine's environment says how pip reaches its index.
                 ours = ("IDA_", "PYTHON", "VIRTUAL_ENV")
                 self.environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
                 self.folder, self.user = self.root, None

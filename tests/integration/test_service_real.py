@@ -20,6 +20,7 @@ from PIL import Image
 from skimage import data
 
 from service.inference.onnx_runtime import ort
+from service.settings import DEFAULT_PACK
 
 pytestmark = pytest.mark.weights
 
@@ -92,7 +93,7 @@ def test_changed_copy_scores_above_another_person(server, collins, collins_chang
     assert other["similarity"] < 0.3
     assert same["score"] > other["score"]
     assert same["dao_score"] is not None
-    assert same["model"]["pack"] == "faceplugin-mobilefacenet"
+    assert same["model"]["pack"] == DEFAULT_PACK
 
 
 @pytest.mark.parametrize("orientation", range(2, 9))

@@ -11,7 +11,7 @@ VERIFY_REQUESTS: Final[dict[str, Any]] = {
     "two photographs": {"probe": _PHOTO, "reference": _PHOTO, "operating_point": _POINT},
     "a photograph and an enrolled embedding, by plain cosine": {
         "probe": _PHOTO,
-        "reference": {"embedding": [0.043, -0.012, 0.018]},
+        "reference": {"embedding": [0.0315, -0.1207, 0.0462]},
         "method": "cosine",
     },
     "two aligned 112x112 crops": {"probe": {"crop": _BASE64}, "reference": {"crop": _BASE64}, "method": "ida-r"},
@@ -56,12 +56,12 @@ _COMPONENTS: Final[dict[str, float | None]] = {
     "head_pose_roll": 99.8,
 }
 _PROBE: Final[dict[str, Any]] = {
-    "box": {"left": 179.7, "top": 62.1, "right": 268.5, "bottom": 173.1},
-    "landmarks": [[203.1, 100.5], [246.4, 103.2], [224.8, 127.7], [202.0, 139.2], [244.5, 141.1]],
+    "box": {"left": 179.3, "top": 62.4, "right": 269.4, "bottom": 175.0},
+    "landmarks": [[203.4, 100.2], [246.5, 102.9], [224.8, 127.9], [201.4, 138.9], [244.7, 141.7]],
     "cut_off": 0.0,
     "rotated_by": 0,
-    "detection_score": 0.9412,
-    "landmark_score": 0.9987,
+    "detection_score": 0.9379,
+    "landmark_score": 0.9992,
     "faces_found": 1,
     "image_width": 512,
     "image_height": 512,
@@ -94,9 +94,9 @@ def _brief(face: dict[str, Any]) -> dict[str, Any]:
 
 
 _MODEL: Final[dict[str, Any]] = {
-    "pack": "faceplugin-mobilefacenet",
-    "backbone_id": "ea188cb047bad900",
-    "pipeline_id": "ef242216e15267dd",
+    "pack": "opencv-sface",
+    "backbone_id": "ab5297adc3acb1c3",
+    "pipeline_id": "8a9edd690df4bda3",
 }
 _MADE_BY: Final[dict[str, Any]] = {
     "anchor_set": {"id": _ID, "generation": 0},
@@ -114,9 +114,9 @@ _BASIC: Final[dict[str, Any]] = {
     "faces": {"probe": _brief(_PROBE), "reference": _brief(_REFERENCE)},
 }
 _EMBEDDED: Final[dict[str, Any]] = {
-    "embedding": [0.031968087, 0.0640062764, -0.0357115455, 0.00617588079],
-    "norm": 3.478385,
-    "dimension": 512,
+    "embedding": [-0.0239623152, -0.134331927, 0.0715109333, 0.156832099],
+    "norm": 12.61243,
+    "dimension": 128,
     "density_method": "ida-r",
     "density": 0.01553522,
     "crowding": 0.2526223,
@@ -173,7 +173,7 @@ VERIFIED: Final[dict[str, Any]] = {
     },
     "detail=basic": _BASIC,
 }
-EMBEDDED: Final[dict[str, Any]] = {"the first four of the embedding's 512 values": _EMBEDDED}
+EMBEDDED: Final[dict[str, Any]] = {"the first four of the embedding's 128 values": _EMBEDDED}
 VERIFIED_BATCH: Final[dict[str, Any]] = {
     "a pair, and one without a face": {
         **_MADE_BY,
@@ -184,7 +184,7 @@ VERIFIED_BATCH: Final[dict[str, Any]] = {
     }
 }
 EMBEDDED_BATCH: Final[dict[str, Any]] = {
-    "a face, the first four of its embedding's 512 values, and a picture without one": {
+    "a face, the first four of its embedding's 128 values, and a picture without one": {
         **_MADE_BY,
         "items": [
             {"status": 200, "answer": _EMBEDDED, "problem": None},

@@ -40,14 +40,13 @@ INFO: Final[dict[str, Any]] = {
             "workers": 2,
         },
         "model": {
-            "pack": "faceplugin-mobilefacenet",
-            "backbone_id": "ea188cb047bad900",
-            "pipeline_id": "ef242216e15267dd",
-            "description": "Ultra-Light RFB-320 detector, five landmarks by MTCNN's ONet, MobileFaceNet backbone "
-            "(512-d, ArcFace-style)",
-            "detector": "ultra-light",
+            "pack": "opencv-sface",
+            "backbone_id": "ab5297adc3acb1c3",
+            "pipeline_id": "8a9edd690df4bda3",
+            "description": "YuNet detector, five landmarks by MTCNN's ONet on its boxes, SFace backbone (128-d)",
+            "detector": "yunet",
             "preparation": asdict(PREPARATION),
-            "dimension": 512,
+            "dimension": 128,
         },
         "anchor_set": {
             "id": _ID,
@@ -59,7 +58,7 @@ INFO: Final[dict[str, Any]] = {
             "tau": 1.0,
             "strength": 0.4,
             "norm_power": 0.4,
-            "provenance": {"command": "ida-verify anchors build", "pack": "faceplugin-mobilefacenet"},
+            "provenance": {"command": "ida-verify anchors build", "pack": "opencv-sface"},
         },
         "no_anchor_set": None,
         "ssr_head": {
@@ -142,7 +141,7 @@ INFO: Final[dict[str, Any]] = {
             "min_face_pixels": 20,
             "damaged_images": "refuse",
             "image_formats": [kind.name for kind in FORMATS],
-            "face_policy": "largest",
+            "face_policy": "prominent",
             "quality_policy": "decide",
         },
         "liveness": {"policy": "off", "liveness_id": None},

@@ -30,10 +30,27 @@ def ids(text: str) -> tuple[str, str]:
     return manifest.backbone_id, manifest.pipeline_id
 
 
-def test_default_pack_is_shipped_with_the_ids_that_stored_bundles_name() -> None:
-    manifest = parse_manifest(shipped_manifest(DEFAULT_PACK), where="pack.toml")
-    assert manifest.name == DEFAULT_PACK in shipped_names()
-    assert (manifest.backbone_id, manifest.pipeline_id) == ("ea188cb047bad900", "ef242216e15267dd")
+@pytest.mark.parametrize(
+    ("name", "expected", "dimension"),
+    [
+        ("opencv-sface", ("ab5297adc3acb1c3", "8a9edd690df4bda3"), 128),
+        ("sface-mobilefacenet", ("f6edb04133f35986", "2903aadff4511dda"), 640),
+        ("faceplugin-mobilefacenet", ("ea188cb047bad900", "a5b1b468c04d8835"), 512),
+    ],
+)
+def test_shipped_pack_has_the_ids_that_stored_bundles_name(
+    name: str, expected: tuple[str, str], dimension: int
+) -> None:
+    manifest = parse_manifest(shipped_manifest(name), where="pack.toml")
+    assert manifest.name == name
+    assert (manifest.backbone_id, manifest.pipeline_id) == expected
+    assert manifest.dimension == dimension
+
+
+def test_shipped_packs_are_the_three_and_the_default_is_of_pip_alone() -> None:
+    assert shipped_names() == ["faceplugin-mobilefacenet", "opencv-sface", "sface-mobilefacenet"]
+    default = parse_manifest(shipped_manifest(DEFAULT_PACK), where="pack.toml")
+    assert {source.registry for source in default.sources.values()} == {"pypi"}
 
 
 def test_unknown_shipped_pack_is_refused_and_the_known_ones_named() -> None:
