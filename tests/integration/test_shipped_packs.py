@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 from PIL import Image
+from subnormals import subnormal_weights
 
 from models.packs.photographs import example_photographs
 from models.packs.shipped import shipped_manifest, shipped_names
@@ -109,12 +111,24 @@ def test_every_shipped_pack_is_installed_as_its_manifest_says(
     for name, pack in packs.items():
         shipped = parse_manifest(shipped_manifest(name), where=MANIFEST_NAME)
         assert pack.manifest == shipped, f"run `ida-verify models pull {name}`"
-        assert (pack.receipt.backbone_id, pack.receipt.pipeline_id) == (shipped.backbone_id, shipped.pipeline_id)
+        assert pack.receipt.backbone_id == shipped.backbone_id
         pipeline = pipeline_of(name)
         collins, hopper = pipeline.embed(crops_of(pipeline, hopper_jpeg)[1::-1])
         assert collins @ hopper < 0.3
         dimensions[name] = len(collins)
     assert dimensions == {"opencv-sface": 128, "sface-mobilefacenet": 640, "faceplugin-mobilefacenet": 512}
+
+
+@pytest.mark.packs
+def test_no_pack_has_subnormal_weights_and_receipts_say_how_many_were_flushed(
+    packs: Mapping[str, InstalledPack],
+) -> None:
+    for name, pack in packs.items():
+        for role, path in pack.files.items():
+            assert subnormal_weights(onnx.load(path)) == 0, f"run `ida-verify models pull --force {name}`"
+            flushed = pack.receipt.files[role].flushed
+            assert flushed is not None
+            assert (flushed > 100_000) == (path.name == "fr_feature.onnx"), (name, role)
 
 
 @pytest.mark.packs

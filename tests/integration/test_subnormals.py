@@ -51,7 +51,5 @@ def test_no_value_on_the_way_is_subnormal(
 
 
 def test_receipt_says_how_many_weights_were_flushed(pack: InstalledPack) -> None:
-    flushed = {role: entry.flushed for role, entry in pack.receipt.files.items()}
-    assert flushed["detector"] == flushed["landmarks"] == 0
-    assert flushed["backbone"] is not None
-    assert flushed["backbone"] > 100_000
+    # SFace has none that are too small; test_shipped_packs.py has a backbone that does.
+    assert {role: entry.flushed for role, entry in pack.receipt.files.items()} == dict.fromkeys(ROLES, 0)
