@@ -145,7 +145,11 @@ def picture(
     if blue is not None:
         pixels[..., 2] = blue
     # Whichever corner a quarter turn brings to the first place, it tells the same.
-    pixels[:: height - 1, :: width - 1] = (faces, hundredths, 0)
+    # A JPEG mixes the pixels of a block, a square of 16 where its colours are halved.
+    side = 16 if kind == "JPEG" else 1
+    for rows in (slice(side), slice(-side, None)):
+        for columns in (slice(side), slice(-side, None)):
+            pixels[rows, columns] = (faces, hundredths, 0)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, kind)
     return buffer.getvalue()

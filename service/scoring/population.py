@@ -90,7 +90,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 reason="doubtful_face",
                 says="shows what may be no face",
                 advice="Send a picture of one face, upright, uncovered and towards the camera.",
-                share=0.004,
+                share=0.003,
                 unknown="the face came without the photograph that it was found in",
             ),
             Measure(
@@ -110,7 +110,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 reason="eyes_covered",
                 says="shows no eyes",
                 advice="Take off dark glasses, and let light fall on the eyes.",
-                share=0.005,
+                share=0.003,
                 unknown="the face came without the photograph that it was found in",
             ),
             Measure(
