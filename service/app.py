@@ -198,7 +198,7 @@ def _assemble(
         metrics=metrics,
         pipeline=pipeline,
         registry=registry,
-        verifier=loaded.verifier(settings, registry, agreement),
+        verifier=loaded.verifier(settings, registry, agreement, metrics),
         workers=workers,
         gate=Gate(settings, workers, metrics),
         readiness=readiness,

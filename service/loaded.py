@@ -35,7 +35,11 @@ class LoadedService:
     started: Started
 
     def verifier(
-        self, settings: Settings, registry: Registry | None = None, agreement: AgreementMonitor | None = None
+        self,
+        settings: Settings,
+        registry: Registry | None = None,
+        agreement: AgreementMonitor | None = None,
+        metrics: Metrics | None = None,
     ) -> Verifier:
         """Return a verifier of what was loaded.
 
@@ -44,6 +48,7 @@ class LoadedService:
                 liveness policy holds where a request asks for no stricter one.
             registry: says what is served; None for what was loaded, in a program that swaps nothing.
             agreement: compares predicted densities with searched ones; None for nobody.
+            metrics: where photographs are counted; None for nowhere.
         """
         return Verifier(
             pipeline=self.pipeline,
@@ -53,6 +58,7 @@ class LoadedService:
             default_quality=settings.quality_policy,
             liveness_policy=settings.liveness_policy,
             agreement=agreement,
+            watch=None if metrics is None else metrics.observe_photograph,
         )
 
 

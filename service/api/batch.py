@@ -71,7 +71,9 @@ async def verify_batch(request: Request, state: ServiceState) -> VerifyBatchAnsw
         result = await place.run(partial(batch.verify, pairs, read))
     state.metrics.observe_stages(result.timings_ms)
     for item in result.items:
-        if not isinstance(item, InputError):
+        if isinstance(item, InputError):
+            state.metrics.item_failures.labels(item.code).inc()
+        else:
             observe_pair(item, state.metrics)
     items = [
         VerifyItem(status=STATUS[type(item)], answer=None, problem=problem_of(item))
@@ -101,7 +103,9 @@ async def embed_batch(request: Request, state: ServiceState) -> EmbedBatchAnswer
         found = await place.run(partial(batch.embed, faces, read))
     state.metrics.observe_stages(batch.clock.timings_ms)
     for item in found:
-        if not isinstance(item, InputError):
+        if isinstance(item, InputError):
+            state.metrics.item_failures.labels(item.code).inc()
+        else:
             observe_face(item, state.metrics)
     items = [
         EmbedItem(status=STATUS[type(item)], answer=None, problem=problem_of(item.about("image")))

@@ -14,6 +14,12 @@ _COSINE_BUCKETS = tuple(round(-0.2 + 0.05 * step, 2) for step in range(25))
 _SCORE_BUCKETS = (*_COSINE_BUCKETS, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
 # Geometric, factor 1.25: what is long depends on the backbone, and limits lie between half and all of the median.
 _NORM_BUCKETS = tuple(round(0.5 * 1.25**step, 4) for step in range(24))
+# 0 to 100; what is poor is told as finely as what is good.
+_QUALITY_BUCKETS = tuple(float(5 * step) for step in range(1, 21))
+# Geometric, factor 1.25, from 16 to about 4300 pixels.
+_PIXELS_BUCKETS = tuple(round(16 * 1.25**step, 1) for step in range(26))
+# Detectors that are good at it give most faces more than 0.9.
+_CONFIDENCE_BUCKETS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.92, 0.94, 0.96, 0.98, 0.99, 1.0)
 # Cosine units; the crowding of faces spreads over a tenth or so.
 _DIFFERENCE_BUCKETS = (-0.1, -0.05, -0.02, -0.01, -0.005, -0.002, 0.0, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
 
@@ -31,6 +37,12 @@ class Metrics:
         )
         self.failures = Counter(
             "ida_failures", "Requests answered with an error, by its code.", ["reason"], registry=registry
+        )
+        self.item_failures = Counter(
+            "ida_item_failures",
+            "Items of batches answered with a problem, by its code; the batch itself is no failure.",
+            ["reason"],
+            registry=registry,
         )
         self.request_seconds = Histogram(
             "ida_request_seconds",
@@ -83,8 +95,36 @@ class Metrics:
         )
         self.embedding_norm = Histogram(
             "ida_embedding_norm",
-            "Length of what the backbone gave for a face, where it is known: higher for better pictures.",
+            "Length of what the backbone gave for a face, where it is known: higher for better pictures; for each pair "
+            "anew.",
             buckets=_NORM_BUCKETS,
+            registry=registry,
+        )
+        self.photographs = Counter(
+            "ida_photographs",
+            "Photographs whose face was embedded, each once however many pairs of a request it is in, by how many "
+            "degrees clockwise they had to be turned to find it upright.",
+            ["rotated_by"],
+            registry=registry,
+        )
+        for degrees in ("0", "90", "180", "270"):  # a series that begins at 1 shows no increase
+            self.photographs.labels(degrees)
+        self.unified_quality = Histogram(
+            "ida_unified_quality",
+            "Unified quality of the faces of those photographs, 0 to 100, where the anchor set can tell it.",
+            buckets=_QUALITY_BUCKETS,
+            registry=registry,
+        )
+        self.face_pixels = Histogram(
+            "ida_face_pixels",
+            "Shorter side of their faces' boxes, in pixels of the photograph.",
+            buckets=_PIXELS_BUCKETS,
+            registry=registry,
+        )
+        self.detection_score = Histogram(
+            "ida_detection_score",
+            "The detector's score of their faces, 0 to 1.",
+            buckets=_CONFIDENCE_BUCKETS,
             registry=registry,
         )
         self.decisions = Counter(
@@ -214,6 +254,23 @@ class Metrics:
             self.crowding.labels(method).observe(crowding)
         if norm is not None:
             self.embedding_norm.observe(norm)
+
+    def observe_photograph(
+        self, *, face_pixels: float, detection_score: float, rotated_by: int, unified: float | None
+    ) -> None:
+        """Take note of a photograph whose face was embedded.
+
+        Args:
+            face_pixels: shorter side of the face's box, in pixels of the photograph.
+            detection_score: the detector's, in 0..1.
+            rotated_by: by how many degrees clockwise the photograph was turned: 0, 90, 180 or 270.
+            unified: the unified quality, 0 to 100; None where it is not known.
+        """
+        self.photographs.labels(str(rotated_by)).inc()
+        self.face_pixels.observe(face_pixels)
+        self.detection_score.observe(detection_score)
+        if unified is not None:
+            self.unified_quality.observe(unified)
 
     def observe_stages(self, timings_ms: Mapping[str, float]) -> None:
         """Take note of the milliseconds that each stage took; one that did not run is at 0, and left out."""

@@ -106,6 +106,9 @@ class Batch:
         shown = np.array(
             [not self._reader.shows_no_face(*one) for one in zip(sides.values(), norms.tolist(), strict=True)]
         )
+        for side, norm, is_face in zip(sides.values(), norms.tolist(), shown, strict=True):
+            if is_face:
+                self._reader.tell(side, norm, self.snapshot)
         if not shown.all():
             failures |= {face: no_face() for face, is_face in zip(sides, shown, strict=True) if not is_face}
             if stop_at_failure or not shown.any():

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from service.errors import DimensionMismatch
 from service.faces.types import AlignedFace
 from service.pipeline import FacePipeline
 from service.scoring.similarity import normalise, telling_norms
+from service.snapshot.snapshot import Snapshot
 from service.verifier.clock import Clock
 from service.verifier.inputs import Crop, Embedding, FaceInput, Photo
 
@@ -28,17 +30,29 @@ class Side:
     aligned: AlignedFace | None = None
 
 
+class PhotographWatch(Protocol):
+    """Is told of every photograph whose face was embedded; called from several threads."""
+
+    def __call__(self, *, face_pixels: float, detection_score: float, rotated_by: int, unified: float | None) -> None:
+        """Take note of one: the box's shorter side, the score, the turn in degrees, the unified quality if known."""
+        ...
+
+
 class FaceReader:
     """Reads and embeds faces. Safe to call from several threads."""
 
-    def __init__(self, pipeline: FacePipeline, default_policy: FacePolicy) -> None:
+    def __init__(
+        self, pipeline: FacePipeline, default_policy: FacePolicy, watch: PhotographWatch | None = None
+    ) -> None:
         """Take what reads them.
 
         Args:
             pipeline: the models.
             default_policy: which of several faces is chosen where nothing else is asked.
+            watch: told of every photograph whose face was embedded; None for nobody.
         """
         self._pipeline = pipeline
+        self._watch = watch
         self._default_policy = default_policy
 
     def is_large(self, face: FaceInput) -> bool:
@@ -88,6 +102,24 @@ class FaceReader:
     def shows_no_face(self, side: Side, norm: float) -> bool:
         """Return whether an embedded picture's length is one that no face has."""
         return side.content.ndim == 3 and norm < self._pipeline.least_norm
+
+    def tell(self, side: Side, norm: float, snapshot: Snapshot) -> None:
+        """Tell the watch of an embedded face, if it is a photograph's.
+
+        Args:
+            side: the face.
+            norm: the length that its embedding had; 0 where it tells nothing.
+            snapshot: what knows how long those of its calibration's people are.
+        """
+        if self._watch is None or side.aligned is None:
+            return
+        face = side.aligned.face
+        self._watch(
+            face_pixels=min(face.box.width, face.box.height),
+            detection_score=face.score,
+            rotated_by=side.aligned.rotated_by,
+            unified=snapshot.unified_quality(norm or None, "photo", self._pipeline.pipeline_id),
+        )
 
     def _values(self, embedding: Embedding) -> Floats32:
         values = np.asarray(embedding.values)

@@ -13,7 +13,7 @@ from service.verifier.agreement_monitor import AgreementMonitor
 from service.verifier.face_batch import Batch
 from service.verifier.inputs import FaceInput, form_of
 from service.verifier.pair_scoring import PairScorer
-from service.verifier.reading import FaceReader
+from service.verifier.reading import FaceReader, PhotographWatch
 from service.verifier.results import EmbeddedFace, Verification
 
 
@@ -30,6 +30,7 @@ class Verifier:
         default_quality: QualityPolicy = "decide",
         liveness_policy: LivenessPolicy = "off",
         agreement: AgreementMonitor | None = None,
+        watch: PhotographWatch | None = None,
     ) -> None:
         """Take what faces are read and scored with.
 
@@ -41,11 +42,12 @@ class Verifier:
             default_quality: what becomes of faces beyond the calibrated population where nothing else is asked.
             liveness_policy: the least strict that holds, whatever is asked.
             agreement: compares predicted densities with searched ones; None for nobody.
+            watch: told of every photograph whose face was embedded; None for nobody.
         """
         self._pipeline_id = pipeline.pipeline_id
         self._has_liveness = pipeline.liveness_id is not None
         self._liveness_policy: LivenessPolicy = liveness_policy
-        self._reader = FaceReader(pipeline, default_policy)
+        self._reader = FaceReader(pipeline, default_policy, watch)
         self._default_policy = default_policy
         self._registry = registry
         self._default_point = default_point

@@ -80,6 +80,7 @@ def serve_requests(metrics: Metrics) -> None:
     for status in ("200", "422", "500"):
         metrics.requests.labels(route="/verify", method="POST", status=status).inc()
     metrics.failures.labels(reason="no_face").inc()
+    metrics.item_failures.labels(reason="low_quality").inc()
     metrics.request_seconds.labels(route="/verify").observe(0.03)
     for stage in ("decode", "detect", "total"):
         metrics.stage_seconds.labels(stage=stage).observe(0.01)
@@ -88,8 +89,10 @@ def serve_requests(metrics: Metrics) -> None:
     metrics.similarity.observe(0.4)
     metrics.score.labels(method="ida-r").observe(0.3)
     metrics.observe_face("ida-r", 0.2, 3.5)
+    metrics.observe_photograph(face_pixels=210.0, detection_score=0.91, rotated_by=90, unified=74.0)
     for decision, reason in (("match", ""), ("inconclusive", "poor_picture"), ("none", "no_operating_point")):
         metrics.count_decision("fmr_1e-4", "ida-r", decision, reason)
+    metrics.count_liveness("live", "uncertain")
     metrics.crowding_difference.observe(0.003)
     metrics.agreement_samples.labels(outcome="compared").inc()
     metrics.count_lookups(1, 2)

@@ -1,5 +1,7 @@
 """When a picture is looked at again, turned or closer, and which look is kept."""
 
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 
@@ -137,3 +139,24 @@ def test_evidence_without_a_second_network_rests_on_the_detector():
     assert evidence.strength == 0.9
     assert evidence.is_sure(STANDARDS)
     assert evidence.is_face(STANDARDS)
+
+
+def test_closer_look_is_decoded_outside_the_stage_in_which_faces_are_looked_for(picture):
+    running, decoded_in = [], []
+
+    @contextmanager
+    def clock(stage):
+        running.append(stage)
+        yield
+        running.pop()
+
+    def closer(scale):
+        decoded_in.append(tuple(running))
+        return View(np.zeros((2400, 2400, 3), np.uint8))
+
+    finder = FaceFinder(MarkedDetector([None] * 4), FixedLandmarker(), STANDARDS, (320, 320))
+    with pytest.raises(NoFace):
+        finder.find(View(picture, reduction=8), "largest", closer, clock)
+
+    assert decoded_in
+    assert set(decoded_in) == {()}
