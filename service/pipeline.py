@@ -143,6 +143,10 @@ class FacePipeline:
         """
         return self._backbone.represent(np.asarray(crops))
 
+    def shows_no_face(self, norm: float) -> bool:
+        """Return whether an embedding's length is one that no face has; 0 stands for a length that tells nothing."""
+        return 0 < norm < self.least_norm
+
     def warm_up(self) -> None:
         """Run every network once, so that the first request does not pay for it.
 

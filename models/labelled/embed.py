@@ -22,6 +22,7 @@ from service.errors import NoFace
 from service.faces.types import AlignedFace
 from service.pipeline import FacePipeline
 from service.scoring.population import picture_values
+from service.scoring.similarity import telling_norms
 from service.settings import Settings
 
 PictureForm = Literal["photo", "crop"]
@@ -192,11 +193,12 @@ class EmbedFiles:
         pairs = zip((source for source, _ in block), extractions, strict=True)
         while batch := list(islice(pairs, BATCH_SIZE)):
             taken = [extraction.crop for _, extraction in batch if extraction.crop is not None]
-            made = iter(pipeline.represent(np.stack(taken)) if taken else ())
+            given = pipeline.represent(np.stack(taken)) if taken else np.empty((0, pipeline.dimension), np.float32)
+            made = zip(given, telling_norms(given).tolist(), strict=True)
             for source, extraction in batch:
                 reason = extraction.rejected
-                embedding = nothing if reason else next(made)
-                if not reason and np.linalg.norm(embedding) < pipeline.least_norm:
+                embedding, norm = (nothing, 0.0) if reason else next(made)
+                if pipeline.shows_no_face(norm):
                     embedding, reason = nothing, NoFace.code
                 found[source] = CachedFace(embedding, reason or "", {} if reason else extraction.measures)
             done(len(batch))

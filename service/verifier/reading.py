@@ -101,7 +101,7 @@ class FaceReader:
 
     def shows_no_face(self, side: Side, norm: float) -> bool:
         """Return whether an embedded picture's length is one that no face has."""
-        return side.content.ndim == 3 and norm < self._pipeline.least_norm
+        return side.content.ndim == 3 and self._pipeline.shows_no_face(norm)
 
     def tell(self, side: Side, norm: float, snapshot: Snapshot) -> None:
         """Tell the watch of an embedded face, if it is a photograph's.
