@@ -10,7 +10,9 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from service.api.problems import STATUS
+from service.api.wire import face_examples
 from service.errors import NoFace
+from service.scoring.population import MEASURES
 
 PROBLEM = "application/problem+json"
 _BY_CODE = {kind.code: status for kind, status in STATUS.items() if status != 500} | {"internal_error": 500}
@@ -134,3 +136,44 @@ def test_answer_that_is_not_declared_is_found_by_the_client_of_the_tests(client,
     monkeypatch.setitem(STATUS, NoFace, 415)
     with pytest.raises(AssertionError, match="no_face is not declared"):
         client.post("/embed", files={"image": picture(faces=0)})
+
+
+def example_faces():
+    """The faces of the examples' answers, each with the measures that the same answer gives of it."""
+    pair = face_examples.VERIFIED["two photographs of one person"]
+    yield from ((pair["faces"][side], pair["quality_check"][side]) for side in ("probe", "reference"))
+
+
+def test_examples_tell_one_thing_of_a_face_wherever_they_tell_it():
+    for face, checked in example_faces():
+        box = face["box"]
+        assert 0 <= box["left"] < box["right"] <= face["image_width"]
+        assert 0 <= box["top"] < box["bottom"] <= face["image_height"]
+        assert face["cut_off"] == 0
+        assert face["rotated_by"] in (0, 90, 180, 270)
+        for x, y in face["landmarks"]:
+            assert box["left"] < x < box["right"]
+            assert box["top"] < y < box["bottom"]
+        assert list(checked) == list(MEASURES)
+        assert face["detection_score"] == round(checked["detection_score"]["value"], 4)
+        for name, measure in MEASURES.items():
+            value, limit = checked[name]["value"], checked[name]["limit"]
+            assert checked[name]["within"] is (value >= limit if measure.poor_end == "low" else value <= limit)
+
+
+def test_examples_of_one_photograph_agree_with_each_other():
+    full = face_examples.VERIFIED["two photographs of one person"]
+    basic = face_examples.VERIFIED["detail=basic"]
+    (embedded,) = face_examples.EMBEDDED.values()
+
+    assert {name: full[name] for name in basic if name != "faces"} == {
+        name: basic[name] for name in basic if name != "faces"
+    }
+    for side, face in full["faces"].items():
+        assert basic["faces"][side] == face | {"quality": face["quality"] | {"components": None}}
+        assert full["quality_check"][side]["crowding"]["value"] == full["crowding"][side]
+    assert embedded["face"] == full["faces"]["probe"]
+    assert embedded["norm"] == full["quality_check"]["probe"]["norm"]["value"]
+    assert (embedded["density"], embedded["crowding"]) == (full["density"]["probe"], full["crowding"]["probe"])
+    stages = dict(full["timings_ms"])
+    assert stages.pop("total") == pytest.approx(sum(stages.values()), abs=0.01)
