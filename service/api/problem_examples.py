@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args
 
 from service import errors
 from service.api import problems
 from service.api.wire.verify_wire import Problem
+from service.choices import FacePolicy
 from service.faces.pictures.formats import IN_WORDS
+from service.faces.select import no_face
 from service.scoring.population import MEASURES
 
 _OF_AN_IMAGE = frozenset(
@@ -30,7 +32,7 @@ _OF_AN_IMAGE = frozenset(
 _REASONS = (MEASURES["norm"].doubt("probe"),)
 _DETAILS: Mapping[type[errors.IdaError], str] = MappingProxyType(
     {
-        problems.InvalidRequest: "face_policy must be one of largest, most_central, reject.",
+        problems.InvalidRequest: f"face_policy must be one of {', '.join(get_args(FacePolicy))}.",
         problems.UnknownField: "The field 'threshhold' is not known; see /docs.",
         errors.InvalidBase64: "image is not base64: a character is missing. Send the file's bytes in base64.",
         errors.UnknownMethod: "There is no method 'dao'. Ask for one of: cosine, ida-r, ida-l.",
@@ -52,7 +54,7 @@ _DETAILS: Mapping[type[errors.IdaError], str] = MappingProxyType(
         problems.UnsupportedMediaType: "The body's type is text/plain, which is not taken here.",
         errors.UnsupportedImageType: f"The file is a PDF document, not a {IN_WORDS} image.",
         errors.ImageUndecodable: "The file cannot be decoded: it is damaged or cut short. Send it again.",
-        errors.NoFace: "No face was found in the image. Send a picture that shows the face upright and clearly.",
+        errors.NoFace: no_face().message,
         errors.SeveralFaces: "3 faces were found in the image, and the face policy is 'reject'.",
         errors.FaceTooSmall: "The face is 14 pixels across, the smallest that is compared is 20.",
         errors.LowQuality: errors.LowQuality.of(_REASONS).message,

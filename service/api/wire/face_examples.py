@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+from service.faces.select import no_face
+
 _ID: Final = "7b855b09cc60c18b"
 _BASE64: Final = "/9j/4AAQSkZJRgABAQAAAQABAAD..."
 _PHOTO: Final[dict[str, Any]] = {"image": _BASE64}
@@ -135,7 +137,7 @@ _PROBLEM: Final[dict[str, Any]] = {
     "type": "about:blank",
     "title": "Unprocessable Entity",
     "status": 422,
-    "detail": "No face was found in the image. Send a picture that shows the face upright and clearly.",
+    "detail": no_face().message,
     "code": "no_face",
     "image": "reference",
     "request_id": _MADE_BY["request_id"],
