@@ -63,7 +63,7 @@ def rolled(image: np.ndarray, degrees: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def turned_points(points: np.ndarray, quarters: int, size: tuple[int, int]) -> np.ndarray:
-    """Where points (n, 2) of a picture (width, height) lie once it is turned anticlockwise by quarters, pixel by pixel."""
+    """Where pixels (n, 2) of a picture (width, height) lie once it is turned anticlockwise by quarters."""
     width, height = size
     for _ in range(quarters):
         points = np.stack([points[:, 1], width - 1 - points[:, 0]], axis=1)

@@ -50,6 +50,6 @@ def pieces(of_each: int, seed: int) -> Iterator[tuple[str, np.ndarray]]:
             side = int(drawn.integers(_LEAST_SIDE, min(height, width) + 1))
             top, left = int(drawn.integers(height - side + 1)), int(drawn.integers(width - side + 1))
             piece = np.ascontiguousarray(whole[top : top + side, left : left + side])
-            if side < _ENLARGED and drawn.random() < 0.5:  # noqa: PLR2004 - half
+            if side < _ENLARGED and drawn.random() < 0.5:
                 piece = np.asarray(cv2.resize(piece, (_ENLARGED, _ENLARGED), interpolation=cv2.INTER_CUBIC))
             yield name, piece

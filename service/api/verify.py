@@ -265,7 +265,7 @@ def _face(aligned: AlignedFace | None, unified: float | None, detail: Detail) ->
             left=round(box.left, 1), top=round(box.top, 1), right=round(box.right, 1), bottom=round(box.bottom, 1)
         ),
         landmarks=[(x, y) for x, y in landmarks],
-        cut_off=round(aligned.face.box.outside(*aligned.image_size), 3),
+        cut_off=round(aligned.cut_off, 3),
         rotated_by=aligned.rotated_by,
         detection_score=round(face.score, 4),
         landmark_score=None if aligned.landmark_score is None else round(aligned.landmark_score, 4),

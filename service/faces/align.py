@@ -1,5 +1,6 @@
 """From five landmarks to the aligned crop: one similarity transform onto the template that backbones are trained on."""
 
+import cv2
 import numpy as np
 
 from service.arrays import Floats, Floats32, Floats64, ImageArray
@@ -59,3 +60,27 @@ def align(image: ImageArray, landmarks: Floats32) -> ImageArray:
     """
     matrix = similarity_transform(landmarks, ARCFACE_TEMPLATE)
     return warp(image, matrix, CROP_SIZE, CROP_SIZE)
+
+
+def share_cut_off(landmarks: Floats32, box: Box, image_size: tuple[int, int]) -> float:
+    """Return the share of a face that lies outside its picture, in 0..1.
+
+    Detectors seldom reach past the edge, and draw their box around what is left; so the place that the landmarks give
+    the face counts too, whichever lies further outside.
+
+    Args:
+        landmarks: (5, 2) float32, (x, y) in pixels of the image.
+        box: the detector's, of some area.
+        image_size: (width, height) of the image.
+
+    Raises:
+        NoFace: if the landmarks all coincide.
+    """
+    width, height = image_size
+    back = cv2.invertAffineTransform(similarity_transform(landmarks, ARCFACE_TEMPLATE))
+    left, top, right, bottom = CROP_BOX.left, CROP_BOX.top, CROP_BOX.right, CROP_BOX.bottom
+    corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
+    place = (corners @ back[:, :2].T + back[:, 2]).astype(np.float32)
+    picture = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    seen = cv2.intersectConvexConvex(place, picture)[0] / cv2.contourArea(place)
+    return float(np.clip(max(1 - seen, box.outside(width, height)), 0.0, 1.0))

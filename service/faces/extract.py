@@ -5,7 +5,7 @@ from dataclasses import replace
 from service.arrays import Floats32, ImageArray
 from service.choices import FacePolicy, Gates
 from service.errors import FaceTooSmall, InputError, NoFace
-from service.faces.align import align
+from service.faces.align import align, share_cut_off
 from service.faces.finder import FaceFinder, View
 from service.faces.landmarks import Located
 from service.faces.liveness import LivenessCheck
@@ -91,6 +91,7 @@ class FaceExtractor:
             )
             evenness, eyes = evenness_of_detail(crop), eye_light(crop)
         face = replace(face, landmarks=located.landmarks)
+        cut_off = share_cut_off(located.landmarks, face.box, (image.shape[1], image.shape[0]))
         size = file.width, file.height
         liveness = None
         if with_liveness and self._liveness is not None:
@@ -108,6 +109,7 @@ class FaceExtractor:
             evenness=evenness,
             eye_light=eyes,
             liveness=liveness,
+            cut_off=cut_off,
         )
 
     def is_large(self, data: bytes) -> bool:

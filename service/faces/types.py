@@ -108,6 +108,7 @@ class AlignedFace:
         evenness: how much detail the crop has in the direction that shows least, over the mean of all directions.
         eye_light: how light the lighter eye's place in the crop is, over the cheeks.
         liveness: what the liveness part says of it; None where it was not asked.
+        cut_off: share of the face that lies outside the picture, in 0..1.
     """
 
     crop: ImageArray
@@ -121,6 +122,7 @@ class AlignedFace:
     evenness: float | None = None
     eye_light: float | None = None
     liveness: Liveness | None = None
+    cut_off: float = 0.0
 
     @property
     def measures(self) -> dict[str, float]:

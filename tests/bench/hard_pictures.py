@@ -152,7 +152,7 @@ def poor(bench: Bench) -> dict[str, object]:
 
 
 def _high_cosine(read: ReadFaces) -> float | None:
-    if read.faces is None or len(read.rows) < 2:  # noqa: PLR2004 - a pair
+    if read.faces is None or len(read.rows) < 2:
         return None
     cosines = read.faces.embeddings @ read.faces.embeddings.T
     return round(float(np.quantile(cosines[np.triu_indices(len(cosines), 1)], 0.999)), 3)
@@ -342,7 +342,13 @@ def main() -> None:
         "limits": limits,
         "people": {name: len(found) for name, found in people.items()},
     }
-    for name, measure in (("poor", poor), ("mated", mated), ("turned", turned), ("faceless", faceless), ("small", small)):
+    for name, measure in (
+        ("poor", poor),
+        ("mated", mated),
+        ("turned", turned),
+        ("faceless", faceless),
+        ("small", small),
+    ):
         if name in asked:
             began = time.perf_counter()
             result[name] = measure(bench)

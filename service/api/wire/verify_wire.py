@@ -160,7 +160,10 @@ class FaceAnswer(BaseModel):
         description="Left eye, right eye, nose, left and right mouth corner as seen in the upright face, (x, y) in "
         "pixels; outside the image where the face is cut off."
     )
-    cut_off: float = Field(description="Share of the face's box that lies outside the image, in [0, 1].")
+    cut_off: float = Field(
+        description="Share of the face that lies outside the image, in [0, 1], by its box or by where its landmarks "
+        "place it, whichever is more."
+    )
     rotated_by: Literal[0, 90, 180, 270] = Field(
         description="By how many degrees clockwise the picture was turned, besides by its EXIF orientation, to find "
         "the face upright. Box and landmarks are in pixels of the picture before that."

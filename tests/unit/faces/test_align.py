@@ -4,7 +4,8 @@ import pytest
 from skimage.transform import SimilarityTransform
 
 from service.errors import NoFace
-from service.faces.align import ARCFACE_TEMPLATE, align, similarity_transform
+from service.faces.align import ARCFACE_TEMPLATE, CROP_BOX, align, share_cut_off, similarity_transform
+from service.faces.types import Box
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -84,3 +85,20 @@ def test_align_outside_the_image_is_black():
 
     assert (crop[:, :55] == 0).all()
     assert (crop[:, 57:] == 200).all()
+
+
+@pytest.mark.parametrize(
+    ("shift", "expected"),
+    [((0, 0), 0.0), ((-16 - 20, 0), 0.25), ((0, -8 - 52), 0.5), ((-36, -60), 0.625), ((-300, 0), 1.0)],
+)
+def test_share_cut_off_is_the_part_of_the_faces_place_beyond_the_edge(shift, expected):
+    landmarks = ARCFACE_TEMPLATE + np.array(shift, np.float32)
+    kept = Box(0, 0, 10, 10)  # a detector's box never leaves this picture
+
+    assert share_cut_off(landmarks, kept, (112, 112)) == pytest.approx(expected, abs=1e-3)
+
+
+def test_share_cut_off_is_the_boxs_where_that_is_more():
+    box = Box(CROP_BOX.left, CROP_BOX.top, CROP_BOX.right, CROP_BOX.top + 4 * (112 - CROP_BOX.top))
+
+    assert share_cut_off(ARCFACE_TEMPLATE, box, (112, 112)) == pytest.approx(0.75)
