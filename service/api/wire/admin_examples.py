@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-_ID: Final = "7b855b09cc60c18b"
+_ID: Final = "5e14b87bdef3e83f"
 _STORE_ID: Final = "c2307cc2d6b8c8c4199abfc379fe36b1"
 
 ACTIVATE_REQUEST: Final[dict[str, Any]] = {"id": _ID, "expected_generation": 7, "dry_run": False}
@@ -20,7 +20,7 @@ LISTED: Final[dict[str, Any]] = {
                 "retained": True,
                 "pushed_at": "2026-11-28T06:42:04.615154Z",
                 "last_generation": 1,
-                "anchors_digest": "51e75896e35d027e",
+                "anchors_digest": "035ae46b65051f21",
                 "backbone_id": "ab5297adc3acb1c3",
                 "count": 4743,
                 "dimension": 128,

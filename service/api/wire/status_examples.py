@@ -6,7 +6,7 @@ from typing import Any, Final
 from service.faces.pictures.formats import FORMATS
 from service.pack import PREPARATION
 
-_ID: Final = "7b855b09cc60c18b"
+_ID: Final = "5e14b87bdef3e83f"
 _READY: Final[dict[str, Any]] = {
     "status": "ready",
     "anchor_set_id": _ID,
@@ -51,7 +51,7 @@ INFO: Final[dict[str, Any]] = {
         "anchor_set": {
             "id": _ID,
             "generation": 0,
-            "anchors_digest": "51e75896e35d027e",
+            "anchors_digest": "035ae46b65051f21",
             "count": 4743,
             "search": "on",
             "k": 50,
