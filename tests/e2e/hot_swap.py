@@ -32,9 +32,10 @@ from e2e.steady_load import Pairs, SteadyLoad, make_pairs, scored
 from service.pipeline import FacePipeline
 
 SCENARIOS = ("swaps", "race", "killed", "away", "corrupt", "full")
-# Kilobytes for each anchor of a bundle: room for the copies of some, not for an upload of twelve times the size.
+# Kilobytes for each anchor of a bundle: room for the copies of some, not for an upload of 48 times the anchors, each of
+# which has 128 values of two bytes.
 _SMALL_DISK = 10
-_LARGE = 12
+_LARGE = 48
 
 
 def start_s3(folder: Path) -> tuple["subprocess.Popen[bytes]", dict[str, str], str]:

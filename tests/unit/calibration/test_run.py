@@ -356,7 +356,7 @@ def test_command_writes_limits_and_takes_others(tmp_path, bundle, arrays):
     ]
     # The embeddings are of unit norm, which tells nothing.
     assert [list(limits.measures) for limits in found] == [["crowding"]] * 2
-    assert [limits.measures["crowding"].share for limits in found] == [0.01, 0.1]
+    assert [limits.measures["crowding"].share for limits in found] == [0.001, 0.1]
     assert found[0].measures["crowding"].limit > found[1].measures["crowding"].limit
     report = json.loads((tmp_path / "asked" / "calibration_report.json").read_text())
     assert report["limits"]["measures"]["crowding"]["limit"] == found[1].measures["crowding"].limit
