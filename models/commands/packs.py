@@ -1,7 +1,7 @@
 """``ida-verify models``: pull, list, verify, add, make, try and remove model packs."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -153,25 +153,26 @@ def _steps() -> Iterator[Step]:
 
 def _tell(outcome: Outcome) -> None:
     pack = outcome.pack
-    for note in outcome.notes:
-        typer.echo(f"note: {note}")
-    if not outcome.changed:
-        typer.echo(f"{pack.manifest.name} is installed already in {pack.folder} and intact; nothing was done.")
-        return
-    for role, entry in pack.receipt.files.items():
-        _tell_network(role, entry)
-    typer.echo(f"{pack.manifest.name} is installed in {pack.folder}")
+    _tell_installed(outcome, pack.manifest.name, pack.folder, pack.receipt.files, "")
 
 
 def _tell_liveness(outcome: LivenessOutcome) -> None:
     part = outcome.part
+    asked = ". Ask for it by IDA_LIVENESS_POLICY or liveness_policy."
+    _tell_installed(outcome, LIVENESS, part.folder, {LIVENESS: part.receipt.file}, asked)
+
+
+def _tell_installed(
+    outcome: Outcome | LivenessOutcome, name: str, folder: Path, entries: Mapping[str, ReceiptFile], then: str
+) -> None:
     for note in outcome.notes:
         typer.echo(f"note: {note}")
     if not outcome.changed:
-        typer.echo(f"{LIVENESS} is installed already in {part.folder} and intact; nothing was done.")
+        typer.echo(f"{name} is installed already in {folder} and intact; nothing was done.")
         return
-    _tell_network(LIVENESS, part.receipt.file)
-    typer.echo(f"{LIVENESS} is installed in {part.folder}. Ask for it by IDA_LIVENESS_POLICY or liveness_policy.")
+    for role, entry in entries.items():
+        _tell_network(role, entry)
+    typer.echo(f"{name} is installed in {folder}{then}")
 
 
 def _tell_network(role: str, entry: ReceiptFile) -> None:

@@ -7,7 +7,6 @@ from service.choices import FacePolicy, Gates
 from service.errors import FaceTooSmall, InputError, NoFace
 from service.faces.align import align, share_cut_off
 from service.faces.finder import FaceFinder, View
-from service.faces.landmarks import Located
 from service.faces.liveness import LivenessCheck
 from service.faces.pictures.decode import open_image
 from service.faces.pictures.image_file import ImageFile
@@ -79,11 +78,7 @@ class FaceExtractor:
         with clock("align"):
             image = turned(view.image, seen.quarters)
             face = scaled(seen.face, found_at / taken_at)
-            located = (
-                Located(seen.landmarks, points=seen.points)
-                if taken_at == found_at
-                else self._finder.locate(image, face)
-            )
+            located = seen.located if taken_at == found_at else self._finder.locate(image, face)
             crop = align(image, located.landmarks)
             areas = [each.box.area for each in seen.faces]
             quality = measure_quality(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from service.arrays import Floats32, ImageArray
+from service.arrays import ImageArray
 from service.choices import FacePolicy
 from service.errors import NoFace, PackInvalid
 from service.faces.align import ARCFACE_TEMPLATE, CROP_BOX
@@ -47,21 +47,19 @@ class Sighting:
 
     Attributes:
         face: in pixels of the image that was looked at, as the detector gives it.
+        located: what the landmark network sees in it, in the same pixels.
         evidence: what speaks for it.
         faces: all faces of that look, the chosen one among them, best score first.
-        landmarks: (5, 2) float32, of the chosen face, in the same pixels.
         quarters: by how many quarters anticlockwise the image was turned.
         view: what was looked at, before it was turned.
-        points: (68, 2) float32, of the chosen face; None where the pack's network gives none.
     """
 
     face: DetectedFace
-    landmarks: Floats32
+    located: Located
     evidence: Evidence
     faces: Sequence[DetectedFace]
     quarters: int
     view: View
-    points: Floats32 | None = None
 
 
 class FaceFinder:
@@ -186,8 +184,7 @@ class FaceFinder:
         if not faces:
             return None
         row = select_face(faces, policy, (image.shape[1], image.shape[0]))
-        located, evidence = known[row]
-        return Sighting(faces[row], located.landmarks, evidence, faces, quarters, view, located.points)
+        return Sighting(faces[row], *known[row], faces, quarters, view)
 
 
 def _strongest(*sightings: Sighting | None) -> Sighting | None:

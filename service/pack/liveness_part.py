@@ -5,7 +5,6 @@ it is part of no ``pipeline_id``.
 """
 
 import json
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -23,6 +22,7 @@ from service.pack.pack_manifest import (
     Strict,
     digest_of,
     file_sha256,
+    toml_document,
 )
 
 LIVENESS: Final = "liveness"
@@ -108,9 +108,7 @@ def parse_liveness_manifest(content: bytes, *, where: str) -> LivenessManifest:
         PackInvalid: if it is not TOML or says something it must not, naming the field.
     """
     try:
-        return LivenessManifest.model_validate(tomllib.loads(content.decode("utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise PackInvalid(f"{where} is not valid TOML: {error}") from error
+        return LivenessManifest.model_validate(toml_document(content, where=where))
     except ValidationError as error:
         raise PackInvalid(f"{where}: {faults(error, most=20)}") from error
 

@@ -316,6 +316,22 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def toml_document(content: bytes, *, where: str) -> dict[str, object]:
+    """Return what a TOML file says.
+
+    Args:
+        content: its bytes.
+        where: what an error message calls it.
+
+    Raises:
+        PackInvalid: if it is not TOML.
+    """
+    try:
+        return tomllib.loads(content.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PackInvalid(f"{where} is not valid TOML: {error}") from error
+
+
 def parse_manifest(content: bytes, *, where: str) -> PackManifest:
     """Read and check a manifest.
 
@@ -326,10 +342,7 @@ def parse_manifest(content: bytes, *, where: str) -> PackManifest:
     Raises:
         PackInvalid: if it is not TOML or says something it must not, naming the field.
     """
-    try:
-        document = tomllib.loads(content.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise PackInvalid(f"{where} is not valid TOML: {error}") from error
+    document = toml_document(content, where=where)
     try:
         return PackManifest.model_validate(document)
     except ValidationError as error:

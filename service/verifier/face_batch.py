@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from service.choices import FacePolicy
 from service.errors import InputError, UnknownOperatingPoint
 from service.faces.select import no_face
@@ -103,17 +101,18 @@ class Batch:
         if not sides:
             return ReadFaces(None, {}, failures)
         embeddings, norms = self._reader.embed(list(sides.values()), self.clock)
-        shown = np.array(
-            [not self._reader.shows_no_face(*one) for one in zip(sides.values(), norms.tolist(), strict=True)]
-        )
-        for side, norm, is_face in zip(sides.values(), norms.tolist(), shown, strict=True):
-            if is_face:
+        shown: list[int] = []
+        for row, (face, side) in enumerate(list(sides.items())):
+            norm = float(norms[row])
+            if self._reader.shows_no_face(side, norm):
+                failures[face] = no_face()
+                del sides[face]
+            else:
+                shown.append(row)
                 self._reader.tell(side, norm, self.snapshot)
-        if not shown.all():
-            failures |= {face: no_face() for face, is_face in zip(sides, shown, strict=True) if not is_face}
-            if stop_at_failure or not shown.any():
-                return ReadFaces(None, {}, failures)
-            sides = {face: side for (face, side), is_face in zip(sides.items(), shown, strict=True) if is_face}
+        if not shown or (stop_at_failure and len(shown) < len(norms)):
+            return ReadFaces(None, {}, failures)
+        if len(shown) < len(norms):
             embeddings, norms = embeddings[shown], norms[shown]
         found = EmbeddedFaces(
             embeddings,
