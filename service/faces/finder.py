@@ -1,7 +1,7 @@
 """Finds the face of a picture: at one look, or in quarter turns and tiles where that look is not sure."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,11 +12,12 @@ from service.faces.align import ARCFACE_TEMPLATE, CROP_BOX
 from service.faces.detectors.detector import Detector
 from service.faces.detectors.second_look import SecondLook
 from service.faces.evidence import Evidence, weigh
-from service.faces.landmarks import Landmarker, Located
+from service.faces.landmarks import Landmarker, Located, lean_of
+from service.faces.rolled_look import detect_rolled
 from service.faces.select import no_face, select_face
 from service.faces.stage_timer import StageTimer, untimed
 from service.faces.tiles import detect_in_tiles, scales_of_tiles
-from service.faces.turns import QUARTER_TURNS, turned
+from service.faces.turns import QUARTER, QUARTER_TURNS, points_turned_back, turned, turned_back
 from service.faces.types import CROP_SIZE, DetectedFace
 from service.pack import PREPARATION, FaceStandards
 
@@ -90,7 +91,8 @@ class FaceFinder:
         """Return the chosen face of a picture.
 
         A first look that surely sees an upright face is the only one. Else the picture is looked at in three more
-        quarter turns, and then, if it is large, in tiles; the look with the strongest evidence is kept.
+        quarter turns, then halfway between them, and then, if it is large, in tiles, until a look is sure; the look
+        with the strongest evidence is kept.
 
         Args:
             view: the picture, perhaps reduced.
@@ -105,16 +107,18 @@ class FaceFinder:
         """
         with clock("detect"):
             best = self.look(view, policy)
-            if best is None or not best.evidence.is_sure(self._standards):
-                best = _strongest(best, *(self.look(view, policy, quarters) for quarters in QUARTER_TURNS))
+            if not self._is_sure(best):
+                best = self._strongest(best, *(self.look(view, policy, quarters) for quarters in QUARTER_TURNS))
+            if not self._is_sure(best):
+                best = self._look_rolled(view, policy, best)
         scales = scales_of_tiles(max(view.image.shape[:2]) * view.reduction, max(self._size))
         for scale in scales:
-            if best is not None and best.evidence.is_sure(self._standards):
+            if self._is_sure(best):
                 break
             # At once as large as the last scale needs: to decode again costs more than to shrink.
             view = closer(scales[-1])
             with clock("detect"):
-                best = _strongest(best, self._look_in_tiles(view, policy, scale))
+                best = self._strongest(best, self._look_in_tiles(view, policy, scale))
         if best is None:
             raise no_face()
         return best
@@ -135,7 +139,7 @@ class FaceFinder:
             InferenceFailed, PackInvalid: as for ``find``.
         """
         if self._landmarker is not None:
-            return self._landmarker.locate(image, face.box)
+            return self._landmarker.locate(image, face.box, face.roll)
         if face.landmarks is None:
             raise PackInvalid("The detector gives no landmarks, and the pack has no [landmarks] section.")
         return Located(face.landmarks)
@@ -162,6 +166,15 @@ class FaceFinder:
         if self._landmarker is not None:
             self._landmarker.locate(blank, CROP_BOX)
 
+    def _look_rolled(self, view: View, policy: FacePolicy, best: Sighting | None) -> Sighting | None:
+        looks = []
+        for quarters in (0, *QUARTER_TURNS):
+            seen = turned(view.image, quarters)
+            looks.append(self._choose(view, seen, detect_rolled(self._detector, seen), policy, quarters))
+        rolled = self._strongest(*looks)
+        # A poor face scores about the same at every angle; then the look that needs no other is kept.
+        return _righted(rolled) if rolled is not None and (best is None or self._is_sure(rolled)) else best
+
     def _look_in_tiles(self, view: View, policy: FacePolicy, scale: float) -> Sighting | None:
         found = detect_in_tiles(self._bare, view.image, scale * view.reduction, self._size)
         return self._choose(view, view.image, found, policy, 0)
@@ -186,10 +199,32 @@ class FaceFinder:
         row = select_face(faces, policy, (image.shape[1], image.shape[0]))
         return Sighting(faces[row], *known[row], faces, quarters, view)
 
+    def _is_sure(self, sighting: Sighting | None) -> bool:
+        return sighting is not None and sighting.evidence.is_sure(self._standards)
 
-def _strongest(*sightings: Sighting | None) -> Sighting | None:
-    return max(
-        (sighting for sighting in sightings if sighting is not None),
-        key=lambda sighting: sighting.evidence.strength,
-        default=None,
+    def _strongest(self, *sightings: Sighting | None) -> Sighting | None:
+        return max(
+            (sighting for sighting in sightings if sighting is not None),
+            key=lambda sighting: (sighting.evidence.is_sure(self._standards), sighting.evidence.strength),
+            default=None,
+        )
+
+
+def _righted(sighting: Sighting) -> Sighting:
+    """Return a sighting by the turn in which its face leans least; one seen rolled may lean by more than an eighth."""
+    more = round(lean_of(sighting.located.landmarks) / QUARTER)
+    if more == 0:
+        return sighting
+    quarters = (sighting.quarters + more) % 4
+    height, width = sighting.view.image.shape[:2]
+    size = (height, width) if quarters % 2 else (width, height)
+    located = sighting.located
+    landmarks = points_turned_back(located.landmarks, -more, size)
+    points = None if located.points is None else points_turned_back(located.points, -more, size)
+    return replace(
+        sighting,
+        face=turned_back(sighting.face, -more, size),
+        located=replace(located, landmarks=landmarks, points=points),
+        faces=[turned_back(face, -more, size) for face in sighting.faces],
+        quarters=quarters,
     )

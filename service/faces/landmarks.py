@@ -7,11 +7,11 @@ from typing import Protocol
 
 import numpy as np
 
-from service.arrays import Floats32, Floats64, ImageArray
+from service.arrays import Floats, Floats32, Floats64, ImageArray
 from service.errors import NoFace, PackInvalid
 from service.faces.align import ARCFACE_TEMPLATE, similarity_transform
 from service.faces.types import CROP_SIZE, Box
-from service.faces.warp import box_to_patch, warp
+from service.faces.warp import box_to_patch, rolled, warp
 from service.inference.preprocessing import to_input
 from service.inference.runs import RunGraph
 from service.pack import PREPARATION, LandmarksFile
@@ -45,12 +45,13 @@ class Located:
 class Landmarker(Protocol):
     """Locates the landmarks of one face. Implementations are safe to call from several threads."""
 
-    def locate(self, image: ImageArray, box: Box) -> Located:
+    def locate(self, image: ImageArray, box: Box, roll: float = 0.0) -> Located:
         """Return the five landmarks of the face in a box.
 
         Args:
-            image: (height, width, 3) uint8, RGB, upright.
+            image: (height, width, 3) uint8, RGB.
             box: the detector's box, in pixels of the image; it may reach past it.
+            roll: angle in radians by which the box is rolled clockwise around its centre, to lie upright to the face.
 
         Raises:
             InferenceFailed: if the network fails.
@@ -66,16 +67,17 @@ class Face68Landmarker:
         self._run = run
         self._spec = spec
 
-    def locate(self, image: ImageArray, box: Box) -> Located:
+    def locate(self, image: ImageArray, box: Box, roll: float = 0.0) -> Located:
         """Return the five landmarks of the face in a box (see ``Landmarker``)."""
         size = self._spec.preprocessing
-        matrix = box_to_patch(box, size.width, size.height)
+        matrix = box_to_patch(box, size.width, size.height, roll)
         # Where the box reaches past the image its edge is repeated: the points then keep the box's own scale.
         patch = warp(image, matrix, size.width, size.height, outside="edge")
         output = self._run(to_input([patch], size))[0]
         if output.shape != (1, 136):
             raise PackInvalid(f"{self._spec.file} gives {output.shape}, a 68-point network gives (1, 136).")
-        points = (output.reshape(68, 2) * (box.width, box.height) + (box.left, box.top)).astype(np.float32)
+        in_box = (output.reshape(68, 2) - 0.5) * (box.width, box.height)
+        points = (rolled(in_box, roll) + np.array(box.centre)).astype(np.float32)
         return Located(np.stack([points[list(group)].mean(axis=0) for group in _FIVE_OF_68]), points=points)
 
 
@@ -92,11 +94,14 @@ class OnetLandmarker:
         self._run = run
         self._spec = spec
 
-    def locate(self, image: ImageArray, box: Box) -> Located:
+    def locate(self, image: ImageArray, box: Box, roll: float = 0.0) -> Located:
         """Return the five landmarks of the face in a box (see ``Landmarker``)."""
-        located, square = self._pass(image, _Square.around(box))
+        located, square = self._pass(image, _Square.around(box, roll))
         for number in range(1, PREPARATION.onet_passes + 1):
-            if number == PREPARATION.onet_passes and abs(square.roll) < PREPARATION.onet_lean:
+            if (
+                number == PREPARATION.onet_passes
+                and abs(math.remainder(square.roll - roll, math.tau)) < PREPARATION.onet_lean
+            ):
                 break
             located, square = self._pass(image, square)
         return located
@@ -116,7 +121,7 @@ class OnetLandmarker:
         # The square's edges are edges of pixels; whole coordinates are their centres, half a pixel further.
         points = square.to_image(outputs[0][0].astype(np.float64)) - 0.5
         located = Located(points.astype(np.float32), float(outputs[2][0, 0]) if len(outputs) > 2 else None)
-        return located, square.moved(outputs[1][0], _roll(points))
+        return located, square.moved(outputs[1][0], lean_of(points))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,24 +141,18 @@ class _Square:
     roll: float = 0.0
 
     @classmethod
-    def around(cls, box: Box) -> "_Square":
-        return cls(*box.centre, max(box.width, box.height))
+    def around(cls, box: Box, roll: float) -> "_Square":
+        return cls(*box.centre, max(box.width, box.height), roll)
 
     def to_image(self, places: Floats64) -> Floats64:
         """Return where places (n, 2) in 0..1 of the square lie in the image."""
-        cosine, sine = math.cos(self.roll), math.sin(self.roll)
-        across, down = self.side * (places - 0.5).T
-        return np.stack([self.x + cosine * across - sine * down, self.y + sine * across + cosine * down], axis=1)
+        centre = np.array([self.x, self.y])
+        return centre + rolled(self.side * (places - 0.5), self.roll)
 
     def to_patch(self, side: int) -> Floats64:
         """Return the (2, 3) matrix of the map that fills a patch of this many pixels with the square."""
-        scale = side / self.side
-        cosine, sine = scale * math.cos(self.roll), scale * math.sin(self.roll)
-        # Whole coordinates of ``warp`` are centres of pixels, half a pixel off their edges.
-        x, y, centre = self.x - 0.5, self.y - 0.5, (side - 1) / 2
-        return np.array(
-            [[cosine, sine, centre - cosine * x - sine * y], [-sine, cosine, centre + sine * x - cosine * y]]
-        )
+        half = self.side / 2
+        return box_to_patch(Box(self.x - half, self.y - half, self.x + half, self.y + half), side, side, self.roll)
 
     def moved(self, offsets: Floats32, roll: float) -> "_Square":
         """Return the square around a box that leans by an angle; its sides lie off this one's by parts of the side."""
@@ -167,7 +166,7 @@ class _Square:
         return _Square(float(x), float(y), max(wide, tall) * self.side, roll)
 
 
-def _roll(points: Floats64) -> float:
+def lean_of(points: Floats) -> float:
     """Return the angle in radians by which a face of these points leans clockwise; 0 where they tell none."""
     try:
         matrix = similarity_transform(points, _LEVEL)

@@ -1,15 +1,19 @@
 """Quarter turns of a picture, and the way back of what was found in a turned one."""
 
+import math
 from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
-from service.arrays import ImageArray
+from service.arrays import Floats32, ImageArray
 from service.faces.types import Box, DetectedFace
 
 QUARTER_TURNS = (1, 2, 3)
 """The turns, in quarters anticlockwise, besides none."""
+
+QUARTER = math.pi / 2
+"""A quarter of a turn in radians."""
 
 
 def turned(image: ImageArray, quarters: int) -> ImageArray:
@@ -25,16 +29,25 @@ def turned_back(face: DetectedFace, quarters: int, size: tuple[int, int]) -> Det
         quarters: by how many quarters anticlockwise the picture was turned.
         size: (width, height) of the picture as it was.
     """
-    width, height = size
     box, landmarks = face.box, face.landmarks
-    for quarter in range(quarters % 4, 0, -1):
-        # A quarter anticlockwise brought the picture's right edge to the top.
-        right = width if quarter % 2 else height
+    for right in _right_edges(quarters, size):
         box = Box(right - box.bottom, box.left, right - box.top, box.right)
-        if landmarks is not None:
-            # A box's edges are edges of pixels, whole coordinates of points are centres of pixels.
-            landmarks = np.stack([right - 1 - landmarks[:, 1], landmarks[:, 0]], axis=1).astype(np.float32)
-    return replace(face, box=box, landmarks=landmarks)
+    if landmarks is not None:
+        landmarks = points_turned_back(landmarks, quarters, size)
+    return replace(face, box=box, landmarks=landmarks, roll=math.remainder(face.roll + quarters * QUARTER, math.tau))
+
+
+def points_turned_back(points: Floats32, quarters: int, size: tuple[int, int]) -> Floats32:
+    """Return points (n, 2) of a turned picture in pixels of the picture as it was; see ``turned_back``."""
+    for right in _right_edges(quarters, size):
+        # Whole coordinates of points are centres of pixels, a box's edges are edges of pixels.
+        points = np.stack([right - 1 - points[:, 1], points[:, 0]], axis=1)
+    return points.astype(np.float32)
+
+
+def _right_edges(quarters: int, size: tuple[int, int]) -> list[int]:
+    # A quarter anticlockwise brought the picture's right edge to the top.
+    return [size[0] if quarter % 2 else size[1] for quarter in range(quarters % 4, 0, -1)]
 
 
 def clockwise_degrees(quarters: int) -> Literal[0, 90, 180, 270]:

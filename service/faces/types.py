@@ -65,11 +65,14 @@ class DetectedFace:
         score: the detector's confidence in [0, 1].
         landmarks: (5, 2) float32, (x, y) in pixels: left eye, right eye, nose, left and right mouth corner, as seen
             in the image; None where the detector gives none.
+        roll: angle in radians by which the box is rolled clockwise around its centre, where the detector was shown the
+            image rolled; about as much the face leans.
     """
 
     box: Box
     score: float
     landmarks: Floats32 | None = None
+    roll: float = 0.0
 
 
 LivenessVerdict = Literal["live", "spoof", "uncertain"]

@@ -1,11 +1,12 @@
 """Cuts a patch out of an image by an affine map, without the aliasing that plain sampling gives where it shrinks."""
 
+import math
 from typing import Literal
 
 import cv2
 import numpy as np
 
-from service.arrays import Floats64, ImageArray
+from service.arrays import Floats, Floats64, ImageArray
 from service.faces.types import Box
 
 _MOST_OVERSAMPLING = 16
@@ -69,10 +70,30 @@ def _four_channels(image: ImageArray, matrix: Floats64, width: int, height: int)
     return padded
 
 
-def box_to_patch(box: Box, width: int, height: int) -> Floats64:
+def box_to_patch(box: Box, width: int, height: int, roll: float = 0.0) -> Floats64:
     """Return the (2, 3) matrix of the map that fills a patch of this many pixels with a box.
 
     A box's edges are the edges of its outermost pixels, half a pixel off their centres.
+
+    Args:
+        box: of some area, in pixels of the image.
+        width: of the patch, in pixels.
+        height: of the patch, in pixels.
+        roll: angle in radians by which the box is rolled clockwise around its centre.
     """
-    across, down = width / box.width, height / box.height
-    return np.array([[across, 0, across * (0.5 - box.left) - 0.5], [0, down, down * (0.5 - box.top) - 0.5]])
+    size = np.array([[width / box.width], [height / box.height]])
+    turn = size * _rotation(-roll)
+    middle = np.array([(width - 1) / 2, (height - 1) / 2]) - turn @ (np.array(box.centre) - 0.5)
+    return np.hstack([turn, middle[:, None]])
+
+
+def rolled(points: Floats, roll: float) -> Floats64:
+    """Return points (n, 2) rolled clockwise around the origin by an angle in radians."""
+    turned: Floats64 = points @ _rotation(roll).T
+    return turned
+
+
+def _rotation(angle: float) -> Floats64:
+    # Clockwise as seen, since y grows downwards.
+    cosine, sine = math.cos(angle), math.sin(angle)
+    return np.array([[cosine, -sine], [sine, cosine]])

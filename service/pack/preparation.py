@@ -31,7 +31,7 @@ class Preparation:
         second_look_side: longest side of the image within the border, in pixels.
         second_look_same: shared part of the smaller of two boxes that are taken for one face.
         second_look_grey: the border's value of each channel, 0 to 255.
-        turns: when a picture is looked at turned by quarters.
+        turns: when a picture is looked at turned, and by what.
         sure_disagreement: most distance between two networks' landmarks of a face that surely stands upright, root
             mean square in pixels of the aligned crop.
         crop_disagreement: most distance of the landmarks that are located in an aligned crop from the template.
@@ -71,7 +71,7 @@ class Preparation:
 
 PREPARATION = Preparation(
     onet_lean=0.35,
-    turns="where the upright look is not sure",
+    turns="by quarters where the upright look is not sure, by eighths where no quarter is",
     sure_disagreement=8.0,
     crop_disagreement=15.0,
     least_face=32,

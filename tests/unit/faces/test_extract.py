@@ -28,7 +28,7 @@ class FixedDetector:
 
 
 class FixedLandmarker:
-    def locate(self, image, box):
+    def locate(self, image, box, roll=0.0):
         return Located(ARCFACE_TEMPLATE + np.float32((box.left, box.top)))
 
 

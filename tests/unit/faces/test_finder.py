@@ -1,15 +1,18 @@
 """When a picture is looked at again, turned or closer, and which look is kept."""
 
+import math
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from drawn_pictures import turned_points
 
 from service.errors import NoFace, SeveralFaces
 from service.faces.align import ARCFACE_TEMPLATE
 from service.faces.evidence import weigh
 from service.faces.finder import FaceFinder, View
 from service.faces.landmarks import Located
+from service.faces.rolled_look import EIGHTH
 from service.faces.types import Box, DetectedFace
 from service.pack import FaceStandards
 
@@ -36,7 +39,7 @@ class FixedLandmarker:
     def __init__(self, score=1.0, points=ARCFACE_TEMPLATE):
         self.located = Located(points, score)
 
-    def locate(self, image, box):
+    def locate(self, image, box, roll=0.0):
         return self.located
 
 
@@ -74,7 +77,65 @@ def test_upright_face_that_is_poor_is_kept_where_no_turn_shows_a_better_one(pict
     detector = MarkedDetector([0.8, 0.7, 0.75, None])
 
     assert find(detector, picture).quarters == 0
-    assert detector.looks == 4
+    # Upright, three quarter turns, and halfway between the four.
+    assert detector.looks == 8
+
+
+def test_sure_look_is_kept_before_a_stronger_one_that_is_not(picture):
+    """Where two networks see eyes and mouth apart, high scores say nothing of how the face stands."""
+    detector = MarkedDetector([0.99, 0.95, None, None])
+
+    class ApartUpright:
+        def locate(self, image, box, roll=0.0):
+            upright = np.argmax([image[0, 0, 0], image[0, -1, 0]]) == 0
+            return Located(ARCFACE_TEMPLATE + np.float32(20 if upright else 0), 1.0)
+
+    assert find(detector, picture, ApartUpright()).quarters == 3
+
+
+def test_rolled_picture_is_looked_at_last(picture):
+    """The detector sees a face in the square alone that holds the picture rolled by an eighth."""
+
+    class InRolledOnly:
+        def detect(self, image):
+            is_square = image.shape[0] == image.shape[1]
+            return [DetectedFace(BOX, 0.95, ARCFACE_TEMPLATE)] if is_square else []
+
+    rolls = []
+
+    class AtRoll(FixedLandmarker):
+        def locate(self, image, box, roll=0.0):
+            rolls.append(roll)
+            return self.located
+
+    find(InRolledOnly(), picture, AtRoll())
+
+    assert rolls
+    assert set(rolls) == {EIGHTH}
+
+
+@pytest.mark.parametrize("roll_quarters", [0, 1, 2, 3])
+def test_face_seen_rolled_is_told_by_the_turn_in_which_it_leans_least(picture, roll_quarters):
+    """The detector sees it in the rolled picture alone; its landmarks say that it lies on a side of the picture."""
+    height, width = picture.shape[:2]
+    upright = ARCFACE_TEMPLATE + np.float32((40, 60))
+    as_sent = turned_points(upright, roll_quarters, (width, height)).astype(np.float32)
+    sent = np.ascontiguousarray(np.rot90(picture, roll_quarters))
+
+    class InFirstSquare:
+        seen = 0
+
+        def detect(self, image):
+            if image.shape[0] != image.shape[1] or self.seen:
+                return []
+            self.seen = 1
+            return [DetectedFace(BOX, 0.95)]
+
+    found = find(InFirstSquare(), sent, FixedLandmarker(points=as_sent))
+
+    assert found.quarters == -roll_quarters % 4
+    assert found.located.landmarks == pytest.approx(upright, abs=1e-3)
+    assert found.face.roll == pytest.approx(math.remainder(EIGHTH + roll_quarters * math.pi / 2, math.tau))
 
 
 def test_what_the_landmark_network_takes_for_no_face_is_none(picture):
@@ -104,7 +165,7 @@ def test_boxes_that_are_no_faces_do_not_count(picture):
             return [DetectedFace(BOX, 0.95), DetectedFace(Box(0, 0, 190, 290), 0.93)]
 
     class SecondIsNone:
-        def locate(self, image, box):
+        def locate(self, image, box, roll=0.0):
             return Located(ARCFACE_TEMPLATE, 1.0 if box == BOX else 0.05)
 
     # The larger is none, so that "largest" takes the other and "reject" sees one face alone.
