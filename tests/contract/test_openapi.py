@@ -158,7 +158,11 @@ def test_examples_tell_one_thing_of_a_face_wherever_they_tell_it():
         assert face["detection_score"] == round(checked["detection_score"]["value"], 4)
         for name, measure in MEASURES.items():
             value, limit = checked[name]["value"], checked[name]["limit"]
-            assert checked[name]["within"] is (value >= limit if measure.poor_end == "low" else value <= limit)
+            if limit is None:
+                assert checked[name]["within"] is None
+                assert checked[name]["not_judged"]
+            else:
+                assert checked[name]["within"] is (value >= limit if measure.poor_end == "low" else value <= limit)
 
 
 def test_examples_of_one_photograph_agree_with_each_other():
