@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from service.faces.select import no_face
 
-_ID: Final = "5e14b87bdef3e83f"
+_ID: Final = "988ebf28255aeb45"
 _BASE64: Final = "/9j/4AAQSkZJRgABAQAAAQABAAD..."
 _PHOTO: Final[dict[str, Any]] = {"image": _BASE64}
 _POINT: Final = "fmr_1e-4"
@@ -110,7 +110,7 @@ def _brief(face: dict[str, Any]) -> dict[str, Any]:
 _MODEL: Final[dict[str, Any]] = {
     "pack": "opencv-sface",
     "backbone_id": "ab5297adc3acb1c3",
-    "pipeline_id": "8a9edd690df4bda3",
+    "pipeline_id": "d5ebde4dc6a14e94",
 }
 _MADE_BY: Final[dict[str, Any]] = {
     "anchor_set": {"id": _ID, "generation": 0},

@@ -6,7 +6,7 @@ from typing import Any, Final
 from service.faces.pictures.formats import FORMATS
 from service.pack import PREPARATION
 
-_ID: Final = "5e14b87bdef3e83f"
+_ID: Final = "988ebf28255aeb45"
 _READY: Final[dict[str, Any]] = {
     "status": "ready",
     "anchor_set_id": _ID,
@@ -42,7 +42,7 @@ INFO: Final[dict[str, Any]] = {
         "model": {
             "pack": "opencv-sface",
             "backbone_id": "ab5297adc3acb1c3",
-            "pipeline_id": "8a9edd690df4bda3",
+            "pipeline_id": "d5ebde4dc6a14e94",
             "description": "YuNet detector, five landmarks by MTCNN's ONet on its boxes, SFace backbone (128-d)",
             "detector": "yunet",
             "preparation": asdict(PREPARATION),
