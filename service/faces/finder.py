@@ -172,8 +172,7 @@ class FaceFinder:
             seen = turned(view.image, quarters)
             looks.append(self._choose(view, seen, detect_rolled(self._detector, seen), policy, quarters))
         rolled = self._strongest(*looks)
-        # A poor face scores about the same at every angle; then the look that needs no other is kept.
-        return _righted(rolled) if rolled is not None and (best is None or self._is_sure(rolled)) else best
+        return best if rolled is None else self._strongest(best, _righted(rolled))
 
     def _look_in_tiles(self, view: View, policy: FacePolicy, scale: float) -> Sighting | None:
         found = detect_in_tiles(self._bare, view.image, scale * view.reduction, self._size)

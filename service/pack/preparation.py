@@ -71,7 +71,7 @@ class Preparation:
 
 PREPARATION = Preparation(
     onet_lean=0.35,
-    turns="by quarters where the upright look is not sure, by eighths where no quarter is",
+    turns="by quarters where the upright look is not sure, by eighths too where no quarter is",
     sure_disagreement=8.0,
     crop_disagreement=15.0,
     least_face=32,
