@@ -44,7 +44,8 @@ def calibration_report(
         population: who the people are.
         carried: the people of former calibrations of which something is still in force.
     """
-    records = dict.fromkeys((*(record.model_dump_json() for record in carried), calibrated.people.model_dump_json()))
+    own = () if calibrated.people is None else (calibrated.people,)
+    records = dict.fromkeys(record.model_dump_json() for record in (*carried, *own))
     return {
         "format": 1,
         "population": population,
@@ -116,7 +117,7 @@ def _measured(measured: MeasuredPoints) -> dict[str, JsonValue]:
             "shape": fitted.shape,
         },
         "operating_points": [asdict(point) for point in calibration.points],
-        "set_aside": _observed(calibration.points, measured.observed),
+        "set_aside": _observed(calibration.points, measured.observed) if measured.observed else None,
         "set_aside_decisions": [asdict(point) for point in measured.decided],
         "set_aside_by_set": {
             name: _observed(calibration.points, observed) for name, observed in measured.observed_by_set.items()

@@ -60,7 +60,7 @@ class Calibrated:
         limits: how the faces of the part "calibrate" lie, and beyond what they are left out of what is measured.
         parts: the faces of each part, by its name; those beyond the limits count as not found.
         outside: how many these are, by part and set.
-        people: the record of who was in which part.
+        people: the record of who was in which part; None where nobody said who is whom.
         measured: what was measured of each method.
         without_exclusions: the same with the excluded pairs counted; empty where nothing was excluded.
     """
@@ -72,7 +72,7 @@ class Calibrated:
     limits: PopulationLimits
     outside: dict[str, dict[str, int]]
     parts: dict[str, list[Comparable]]
-    people: Record
+    people: Record | None
     measured: list[MeasuredPoints]
     without_exclusions: list[MeasuredPoints]
 
@@ -106,7 +106,7 @@ def calibrate(
     """
     names = methods_of(sources.provides) if options.methods is None else options.methods
     sources.require(names)
-    input_form = _input_form(sets)
+    input_form = input_form_of(sets)
     for labelled in sets:
         check_people(labelled, options.shares, options.folds, chooses=options.grid is not None)
     left_out = [resolve(exclusions, labelled) for labelled in sets]
@@ -196,7 +196,12 @@ def _people(sets: Sequence[LabelledFaces], rows: Sequence[Sequence[Ints]], optio
     return record_of(keys, options.seed)
 
 
-def _input_form(sets: Sequence[LabelledFaces]) -> InputForm:
+def input_form_of(sets: Sequence[LabelledFaces]) -> InputForm:
+    """Return what all sets hold.
+
+    Raises:
+        CalibrationImpossible: if they are of different forms, or two are called alike.
+    """
     forms = sorted({labelled.input_form for labelled in sets})
     names = [labelled.name for labelled in sets]
     if len(forms) > 1:

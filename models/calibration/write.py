@@ -1,5 +1,6 @@
 """A calibrated bundle: another bundle's parts, with new parameters and what its scores mean."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -33,6 +34,7 @@ def calibrated_bundle(
     population: str,
     pipeline_id: str,
     face_policy: FacePolicy,
+    further: Mapping[str, JsonValue] | None = None,
 ) -> tuple[dict[str, JsonValue], str]:
     """Write a calibrated bundle; return its report and its bundle_id.
 
@@ -47,6 +49,7 @@ def calibrated_bundle(
         population: who the calibration people are.
         pipeline_id: the pipeline that embedded them.
         face_policy: by which one of several faces was chosen.
+        further: what the report says beside what was measured.
 
     Raises:
         BundleExists, BundleNotWritten, HeadMismatch, InferenceFailed, SearchFailed: as ``derive_bundle`` says.
@@ -55,7 +58,7 @@ def calibrated_bundle(
     kept = _still_valid(bundle.calibrations, new, pipeline_id, face_policy, sources)
     # Whoever a kept parameter or threshold was chosen on stays known.
     carried = read_people(folder).records if kept or options.grid is None else ()
-    report = calibration_report(calibrated, exclusions, options, population, carried)
+    report = {**calibration_report(calibrated, exclusions, options, population, carried), **(further or {})}
     told = population if not kept or bundle.calibrations is None else f"{bundle.calibrations.population}; {population}"
     limits = {**_kept_limits(bundle.calibrations, kept), calibrated.input_form: calibrated.limits}
     calibrations = Calibrations(told, (*kept, *new), pipeline_id, limits=limits, face_policy=face_policy)

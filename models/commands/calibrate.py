@@ -17,6 +17,7 @@ from models.calibration.write import calibrated_bundle
 from models.commands import reporting_errors
 from models.commands.effect import Needs, label_files_needed, names_pictures, pictures_needed, refuse_without_effect
 from models.commands.labelled_input import exclusions_of, read_sets
+from models.commands.unlabelled_input import read_unlabelled_sets, show_unlabelled, unlabelled_bundle
 from models.labelled.rates.rate_ratio import ratio_text, verdict_text
 from models.progress import stage_bars
 from service.bundle.reader import Bundle, read_bundle, read_manifest
@@ -30,6 +31,8 @@ from service.settings import load_settings
 from service.snapshot.term_sources import open_sources
 
 _DEFAULTS, _GRID = CalibrationOptions(), Grid()
+_CHOOSING = ("strength", "k", "tau", "norm_power", "margin", "folds")
+_NAMING = ("images", "exclusions", "keep_parameters", "shares")
 # Beyond more, a limit is no limit of poor pictures.
 _MOST_BEYOND = 0.2
 
@@ -43,13 +46,21 @@ def calibrate_bundle(
     bundle: Annotated[Path, typer.Option(file_okay=False, help="Bundle to calibrate; it is only read.")],
     out: Annotated[Path, typer.Option(metavar="BUNDLE", help="Folder to write the new bundle to; must not exist.")],
     data: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             metavar="[NAME=]PATH",
             help="Labelled faces: a folder per person, a CSV, an LFW pairs file or an .npz of embeddings. May be "
             "repeated; no pair is made across two.",
         ),
-    ],
+    ] = None,
+    unlabelled: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[NAME=]PATH",
+            help="In place of --data: pictures of people whom nobody named, at any depth of a folder, or an .npz of "
+            "embeddings. May be repeated; no pair is made across two.",
+        ),
+    ] = None,
     images: Annotated[
         Path | None, typer.Option(file_okay=False, help="Where the paths in label files start; beside them by default.")
     ] = None,
@@ -107,19 +118,23 @@ def calibrate_bundle(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Choose parameters on some people, measure thresholds on others, try them on the rest; write a bundle."""
+    if bool(data) == bool(unlabelled):
+        raise typer.BadParameter("Give either labelled faces, with --data, or others, with --unlabelled.")
+    texts = unlabelled or data or []
     refuse_without_effect(
         context,
-        Needs(not keep_parameters, "with --keep-parameters", ("strength", "k", "tau", "norm_power", "margin", "folds")),
-        label_files_needed(data),
-        pictures_needed(data, "input_form", "no_cache", "pack", "face_policy"),
+        Needs(not unlabelled, "with --unlabelled: nobody is named, and nothing chosen", (*_CHOOSING, *_NAMING)),
+        Needs(not keep_parameters, "with --keep-parameters", _CHOOSING),
+        label_files_needed(texts),
+        pictures_needed(texts, "input_form", "no_cache", "pack", "face_policy"),
     )
     with reporting_errors():
         refuse_existing(out)
-        left_out = exclusions_of(exclusions, data)
+        left_out = exclusions_of(exclusions, texts)
         settings = load_settings(pack=pack, face_policy=face_policy)
         manifest = read_manifest(bundle)
         # Embeddings with labels need no model: they are taken for what the bundle's own pipeline made.
-        pipeline = load_pipeline(settings) if names_pictures(data) else None
+        pipeline = load_pipeline(settings) if names_pictures(texts) else None
         source = read_bundle(bundle, backbone_id=pipeline.backbone_id if pipeline else manifest.backbone_id)
         if without_head:
             source = replace(source, head=None)
@@ -128,16 +143,39 @@ def calibrate_bundle(
         options = CalibrationOptions(
             shares=shares,
             folds=folds,
-            grid=None if keep_parameters else _grid(source, grid, k, tau),
+            grid=None if keep_parameters or unlabelled else _grid(source, grid, k, tau),
             replicates=replicates,
             seed=seed,
             methods=tuple(method) if method else None,
             limits=_limits(limit or ()),
         )
         sources.require(method or ())
+        pipeline_id = pipeline.pipeline_id if pipeline else manifest.pipeline_id
+        if unlabelled:
+            with stage_bars() as stage:
+                faces = read_unlabelled_sets(
+                    unlabelled, pipeline, settings, no_cache=no_cache, stage=stage, input_form=input_form
+                )
+                told, report, bundle_id = unlabelled_bundle(
+                    out,
+                    bundle,
+                    source,
+                    sources,
+                    faces,
+                    options,
+                    population=population,
+                    pipeline_id=pipeline_id,
+                    settings=settings,
+                    stage=stage,
+                )
+            if as_json:
+                typer.echo(json.dumps({"anchor_set_id": bundle_id, **report}, indent=2))
+            else:
+                show_unlabelled(told, out, bundle_id)
+            return
         with stage_bars() as stage:
             sets = read_sets(
-                data, pipeline, settings, images=images, no_cache=no_cache, stage=stage, input_form=input_form
+                texts, pipeline, settings, images=images, no_cache=no_cache, stage=stage, input_form=input_form
             )
             found = calibrate(sets, sources, manifest.parameters, manifest.default_method, left_out, options, stage)
         report, bundle_id = calibrated_bundle(
@@ -149,7 +187,7 @@ def calibrate_bundle(
             left_out,
             options,
             population=population or population_of(found),
-            pipeline_id=pipeline.pipeline_id if pipeline else manifest.pipeline_id,
+            pipeline_id=pipeline_id,
             face_policy=settings.face_policy,
         )
     if as_json:

@@ -30,7 +30,7 @@ class CheckedPoint:
         stated_fmr: its rate with the interval that the calibration states.
         observed_fmr: the share of the set's non-mated pairs that reach it.
         false_matches: how many that is.
-        stated_fnmr: the false non-match rate on the calibration people.
+        stated_fnmr: the false non-match rate on the calibration people; None where nobody said who is whom.
         observed_fnmr: on this set.
         ratio: observed over stated FMR.
         verdict: whether the observed rate is higher or lower than the stated one, as stated, or undecided.
@@ -42,7 +42,7 @@ class CheckedPoint:
     stated_fmr: Interval
     observed_fmr: Interval
     false_matches: int
-    stated_fnmr: Interval
+    stated_fnmr: Interval | None
     observed_fnmr: Interval
     ratio: RateRatio
     verdict: Verdict
@@ -113,7 +113,7 @@ def _points(calibration: MethodCalibration, scored: ScoredSet, weights: WeightAr
                 stated_fmr=Interval(point.fmr, point.fmr_low, point.fmr_high),
                 observed_fmr=observed,
                 false_matches=seen.false_matches,
-                stated_fnmr=Interval(point.fnmr, point.fnmr_low, point.fnmr_high),
+                stated_fnmr=None if point.fnmr is None else Interval(point.fnmr, point.fnmr_low, point.fnmr_high),
                 observed_fnmr=Interval(seen.fnmr, seen.fnmr_low, seen.fnmr_high),
                 ratio=ratio,
                 verdict=ratio.verdict,

@@ -59,7 +59,8 @@ class OperatingPoint:
         quality: "measured" where the pairs show the rate, "wide" where they show its order, else "extrapolated".
         fmr_low: lower end of the 95 % interval of its false-match rate.
         fmr_high: upper end.
-        fnmr: false non-match rate on the calibration people, undetected faces counted as non-matches.
+        fnmr: false non-match rate on the calibration people, undetected faces counted as non-matches; None, as both
+            ends, where nobody said who is whom.
         fnmr_low: lower end of its 95 % interval.
         fnmr_high: upper end.
         false_matches: how many non-mated calibration pairs reach the threshold.
@@ -75,9 +76,9 @@ class OperatingPoint:
     quality: Quality
     fmr_low: ShareValue
     fmr_high: ShareValue
-    fnmr: ShareValue
-    fnmr_low: ShareValue
-    fnmr_high: ShareValue
+    fnmr: ShareValue | None
+    fnmr_low: ShareValue | None
+    fnmr_high: ShareValue | None
     false_matches: Count
     non_mated_pairs: Count
     mated_pairs: Count

@@ -27,17 +27,8 @@ def read_arrays(path: Path) -> tuple[Floats32, Listing]:
         LabelsInvalid: naming the array, if one is missing or has another shape than the rest need.
     """
     arrays = _load(path)
-    embeddings, identities = _take(path, arrays, "embeddings", 2), _take(path, arrays, "identities", 1)
-    count = len(embeddings)
-    if embeddings.dtype.kind != "f":
-        refuse(path, None, "embeddings must be of a float type.")
-    with np.errstate(over="ignore", under="ignore"):
-        rows = embeddings.astype(np.float32)
-    # In float64 there are finite values, and lengths above 0, that are none in float32.
-    lengths = np.linalg.norm(rows.astype(np.float64), axis=1)
-    wrong = np.flatnonzero(~np.isfinite(lengths) | ((lengths == 0) & np.any(embeddings, axis=1)))
-    if len(wrong):
-        refuse(path, None, f"the embedding in row {wrong[0]} has a value that is no finite number within float32.")
+    rows, identities = _rows(path, arrays), _take(path, arrays, "identities", 1)
+    count = len(rows)
     per_face = {name: _take(path, arrays, name, 1) for name in ("images", "groups", "templates") if name in arrays}
     for name, array in [("identities", identities), *per_face.items()]:
         if len(array) != count:
@@ -55,6 +46,41 @@ def read_arrays(path: Path) -> tuple[Floats32, Listing]:
         pairs=_pairs(path, arrays, numbers),
         templates=_templates(path, per_face.get("templates"), numbers),
     )
+
+
+def read_embeddings(path: Path) -> tuple[Floats32, tuple[str, ...]]:
+    """Read embeddings whatever labels stand beside them.
+
+    Returns:
+        (n, d) float32 as stored, zeros where there was no face; and what each is called: by ``images`` if there are
+        any, else by its row.
+
+    Raises:
+        LabelsInvalid: as ``read_arrays`` says of the embeddings, and if ``images`` has another length.
+    """
+    arrays = _load(path)
+    rows = _rows(path, arrays)
+    if "images" not in arrays:
+        return rows, tuple(f"row {row}" for row in range(len(rows)))
+    images = _take(path, arrays, "images", 1)
+    if len(images) != len(rows):
+        refuse(path, None, f"images has {len(images)} values, and there are {len(rows)} embeddings.")
+    return rows, tuple(map(str, images))
+
+
+def _rows(path: Path, arrays: dict[str, NDArray[Any]]) -> Floats32:
+    """Return the embeddings (n, d) float32; refuses what none can be."""
+    embeddings = _take(path, arrays, "embeddings", 2)
+    if embeddings.dtype.kind != "f":
+        refuse(path, None, "embeddings must be of a float type.")
+    with np.errstate(over="ignore", under="ignore"):
+        rows: Floats32 = embeddings.astype(np.float32)
+    # In float64 there are finite values, and lengths above 0, that are none in float32.
+    lengths = np.linalg.norm(rows.astype(np.float64), axis=1)
+    wrong = np.flatnonzero(~np.isfinite(lengths) | ((lengths == 0) & np.any(embeddings, axis=1)))
+    if len(wrong):
+        refuse(path, None, f"the embedding in row {wrong[0]} has a value that is no finite number within float32.")
+    return rows
 
 
 def _load(path: Path) -> dict[str, NDArray[Any]]:
