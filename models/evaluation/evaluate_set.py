@@ -9,7 +9,7 @@ from models.evaluation.ablations import Ablation, ablate
 from models.evaluation.measure import Ground, Measured, MeasureOptions, measure
 from models.evaluation.probability_gap import ProbabilityGap, probability_gap
 from models.evaluation.reliability import reliability
-from models.evaluation.report.report_document import EvaluatedBundle, PackResult, StatedRates, UnexcludedRates
+from models.evaluation.report.report_document import DetMark, EvaluatedBundle, PackResult, StatedRates, UnexcludedRates
 from models.evaluation.scored import score_set
 from models.evaluation.systems import System, Variant, cosine_scorer, scorers, variants
 from models.evaluation.warnings import warnings_of
@@ -17,11 +17,12 @@ from models.labelled.beyond import measured as measured_of
 from models.labelled.comparable import comparable
 from models.labelled.exclusions import SetExclusions
 from models.labelled.labelled_faces import LabelledFaces, unit_or_zeros
+from models.labelled.pairs.comparisons import Comparisons
 from models.labelled.pairs.resampling import person_weights
 from models.labelled.rates.decided import decided_points
 from models.progress import Stage, unstaged
 from models.tool_errors import LabelsInvalid
-from service.arrays import Bools, Floats32
+from service.arrays import Bools, Floats32, Floats64
 from service.errors import LowQuality
 from service.scoring.calibration import on_scale
 from service.scoring.methods import COSINE, METHODS
@@ -155,15 +156,23 @@ def _stated(ground: Ground, system: System, measured: Measured, outside: Bools) 
     if isinstance(found, str):
         return StatedRates(system.name, label, None, found)
     scale = measured.scored.variant.method.scale
+    thresholds = np.array([on_scale(point.threshold, scale) for point in found.points])
     decided = decided_points(
         [point.name for point in found.points],
-        np.array([on_scale(point.threshold, scale) for point in found.points]),
+        thresholds,
         ground.found,
         measured.scored.comparisons,
         measured.scored.mated,
         outside,
     )
-    return StatedRates(system.name, label, found, "", decided if limits else (), limits)
+    marks = _marks([point.name for point in found.points], thresholds, measured.scored.comparisons)
+    return StatedRates(system.name, label, found, "", decided if limits else (), limits, marks)
+
+
+def _marks(names: Sequence[str], thresholds: Floats64, comparisons: Comparisons) -> tuple[DetMark, ...]:
+    fmr = comparisons.non_mated_at_least(thresholds) / comparisons.non_mated
+    fnmr = comparisons.mated_below(thresholds) / comparisons.mated
+    return tuple(DetMark(*mark) for mark in zip(names, fmr.tolist(), fnmr.tolist(), strict=True))
 
 
 def _facts(system: System) -> EvaluatedBundle:

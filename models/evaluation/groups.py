@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.evaluation.group_pairs import GroupPair, group_pairs
 from models.evaluation.scored import ScoredSet
 from models.labelled.comparable import Comparable
 from models.labelled.labelled_faces import LabelledFaces
@@ -46,10 +47,12 @@ class GroupRates:
     Attributes:
         fmr: the rate over all pairs, across groups too.
         rows: one for each group.
+        pairs: FMR of each pair of groups.
     """
 
     fmr: float
     rows: tuple[GroupRate, ...]
+    pairs: tuple[GroupPair, ...] = ()
 
 
 def group_rates(
@@ -91,7 +94,7 @@ def group_rates(
                 fnmr=_fnmr(rejected, all_mated, weights),
             )
         )
-    return GroupRates(fmr, tuple(rows))
+    return GroupRates(fmr, tuple(rows), group_pairs(found, groups, labelled.group_names, accepted))
 
 
 def _non_mated(found: Comparable, inside: Bools) -> NonMatedTotals:

@@ -10,6 +10,7 @@ from models.evaluation.changes import PairChanges
 from models.evaluation.error_discard import error_discard
 from models.evaluation.groups import GroupRates, group_rates
 from models.evaluation.identification import identification
+from models.evaluation.likelihood_cost import likelihood_cost
 from models.evaluation.method_rates import FMRS, FnmrAtFmr, MethodRates, fnmr_replicates, method_rates
 from models.evaluation.report.report_document import Curves, MethodResult
 from models.evaluation.scored import ScoredSet, score_set
@@ -150,6 +151,7 @@ def measure(
         groups=tuple(_groups(ground, scored, level)),
         changes=compared.at(level, options.listed) if cosine and level else None,
         highest_non_mated=compared.highest_non_mated(options.listed),
+        likelihood=likelihood_cost(scored.comparisons, tells_llr=variant.method.tells_llr),
         error_discard=error_discard(found, scored, max(level, _LOOSER_FMR), ground.weights) if level else None,
     )
     tick(1.0)

@@ -46,6 +46,7 @@ class Method:
             pairs, higher being more alike. Similarities and terms need only broadcast against each other, and the
             result keeps their float type, so that a whole block of pairs is one call.
         parameters: names of the parameters that its scores depend on.
+        tells_llr: whether its score is a log-likelihood ratio (natural logarithm).
     """
 
     name: str
@@ -53,6 +54,7 @@ class Method:
     scale: Scale
     combine: Callable[[Floats, FaceTerms, FaceTerms, Parameters], Floats]
     parameters: tuple[str, ...] = ()
+    tells_llr: bool = False
 
     def score(
         self, probes: ArrayLike, references: ArrayLike, terms: FaceTerms | None, parameters: Parameters

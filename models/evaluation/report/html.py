@@ -7,7 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from models.evaluation.report import plots
+from models.evaluation.report import evidence_plots, plots
 from models.evaluation.report.report_document import MethodResult, PackResult, Report, SetResult, StatedRates
 from models.evaluation.report.words import (
     DECISIONS,
@@ -62,6 +62,8 @@ class Section:
     identification: Markup | None
     reliability: Markup | None
     groups: tuple[Markup, ...]
+    group_pairs: tuple[Markup, ...]
+    likelihood: Markup | None
     ablations: tuple[Markup, ...]
     probability_gap: Markup | None
     unstated: dict[str, list[str]]
@@ -121,6 +123,16 @@ def _section(anchor: str, labelled: SetResult, pack: PackResult) -> Section:
             _safe(plots.reliability_plot(pack)) if any(stated.reliability for stated in pack.stated) else None
         ),
         groups=tuple(_safe(plots.groups_plot(pack, level)) for level in range(len(cosine.groups))),
+        group_pairs=tuple(
+            _safe(evidence_plots.group_pairs_plot(pack, level))
+            for level, rates in enumerate(cosine.groups)
+            if len(rates.rows) <= evidence_plots.MOST_GROUPS
+        ),
+        likelihood=(
+            _safe(evidence_plots.llr_plot(pack))
+            if any(method.likelihood.reliability for method in pack.methods)
+            else None
+        ),
         ablations=tuple(_safe(plots.ablation_plot(found)) for found in pack.ablations),
         probability_gap=_safe(plots.probability_gap_plot(pack.probability_gap)) if pack.probability_gap else None,
         unstated=_unstated(pack),

@@ -26,6 +26,7 @@ def det_plot(pack: PackResult) -> str:
         for method, look in zip(pack.methods, looks, strict=True):
             shown = np.maximum(method.curves.det_fnmr, lowest / 2)
             axis.plot(method.curves.det_fmr, shown, color=look.colour, linestyle=look.line, label=look.name)
+        _mark(axis, pack, lowest / 2)
         least = MEASURED_FALSE_MATCHES / pack.non_mated_pairs
         left = min(1 / pack.non_mated_pairs, 0.25)
         axis.axvspan(left, max(left, least), color="#000000", alpha=0.05, linewidth=0)
@@ -35,6 +36,23 @@ def det_plot(pack: PackResult) -> str:
         axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=9)
 
     return svg(9.4, 4.6, 1, 1, draw)
+
+
+def _mark(axis: Axes, pack: PackResult, lowest: float) -> None:
+    """Mark the operating points that bundles state, each called by its rate once."""
+    looks = {(m.label, m.bundle): look for m, look in zip(pack.methods, looks_of(pack), strict=True)}
+    named: set[str] = set()
+    for stated in pack.stated:
+        look = looks.get((stated.label, stated.bundle), looks["cosine", None])
+        for mark in stated.marks:
+            if not mark.fmr:
+                continue
+            place = (mark.fmr, max(mark.fnmr, lowest))
+            axis.plot(*place, look.marker, color=look.colour, markersize=5, markeredgecolor="white")
+            if mark.name not in named:
+                named.add(mark.name)
+                text = mark.name.removeprefix("fmr_")
+                axis.annotate(text, place, xytext=(4, 5), textcoords="offset points", fontsize=8)
 
 
 def error_discard_plot(pack: PackResult) -> str:

@@ -9,6 +9,7 @@ from models.evaluation.changes import Changes, ListedPair
 from models.evaluation.error_discard import ErrorDiscard
 from models.evaluation.groups import GroupRates
 from models.evaluation.identification import Identification
+from models.evaluation.likelihood_cost import LikelihoodCost
 from models.evaluation.method_rates import FnmrAtFmr
 from models.evaluation.probability_gap import ProbabilityGap
 from models.evaluation.reliability import Reliability
@@ -57,6 +58,7 @@ class MethodResult:
         highest_non_mated: the non-mated pairs that score highest.
         error_discard: FNMR as poor faces are left out; None where no false-match rate is measured or norms are not
             known.
+        likelihood: what the scores are worth as evidence.
     """
 
     label: str
@@ -73,6 +75,7 @@ class MethodResult:
     changes: Changes | None
     highest_non_mated: tuple[ListedPair, ...]
     error_discard: ErrorDiscard | None
+    likelihood: LikelihoodCost
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,21 @@ class EvaluatedBundle:
 
 
 @dataclass(frozen=True, slots=True)
+class DetMark:
+    """An operating point on a DET curve.
+
+    Attributes:
+        name: as requests call it.
+        fmr: share of all non-mated pairs that reach its threshold.
+        fnmr: share of all mated pairs that do not.
+    """
+
+    name: str
+    fmr: float
+    fnmr: float
+
+
+@dataclass(frozen=True, slots=True)
 class StatedRates:
     """Stated against observed rates of one method with one bundle; the reason where there are none.
 
@@ -98,6 +116,7 @@ class StatedRates:
         reason: why there is none; "" where there is.
         decided: what the service makes of all pairs at each operating point; empty without limits.
         limits: those that decide, by measure.
+        marks: the operating points on the DET curve, which is that of all pairs.
     """
 
     bundle: str
@@ -106,6 +125,7 @@ class StatedRates:
     reason: str
     decided: tuple[DecidedPoint, ...] = ()
     limits: dict[str, float] = field(default_factory=dict)
+    marks: tuple[DetMark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

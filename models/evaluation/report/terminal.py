@@ -121,11 +121,19 @@ def _ends(found: Interval, signed: bool = False) -> tuple[str, str]:
 def _summary(pack: PackResult) -> Table:
     folds = any(method.accuracy for method in pack.methods)
     heads = ["accuracy over the folds, %"] if folds else []
-    table = _table("", "", "EER, %", "overlap", *heads)
+    table = _table("", "", "EER, %", "overlap", "min Cllr", "Cllr", *heads)
     for method in pack.methods:
         found = method.accuracy
         cells = [f"{percent(found.mean)} ± {percent(found.standard_error)}"] if found else []
-        table.add_row(method_name(method, pack), percent(method.equal_error_rate), f"{method.overlap:.4f}", *cells)
+        cost = method.likelihood
+        table.add_row(
+            method_name(method, pack),
+            percent(method.equal_error_rate),
+            f"{method.overlap:.4f}",
+            f"{cost.min_cllr:.4f}",
+            "-" if cost.cllr is None else f"{cost.cllr:.4f}",
+            *cells,
+        )
     return table
 
 

@@ -101,3 +101,47 @@ def test_group_without_a_false_non_match_is_bounded_by_three_in_the_number_of_it
 
     assert [row.fnmr.value for row in rows] == [0.0, 0.0]
     assert [row.fnmr.high for row in rows] == pytest.approx([3 / 12, 3 / 8])
+
+
+def test_fmr_of_each_pair_of_groups_agrees_with_counting(people, scored_by_cosine, loop, weights):
+    labelled = people(count=10, faces_each=4, spread=1.0, lost=[2, 30], groups=GROUPS)
+    # One person's pictures lie in two groups.
+    labelled.groups[[0, 1]] = 1
+    excluded = {(0, 16), (4, 8), (20, 24), (0, 1)}
+    exclusions = SetExclusions(
+        np.zeros(len(labelled), dtype=bool), np.array(sorted(excluded)), np.empty((0, 2), np.int64)
+    )
+    found, scored = scored_by_cosine(labelled, exclusions)
+
+    rates = group_rates(labelled, found, scored, FMR, weights)
+
+    threshold = threshold_at(scored.comparisons, FMR)
+    assert [(cell.first, cell.second) for cell in rates.pairs] == [
+        ("group 0", "group 0"), ("group 0", "group 1"), ("group 1", "group 1"),
+    ]  # fmt: skip
+    for cell in rates.pairs:
+        ends = sorted([int(cell.first[-1]), int(cell.second[-1])])
+        strangers = [
+            score
+            for i, j, score, same in loop(labelled)
+            if not same
+            and score is not None
+            and sorted([labelled.groups[i], labelled.groups[j]]) == ends
+            and (i, j) not in excluded
+        ]
+        matches = sum(score > threshold + 1e-7 for score in strangers)
+        assert (cell.pairs, cell.false_matches) == (len(strangers), matches)
+        assert cell.fmr == pytest.approx(matches / len(strangers))
+    assert sum(cell.pairs for cell in rates.pairs) == scored.comparisons.non_mated
+
+
+def test_pairs_of_groups_without_a_false_match_have_a_bound(people, scored_by_cosine, given_pairs, weights):
+    pairs = given_pairs([(0, 1, True), (0, 4, False), (0, 20, False), (5, 24, False), (20, 21, True)])
+    labelled = people(count=10, faces_each=4, spread=0.1, groups=GROUPS, pairs=pairs)
+    found, scored = scored_by_cosine(labelled, given=True)
+
+    rates = group_rates(labelled, found, scored, 1e-6, weights)
+
+    assert [cell.pairs for cell in rates.pairs] == [1, 2, 0]
+    assert [cell.fmr for cell in rates.pairs] == [0, 0, None]
+    assert [cell.fmr_high for cell in rates.pairs] == [1.0, 1.0, None]

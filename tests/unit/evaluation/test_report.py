@@ -25,6 +25,7 @@ from models.labelled.exclusions import SetExclusions
 from models.labelled.rates.interval import Interval
 from models.labelled.rates.measured import fmr_name
 from service.scoring.calibration import Calibrations, FmrCurve, MethodCalibration, OperatingPoint
+from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
 from service.scoring.population import MeasureLimit, PopulationLimits
 
@@ -130,15 +131,15 @@ def test_plots_are_well_formed_and_keep_their_text(report, system):
 
     plots = re.findall(r"<svg.*?</svg>", html, re.DOTALL)
 
-    assert len(plots) == 3 + 1 + 2
+    assert len(plots) == 4 + 1 + 2
     for plot in plots:
         ElementTree.fromstring(plot)
     assert any("FNMR" in plot and "as-norm" in plot for plot in plots)
 
 
-def sure_of(bundle):
-    """A bundle that states a rate of 1e-3 for a cosine that every other pair reaches."""
-    point = OperatingPoint("fmr_1e-3", 1e-3, 0.0, "measured", 1e-4, 0.9, 0.1, 0.0, 0.2, 10, 1000, 100, 20, 190)
+def sure_of(bundle, threshold=0.0):
+    """A bundle that states a rate of 1e-3 for a cosine, by default one that every other pair reaches."""
+    point = OperatingPoint("fmr_1e-3", 1e-3, threshold, "measured", 1e-4, 0.9, 0.1, 0.0, 0.2, 10, 1000, 100, 20, 190)
     curve = FmrCurve(np.array([-1.0, 1.0]), np.array([0.0, -6.0]), np.array([-0.1, -6.1]), np.array([0.0, -5.9]), 1e-3)
     calibration = MethodCalibration("cosine", Parameters(), "photo", curve, (point,))
     calibrated = replace(bundle.bundle, calibrations=Calibrations("made-up people", (calibration,), BACKBONE))
@@ -378,3 +379,44 @@ def test_error_against_discard_is_told_where_norms_are_known(report, people, sys
     told = json.loads(to_json(found))["sets"][0]["packs"][0]["methods"][0]["error_discard"]
     assert [point["discarded"] for point in told["points"]][6] == 0.2
     assert "left out" not in shown_in_terminal(report([system("others")]))
+
+
+def test_operating_points_are_marked_where_they_lie_among_all_pairs(report, system):
+    found = report([sure_of(system(), threshold=0.4)])
+
+    (stated,) = [stated for stated in found.sets[0].packs[0].stated if stated.reliability]
+    (point,), (mark,) = stated.reliability.points, stated.marks
+    assert mark.name == point.name
+    assert mark.fmr == pytest.approx(point.observed_fmr.value)
+    assert mark.fnmr == pytest.approx(point.observed_fnmr.value)
+    det = page(found).partition("Detection error trade-off")[2].partition("</svg>")[0]
+    assert f">{point.name.removeprefix('fmr_')}<" in det
+
+
+def test_fmr_by_pairs_of_groups_and_cost_of_the_scores_are_shown(report, system):
+    found = report([system()])
+
+    pack = found.sets[0].packs[0]
+    shown = page(found)
+    text = text_of(shown)
+    assert "log10 of the FMR of strangers of each two groups" in text
+    for method in pack.methods:
+        assert f"{method.likelihood.min_cllr:.4f}" in text
+    # Ratios are stated by none of these methods.
+    assert "Whether stated log-likelihood ratios hold here" not in text
+    cell = pack.methods[0].groups[0].pairs[1]
+    assert (cell.first, cell.second) == ("group 0", "group 1")
+    assert f"{np.log10(cell.fmr):.1f}".replace("-", "\u2212") in shown or f"{np.log10(cell.fmr):.1f}" in shown
+    assert "min Cllr" in shown_in_terminal(found)
+
+
+def test_stated_ratios_are_drawn_against_observed_ones(report, system, monkeypatch):
+    told = replace(METHODS["cosine"], tells_llr=True)
+    monkeypatch.setattr("models.evaluation.evaluate_set.METHODS", {**METHODS, "cosine": told})
+    found = report([system()])
+
+    cost = found.sets[0].packs[0].methods[0].likelihood
+    assert cost.cllr > cost.min_cllr
+    text = text_of(page(found))
+    assert "Whether stated log-likelihood ratios hold here" in text
+    assert f"{cost.cllr:.4f}" in text
