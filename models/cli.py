@@ -18,6 +18,7 @@ _COMMANDS = MappingProxyType(
         "embed": ("models.commands.verify_command", "embed"),
         "calibrate": ("models.commands.calibrate", "calibrate_bundle"),
         "evaluate": ("models.commands.evaluate", "evaluate_command"),
+        "drift": ("models.commands.drift", "drift"),
         "cache": ("models.commands.cache", "app"),
         "models": ("models.commands.packs", "app"),
         "anchors": ("models.commands.anchors", "app"),

@@ -277,6 +277,11 @@ class Settings(BaseSettings):
     log_level: LogLevel = Field(
         default="info", description="Least level that is logged: debug, info, warning or error."
     )
+    log_pairs: bool = Field(
+        default=False,
+        description="Whether each scored pair is logged: score and measures of both faces, numbers alone, for "
+        "`ida-verify drift`.",
+    )
 
     @field_validator("home", "bundle", "cache", "admin_token_file", "bundle_keys")
     @classmethod

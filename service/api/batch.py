@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 
 from service.api.body import Body, FormBody, parse_json, shortened, to_face
 from service.api.openapi import DEADLINE, answers, json_or_form
+from service.api.pair_log import log_pair
 from service.api.places import Place
 from service.api.problem_examples import OF_A_REQUEST
 from service.api.problems import STATUS, InvalidRequest, UnsupportedMediaType, problem_of
@@ -75,6 +76,8 @@ async def verify_batch(request: Request, state: ServiceState) -> VerifyBatchAnsw
             state.metrics.item_failures.labels(item.code).inc()
         else:
             observe_pair(item, state.metrics)
+            if state.settings.log_pairs:
+                log_pair(item)
     items = [
         VerifyItem(status=STATUS[type(item)], answer=None, problem=problem_of(item))
         if isinstance(item, InputError)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 
 from service.api.body import parse_face, parse_pair
 from service.api.openapi import DEADLINE, answers, json_or_form
+from service.api.pair_log import log_pair
 from service.api.problem_examples import OF_A_FACE, OF_A_PAIR, OF_A_REQUEST
 from service.api.state import ServiceState
 from service.api.wire import face_examples as examples
@@ -80,6 +81,8 @@ async def verify_pair(request: Request, state: ServiceState) -> VerifyAnswer | B
         result, detail = await place.run_sized(work)
     state.metrics.observe_stages(result.timings_ms)
     observe_pair(result, state.metrics)
+    if state.settings.log_pairs:
+        log_pair(result)
     return verify_answer(result, state.pipeline, detail)
 
 

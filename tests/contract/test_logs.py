@@ -7,9 +7,10 @@ import sys
 from datetime import datetime
 
 import pytest
-from fakes import picture
+from fakes import picture, serving
 from PIL import Image
 
+from service.settings import Settings
 from service.telemetry import configure_logging
 
 
@@ -71,3 +72,23 @@ def test_log_of_a_worker_thread_has_the_request_id(client, log, monkeypatch):
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     (warning,) = (line for line in lines if line["message"] == "from a worker")
     assert (warning["level"], warning["request_id"]) == ("WARNING", "order-18")
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_log_tells_scores_and_measures_of_a_pair_only_where_it_is_asked_to(
+    tmp_path, bundle, backbone_session, log, asked
+):
+    with serving(Settings(home=tmp_path, log_pairs=asked), bundle, backbone_session) as client:
+        files = {"probe": ("a.png", picture(), "image/png"), "reference": ("b.png", picture(), "image/png")}
+        answer = client.post("/verify", files=files, headers={"x-request-id": "pair-1"}).json()
+    found = [line for line in map(json.loads, log.getvalue().splitlines()) if line["message"] == "pair"]
+    assert len(found) == asked
+    for line in found:
+        assert (line["logger"], line["request_id"], line["level"]) == ("service.pairs", "pair-1", "INFO")
+        assert line["anchor_set_id"] == answer["anchor_set"]["id"]
+        assert (line["scoring_method"], line["photographs"]) == (answer["method"], [True, True])
+        assert line["score"] == pytest.approx(answer["score"], abs=1e-6)
+        assert line["similarity"] == pytest.approx(answer["similarity"], abs=1e-6)
+        for measures in line["measures"]:
+            assert {"norm", "detection_score"} <= set(measures)
+            assert all(isinstance(value, float) for value in measures.values())

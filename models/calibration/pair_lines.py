@@ -1,0 +1,131 @@
+"""The pairs that a service logged, read line by line: scores and measures of an anchor set's faces, no faces."""
+
+import json
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from models.tool_errors import LabelsInvalid
+from service.arrays import Floats64
+from service.scoring.population import MEASURES
+
+MOST_LINES = 20_000_000
+MOST_PAIRS = 1_000_000
+LINE_BYTES = 65_536
+
+_MESSAGE = b'"pair"'
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class _Line(BaseModel):
+    """What is read of a line; the rest is passed over."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    message: str
+    logger: str
+    anchor_set_id: Annotated[str, Field(max_length=64)] | None
+    scoring_method: Annotated[str, Field(max_length=64)]
+    score: _Finite
+    photographs: Annotated[list[bool], Field(min_length=2, max_length=2)]
+    measures: Annotated[list[dict[str, _Finite]], Field(min_length=2, max_length=2)]
+
+
+@dataclass(slots=True)
+class LoggedPairs:
+    """What a log says of the pairs of one anchor set.
+
+    Attributes:
+        pairs: how many were taken.
+        others: pairs of other anchor sets.
+        other_inputs: pairs of which a side was given in another form.
+        unread: lines that are longer than a line may be, or a pair's and cannot be read.
+        left: whether lines or pairs beyond the most that are read were left.
+        scores: (n,) by method.
+        measures: (m,) values of the faces of both sides, by measure.
+    """
+
+    pairs: int = 0
+    others: int = 0
+    other_inputs: int = 0
+    unread: int = 0
+    left: bool = False
+    scores: dict[str, Floats64] = field(default_factory=dict)
+    measures: dict[str, Floats64] = field(default_factory=dict)
+
+
+def read_pairs_logged(logs: Sequence[Path], anchor_set_id: str, *, photographs: bool) -> LoggedPairs:
+    """Read the pairs of logs.
+
+    Args:
+        logs: files of JSON lines, as the service writes them; lines of other kinds are passed over.
+        anchor_set_id: whose pairs are taken: crowding and scores are those of one anchor set.
+        photographs: whether pairs of two photographs are taken, or those of two faces given otherwise.
+
+    Raises:
+        LabelsInvalid: if a file cannot be read.
+    """
+    found = LoggedPairs()
+    scores: dict[str, array[float]] = {}
+    measures = {name: array("d") for name in MEASURES}
+    for line in _pairs(_lines(logs, found), found):
+        if line.anchor_set_id != anchor_set_id:
+            found.others += 1
+        elif line.photographs != [photographs, photographs]:
+            found.other_inputs += 1
+        elif found.pairs >= MOST_PAIRS:
+            found.left = True
+            break
+        else:
+            found.pairs += 1
+            scores.setdefault(line.scoring_method, array("d")).append(line.score)
+            for side in line.measures:
+                for name, value in side.items():
+                    if name in measures:
+                        measures[name].append(value)
+    found.scores = {name: np.array(values) for name, values in scores.items()}
+    found.measures = {name: np.array(values) for name, values in measures.items() if values}
+    return found
+
+
+def _lines(logs: Sequence[Path], found: LoggedPairs) -> Iterator[bytes]:
+    """Give the lines of files, each of bounded length; longer ones are counted and passed over."""
+    count = 0
+    for path in logs:
+        try:
+            with path.open("rb") as stream:
+                while line := stream.readline(LINE_BYTES):
+                    is_whole = line.endswith(b"\n") or len(line) < LINE_BYTES
+                    while not line.endswith(b"\n") and (more := stream.readline(LINE_BYTES)):
+                        line = more
+                    count += 1
+                    if count > MOST_LINES:
+                        found.left = True
+                        return
+                    if is_whole:
+                        yield line
+                    else:
+                        found.unread += 1
+        except OSError as error:
+            raise LabelsInvalid(f"The log {path} cannot be read ({error.strerror}).") from error
+
+
+def _pairs(lines: Iterable[bytes], found: LoggedPairs) -> Iterator[_Line]:
+    for line in lines:
+        if _MESSAGE not in line:
+            continue
+        try:
+            content = json.loads(line)
+            if not isinstance(content, dict) or (content.get("message"), content.get("logger")) != (
+                "pair",
+                "service.pairs",
+            ):
+                continue
+            yield _Line.model_validate(content)
+        except (ValueError, RecursionError, ValidationError):
+            found.unread += 1

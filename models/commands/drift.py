@@ -1,0 +1,109 @@
+"""``ida-verify drift``: whether a service still sees the people that it was calibrated for, by its log alone."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from models.calibration.pair_lines import LoggedPairs, read_pairs_logged
+from models.calibration.population_drift import DriftVerdict, compare_drift, drift_verdict
+from models.commands import reporting_errors
+from models.tool_errors import CalibrationImpossible
+from service.bundle.reader import Bundle, read_bundle, read_manifest
+from service.scoring.calibration import InputForm, MethodCalibration
+from service.scoring.population import PopulationLimits
+from service.settings import load_settings
+
+EXIT_DRIFTED = 3
+
+_SAID: dict[DriftVerdict, str] = {
+    "drifted": "drifted: these are other people, or other pictures, than the rates were measured on. Calibrate again.",
+    "slightly": "slightly: there is a difference beyond chance, too small to matter",
+    "as_calibrated": "as calibrated",
+    "too_few": "too few to tell",
+}
+
+
+def drift(
+    logs: Annotated[
+        list[Path],
+        typer.Argument(metavar="LOG...", exists=True, dir_okay=False, help="Logs of a service with IDA_LOG_PAIRS=1."),
+    ],
+    bundle: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="The calibrated bundle that was served [IDA_BUNDLE]."),
+    ] = None,
+    input_form: Annotated[
+        InputForm, typer.Option("--input-form", help="What was sent: photographs, or faces as crops or embeddings.")
+    ] = "photo",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Compare logged scores and measures of faces with those of the calibration; no face is needed.
+
+    Exit code 0 where they are as calibrated or differ slightly, 3 where they drifted, 1 where nothing can be told.
+    """
+    with reporting_errors():
+        folder = bundle or load_settings().bundle
+        served = read_bundle(folder, backbone_id=read_manifest(folder).backbone_id)
+        limits, methods = _calibrated(served, input_form, folder)
+        logged = read_pairs_logged(logs, served.bundle_id, photographs=input_form == "photo")
+        found = compare_drift(logged, limits, methods)
+        verdict = drift_verdict(found)
+        if as_json:
+            typer.echo(json.dumps({"verdict": verdict, **_counts(logged), "compared": [asdict(one) for one in found]}))
+        else:
+            table = Table(title=f"{logged.pairs:,} logged pairs against the calibration of {served.bundle_id}")
+            for heading in ("", "values", "effect", "chance", "beyond the limit", "calibrated", "verdict"):
+                table.add_column(heading)
+            for one in found:
+                table.add_row(
+                    one.name,
+                    f"{one.values:,}",
+                    f"{one.effect:.3f}",
+                    "-" if one.p_value is None else f"{one.p_value:.1e}",
+                    *("-" if share is None else f"{share:.2%}" for share in (one.beyond, one.beyond_calibrated)),
+                    _SAID[one.verdict].partition(":")[0],
+                )
+            Console().print(table)
+            typer.echo(f"passed over: {_passed_over(logged)}")
+        if verdict == "too_few":
+            raise CalibrationImpossible(
+                f"The logs have {logged.pairs:,} pairs by this anchor set, and 200 values of something are the least. "
+                "The service logs pairs with IDA_LOG_PAIRS=1."
+            )
+        if not as_json:
+            typer.echo(_SAID[verdict])
+    if verdict == "drifted":
+        raise typer.Exit(EXIT_DRIFTED)
+
+
+def _calibrated(served: Bundle, form: InputForm, folder: Path) -> tuple[PopulationLimits, dict[str, MethodCalibration]]:
+    calibrations = served.calibrations
+    if calibrations is None or form not in calibrations.limits:
+        raise CalibrationImpossible(
+            f"The bundle {folder} does not say how the {form}s lay that it was calibrated on. Calibrate it."
+        )
+    methods = {found.method: found for found in calibrations.methods if found.input_form == form}
+    return calibrations.limits[form], methods
+
+
+def _counts(logged: LoggedPairs) -> dict[str, int | bool]:
+    return {
+        "pairs": logged.pairs,
+        "of_other_anchor_sets": logged.others,
+        "of_other_inputs": logged.other_inputs,
+        "unread_lines": logged.unread,
+        "more_than_are_read": logged.left,
+    }
+
+
+def _passed_over(logged: LoggedPairs) -> str:
+    more = "; the rest of the logs, which have more than are read" if logged.left else ""
+    return (
+        f"{logged.others:,} pairs by other anchor sets, {logged.other_inputs:,} of other inputs, "
+        f"{logged.unread:,} lines that cannot be read{more}"
+    )
