@@ -10,6 +10,7 @@ import pytest
 from fakes import picture, serving
 from PIL import Image
 
+from models.calibration.pair_lines import read_pairs_logged
 from service.settings import Settings
 from service.telemetry import configure_logging
 
@@ -92,3 +93,8 @@ def test_log_tells_scores_and_measures_of_a_pair_only_where_it_is_asked_to(
         for measures in line["measures"]:
             assert {"norm", "detection_score"} <= set(measures)
             assert all(isinstance(value, float) for value in measures.values())
+    # As `ida-verify drift` reads it.
+    (tmp_path / "service.log").write_text(log.getvalue())
+    read = read_pairs_logged([tmp_path / "service.log"], (answer["anchor_set"] or {})["id"], photographs=True)
+    assert (read.pairs, read.unread, list(read.scores)) == (asked, 0, [answer["method"]] * asked)
+    assert len(read.measures.get("norm", ())) == 2 * asked

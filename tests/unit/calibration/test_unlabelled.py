@@ -13,14 +13,20 @@ from vectors import to_unit
 
 from models.bundles.create import NewBundle, create_bundle
 from models.calibration.calibration_run import CalibrationOptions
+from models.calibration.curve import fit_curve
+from models.calibration.presumed_people import presume_people
 from models.calibration.unlabelled import calibrate_unlabelled, told_quality
 from models.commands.calibrate import calibrate_bundle
 from models.labelled.embed import EmbeddedPictures
 from models.labelled.labelled_faces import LabelledFaces
+from models.labelled.pairs.comparisons import compare_all
+from models.labelled.pairs.resampling import person_weights
+from models.labelled.pairs.sweep import BlockScorer, ExcludedPairs
 from models.labelled.unlabelled_faces import read_unlabelled
 from models.tool_errors import CalibrationImpossible, LabelsInvalid
 from service.bundle.anchors_part import Anchors
 from service.bundle.reader import read_bundle
+from service.scoring.methods import find_method
 from service.scoring.parameters import Parameters
 from service.search.face_terms import TermFinder
 from service.search.faiss_search import FaissSearch
@@ -94,12 +100,22 @@ def test_interval_holds_too_if_no_doubtful_pair_is_mated(make_people, sources):
     (fact,), (measured,) = found.facts, found.calibrated.measured
     assert fact.doubtful > 20
     kept = fact.pairs - fact.left_out
+    # The same pairs as if nothing had been in doubt.
+    scorer = BlockScorer(embeddings, find_method("cosine"), None, Parameters())
+    presumed = presume_people(scorer)
+    exclude = ExcludedPairs(presumed.doubtful, np.empty((0, 2), np.int64))
+    people = int(presumed.people.max()) + 1
+    keep = fact.pairs // 10 + 10_000
+    compared = compare_all("gate", scorer, presumed.people, np.zeros(people, np.int64), exclude=exclude, keep=keep)
+    sure = fit_curve([compared], [person_weights(people, 100, 0)]).curve
+    curve = measured.calibration.curve
+    for place, score in enumerate(sure.scores):
+        in_doubt = sum(doubtful >= score for doubtful in presumed.doubtful_scores)
+        assert 10 ** curve.log10_high[place] == pytest.approx(min(1.0, 10 ** sure.log10_high[place] + in_doubt / kept))
+        low = max(1e-12, 10 ** sure.log10_low[place] - in_doubt / kept)
+        assert 10 ** curve.log10_low[place] == pytest.approx(low)
     for point in measured.calibration.points:
-        counted = point.false_matches / kept
         assert point.fmr_low <= point.fmr <= point.fmr_high
-        # All doubtful ones lie above the point of 1e-2, and their share is added there to what is counted.
-        if point.name == "fmr_1e-2":
-            assert point.fmr_high - counted > fact.doubtful / kept
     stated = {point.name: point.quality for point in measured.calibration.points}
     assert stated["fmr_1e-2"] == "measured"
     assert stated["fmr_1e-4"] == "extrapolated"
