@@ -10,6 +10,8 @@ from models.labelled.pairs.sweep import BlockScorer
 from service.scoring.methods import find_method
 from service.scoring.parameters import Parameters
 
+pytestmark = pytest.mark.slow
+
 
 def scorer_of(embeddings):
     return BlockScorer(embeddings, find_method("cosine"), None, Parameters())
