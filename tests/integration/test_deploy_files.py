@@ -106,7 +106,10 @@ def test_health_check_follows_readiness_and_ignores_a_proxy(status: int, healthy
 
 @pytest.mark.parametrize("file", ["Dockerfile", "docker-compose.yml"])
 def test_container_files_set_only_settings_that_exist(file: str) -> None:
-    of_the_file_itself = {"IDA_REPLICAS", "IDA_ADMIN_TOKENS", "IDA_PROXY_PORT", "IDA_BACKEND", "IDA_RESOLVER"}
+    of_the_file_itself = {
+        *("IDA_REPLICAS", "IDA_ADMIN_TOKENS", "IDA_PROXY_PORT", "IDA_BACKEND", "IDA_RESOLVER"),
+        *("IDA_ALERTMANAGER", "IDA_RUNBOOKS"),
+    }
     names = set(re.findall(r"\bIDA_[A-Z_]*[A-Z]\b", (REPOSITORY / file).read_text("utf-8")))
     assert names - of_the_file_itself <= {f"IDA_{field.upper()}" for field in Settings.model_fields}
 
@@ -125,7 +128,8 @@ def test_compose_accepts_the_file_and_starts_the_gpu_variant_on_demand_only(prof
     result = run(BIN / "docker-compose", *profiles, "config", "--services")
     assert result.returncode == 0, result.stderr
     services = set(result.stdout.split())
-    assert services == {"proxy", "ida-verify", "prometheus", "grafana"} | ({"ida-verify-gpu"} if profiles else set())
+    always = {"proxy", "ida-verify", "prometheus", "alertmanager", "grafana"}
+    assert services == always | ({"ida-verify-gpu"} if profiles else set())
 
 
 def test_one_variable_scales_the_replicas_and_another_opens_the_admin_api(tmp_path: Path) -> None:
@@ -224,7 +228,7 @@ def test_gpu_variant_is_built_for_a_gpu_asks_for_one_and_uses_it(compose: dict) 
 def test_images_of_others_are_named_by_full_version_and_digest(compose: dict) -> None:
     images = [service["image"] for service in compose["services"].values() if "build" not in service]
     images += re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
-    assert len(images) == 5
+    assert len(images) == 6
     for image in images:
         assert re.fullmatch(r"[\w./-]+:v?\d+\.\d+\.\d+[\w.-]*@sha256:[0-9a-f]{64}", image), image
 
@@ -246,11 +250,11 @@ def test_mounted_paths_exist(compose: dict) -> None:
         for mount in service.get("volumes", [])
         if mount["type"] == "bind"
     ]
-    assert len(sources) == 5
+    assert len(sources) == 6
     assert all(Path(source).exists() for source in sources)
 
 
-# Prometheus and Grafana
+# Prometheus, Alertmanager and Grafana
 
 
 @pytest.mark.system
@@ -271,6 +275,35 @@ def test_prometheus_scrapes_each_variant_where_it_listens(compose: dict) -> None
         }
         assert listens == {discovery["port"]}
         assert compose["services"][name]["networks"].keys() == compose["services"]["prometheus"]["networks"].keys()
+
+
+def test_alerts_go_to_the_alertmanager_with_the_address_of_their_runbooks(compose: dict) -> None:
+    config = yaml.safe_load(PROMETHEUS_CONFIG.read_text("utf-8"))
+    (manager,) = config["alerting"]["alertmanagers"]
+    ((target,),) = (entry["targets"] for entry in manager["static_configs"])
+    name, port = target.split(":")
+    service = compose["services"][name]
+    assert [str(entry["target"]) for entry in service["ports"]] == [port]
+    assert service["networks"].keys() == compose["services"]["prometheus"]["networks"].keys()
+    # The rules' annotations ask for the label by this name.
+    variable = re.fullmatch(r"\$\{(\w+)\}", config["global"]["external_labels"]["runbooks"])
+    assert variable is not None
+    assert variable[1] in compose["services"]["prometheus"]["environment"]
+
+
+@pytest.mark.parametrize("variable", ["IDA_ALERTMANAGER", "IDA_RUNBOOKS"])
+def test_who_is_called_and_what_alerts_link_to_are_said_by_variables(tmp_path: Path, variable: str) -> None:
+    said = str(tmp_path / "alertmanager.yml")
+    command = [BIN / "docker-compose", "config", "--format", "json"]
+    environment = {**os.environ, variable: said}
+    result = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=True)
+    services = json.loads(result.stdout)["services"]
+    mounts = {mount["target"]: mount["source"] for mount in services["alertmanager"]["volumes"]}
+    found = {
+        "IDA_ALERTMANAGER": mounts["/etc/alertmanager/alertmanager.yml"],
+        "IDA_RUNBOOKS": services["prometheus"]["environment"]["IDA_RUNBOOKS"],
+    }
+    assert found[variable] == said
 
 
 def test_grafana_reads_prometheus_and_finds_the_dashboard_where_it_is_mounted(compose: dict) -> None:
