@@ -61,6 +61,7 @@ def test_tables_of_settings_and_metrics_are_the_codes() -> None:
 def test_documents_name_no_setting_that_does_not_exist() -> None:
     read_by_tests = {"IDA_CASES_DIR", "IDA_FACES_DIR", "IDA_REQUIRE_SYSTEM"}
     of_the_compose_file = {"IDA_REPLICAS", "IDA_ADMIN_TOKENS", "IDA_ALERTMANAGER", "IDA_RUNBOOKS"}
+    of_the_compose_file |= {"IDA_CPUS", "IDA_MEMORY"}
     known = SETTINGS | read_by_tests | of_the_compose_file
     unknown = {
         (path.name, name)

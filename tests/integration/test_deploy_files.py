@@ -28,12 +28,19 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([str(part) for part in command], cwd=REPOSITORY, capture_output=True, text=True, check=False)
 
 
-@pytest.fixture(scope="module")
-def compose() -> dict:
-    """The compose file as Docker Compose itself resolves it, every profile on."""
-    result = run(BIN / "docker-compose", "--profile", "*", "config", "--format", "json")
+def resolved_compose(**variables: str) -> dict:
+    """Return the compose file as Docker Compose itself resolves it, every profile on."""
+    command = [BIN / "docker-compose", "--profile", "*", "config", "--format", "json"]
+    result = subprocess.run(
+        command, cwd=REPOSITORY, env={**os.environ, **variables}, capture_output=True, text=True, check=False
+    )
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict:
+    return resolved_compose()
 
 
 def dockerfile_programs() -> dict[str, list[str]]:
@@ -108,7 +115,7 @@ def test_health_check_follows_readiness_and_ignores_a_proxy(status: int, healthy
 def test_container_files_set_only_settings_that_exist(file: str) -> None:
     of_the_file_itself = {
         *("IDA_REPLICAS", "IDA_ADMIN_TOKENS", "IDA_PROXY_PORT", "IDA_BACKEND", "IDA_RESOLVER"),
-        *("IDA_ALERTMANAGER", "IDA_RUNBOOKS"),
+        *("IDA_ALERTMANAGER", "IDA_RUNBOOKS", "IDA_CPUS", "IDA_MEMORY"),
     }
     names = set(re.findall(r"\bIDA_[A-Z_]*[A-Z]\b", (REPOSITORY / file).read_text("utf-8")))
     assert names - of_the_file_itself <= {f"IDA_{field.upper()}" for field in Settings.model_fields}
@@ -167,7 +174,7 @@ def test_only_the_proxy_is_published_and_it_waits_for_a_healthy_replica(compose:
 
 
 @pytest.mark.parametrize("name", SERVICE_VARIANTS)
-def test_service_container_can_write_to_its_volumes_and_tmp_alone_and_has_limits(compose: dict, name: str) -> None:
+def test_service_container_can_write_to_its_volumes_and_tmp_alone(compose: dict, name: str) -> None:
     service = compose["services"][name]
     assert service["read_only"] is True
     assert [mount.split(":")[0] for mount in service["tmpfs"]] == ["/tmp"]
@@ -175,8 +182,14 @@ def test_service_container_can_write_to_its_volumes_and_tmp_alone_and_has_limits
         "/var/lib/ida-verify/store",
         "/var/lib/ida-verify/cache",
     }
-    limits = service["deploy"]["resources"]["limits"]
-    assert limits.keys() == {"cpus", "memory", "pids"}
+
+
+@pytest.mark.parametrize("name", SERVICE_VARIANTS)
+def test_service_container_takes_any_machine_and_keeps_to_the_limits_that_it_is_told(compose: dict, name: str) -> None:
+    # A machine with fewer CPUs than a container's limit does not start it.
+    assert compose["services"][name]["deploy"]["resources"]["limits"].keys() == {"pids"}
+    told = resolved_compose(IDA_CPUS="2.5", IDA_MEMORY="2g")["services"][name]["deploy"]["resources"]["limits"]
+    assert (float(told["cpus"]), int(told["memory"])) == (2.5, 2 * 2**30)
 
 
 def test_every_container_drops_capabilities_and_listens_on_this_machine_alone(compose: dict) -> None:
@@ -199,9 +212,11 @@ def most_mebibytes(workers: float) -> float:
     return base + workers * picture + times * Settings().max_body_bytes / 2**20
 
 
-def test_memory_limits_hold_what_the_service_may_need_at_the_worst(compose: dict) -> None:
-    limits = compose["services"]["ida-verify"]["deploy"]["resources"]["limits"]
-    assert most_mebibytes(float(limits["cpus"])) <= int(limits["memory"]) / 2**20
+def test_memory_limits_hold_what_the_service_may_need_at_the_worst() -> None:
+    compose_file = (REPOSITORY / "docker-compose.yml").read_text("utf-8")
+    documented = re.search(r"IDA_CPUS=(\d+) IDA_MEMORY=(\d+)g docker compose up", compose_file)
+    assert documented is not None
+    assert most_mebibytes(float(documented[1])) <= 1024 * int(documented[2])
     deployment = REPOSITORY / "deploy" / "kubernetes" / "base" / "deployment.yaml"
     (container,) = next(yaml.safe_load_all(deployment.read_text("utf-8")))["spec"]["template"]["spec"]["containers"]
     limits = container["resources"]["limits"]
