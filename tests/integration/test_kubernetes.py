@@ -14,12 +14,6 @@ KUBERNETES = REPOSITORY / "deploy" / "kubernetes"
 BIN = Path(sys.executable).parent
 # Of the Prometheus operator, whose schemas are not the API's own.
 CUSTOM = ("ServiceMonitor", "PrometheusRule")
-_SHARED = """
-apiVersion: kustomize.config.k8s.io/v1beta1
-kind: Kustomization
-resources: [{overlay}]
-components: [{component}]
-"""
 
 
 def build(folder: Path) -> list[dict]:
@@ -33,18 +27,30 @@ def build(folder: Path) -> list[dict]:
     return [document for document in yaml.safe_load_all(result.stdout) if document]
 
 
-@pytest.fixture(params=["cpu", "gpu", "cpu with a shared volume"])
-def documents(request, tmp_path) -> list[dict]:
-    if request.param in ("cpu", "gpu"):
-        return build(KUBERNETES / "overlays" / request.param)
-    paths = {
-        "overlay": KUBERNETES / "overlays" / "cpu",
-        "component": KUBERNETES / "components" / "shared-volume",
-    }
+def build_with(folder: Path, component: str) -> list[dict]:
+    """Build the overlay cpu with a component, by a kustomization that is written into a folder."""
+    paths = {"resources": KUBERNETES / "overlays" / "cpu", "components": KUBERNETES / "components" / component}
     # kustomize takes relative paths alone.
-    relative = {name: Path(*[".."] * len(tmp_path.parts[1:]), *path.parts[1:]) for name, path in paths.items()}
-    (tmp_path / "kustomization.yaml").write_text(_SHARED.format(**relative))
-    return build(tmp_path)
+    up = Path(*[".."] * len(folder.parts[1:]))
+    kustomization = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        **{field: [str(up.joinpath(*path.parts[1:]))] for field, path in paths.items()},
+    }
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    return build(folder)
+
+
+@pytest.fixture(params=["cpu", "gpu", "plain", "with shared-volume", "with administrators", "with ingress"])
+def documents(request, tmp_path) -> list[dict]:
+    if request.param.startswith("with "):
+        return build_with(tmp_path, request.param.removeprefix("with "))
+    return build(KUBERNETES / "overlays" / request.param)
+
+
+@pytest.fixture(params=["cpu", "gpu"])
+def with_operator(request) -> list[dict]:
+    return build(KUBERNETES / "overlays" / request.param)
 
 
 def of_kind(documents: list[dict], kind: str, name: str = "ida-verify") -> dict:
@@ -125,7 +131,15 @@ def test_administration_and_metrics_are_reached_from_the_inside_alone(documents)
     assert [port["targetPort"] for port in of_kind(documents, "Service")["spec"]["ports"]] == ["http"]
 
 
-def test_tokens_come_by_file(documents) -> None:
+def test_pods_start_without_a_secret_and_the_admin_api_is_off_then() -> None:
+    documents = build(KUBERNETES / "overlays" / "cpu")
+    pod = of_kind(documents, "Deployment")["spec"]["template"]["spec"]
+    assert not [volume for volume in pod["volumes"] if "secret" in volume]
+    assert not [entry for entry in container(documents)["env"] if entry["name"].startswith("IDA_ADMIN_TOKEN")]
+
+
+def test_tokens_come_by_file(tmp_path) -> None:
+    documents = build_with(tmp_path, "administrators")
     pod = of_kind(documents, "Deployment")["spec"]["template"]["spec"]
     (secret,) = [volume for volume in pod["volumes"] if "secret" in volume]
     (mount,) = [mount for mount in container(documents)["volumeMounts"] if mount["name"] == secret["name"]]
@@ -134,23 +148,47 @@ def test_tokens_come_by_file(documents) -> None:
     assert "IDA_ADMIN_TOKEN" not in environment
 
 
-def test_autoscaler_and_adapter_speak_of_one_metric_of_the_service(documents) -> None:
-    (metric,) = of_kind(documents, "HorizontalPodAutoscaler")["spec"]["metrics"]
+def test_autoscaler_and_adapter_speak_of_one_metric_of_the_service(with_operator) -> None:
+    (metric,) = of_kind(with_operator, "HorizontalPodAutoscaler")["spec"]["metrics"]
     adapter = yaml.safe_load((KUBERNETES / "prometheus-adapter-rules.yaml").read_text("utf-8"))
     assert [rule["name"]["matches"] for rule in adapter["custom"]] == [metric["pods"]["metric"]["name"]]
 
 
-def test_monitor_finds_the_inside_service_and_names_the_job_that_rules_ask_for(documents) -> None:
-    monitor = of_kind(documents, "ServiceMonitor")["spec"]
-    service = of_kind(documents, "Service", "ida-verify-inside")
+def test_monitor_finds_the_inside_service_and_names_the_job_that_rules_ask_for(with_operator) -> None:
+    monitor = of_kind(with_operator, "ServiceMonitor")["spec"]
+    service = of_kind(with_operator, "Service", "ida-verify-inside")
     assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
     assert [end["port"] for end in monitor["endpoints"]] == [port["name"] for port in service["spec"]["ports"]]
     assert service["metadata"]["labels"][monitor["jobLabel"]] == "ida-verify"
 
 
-def test_rules_are_those_of_prometheus(documents) -> None:
+def test_rules_are_those_of_prometheus(with_operator) -> None:
     rules = yaml.safe_load((REPOSITORY / "deploy/prometheus/rules/ida-verify.yml").read_text("utf-8"))
-    assert of_kind(documents, "PrometheusRule")["spec"] == rules
+    assert of_kind(with_operator, "PrometheusRule")["spec"] == rules
+
+
+def test_plain_overlay_asks_a_cluster_for_nothing_but_its_metrics_server() -> None:
+    documents = build(KUBERNETES / "overlays" / "plain")
+    own = {"v1", "apps/v1", "autoscaling/v2", "networking.k8s.io/v1", "policy/v1"}
+    assert {found["apiVersion"] for found in documents} <= own
+    metrics = of_kind(documents, "HorizontalPodAutoscaler")["spec"]["metrics"]
+    assert [(metric["type"], metric["resource"]["name"]) for metric in metrics] == [("Resource", "cpu")]
+    assert container(documents)["resources"]["requests"]["cpu"]
+
+
+def test_ingress_leads_to_the_requests_and_to_nothing_else(tmp_path) -> None:
+    documents = build_with(tmp_path, "ingress")
+    (rule,) = of_kind(documents, "Ingress")["spec"]["rules"]
+    (path,) = rule["http"]["paths"]
+    service = of_kind(documents, "Service", path["backend"]["service"]["name"])
+    (port,) = service["spec"]["ports"]
+    assert (port["name"], port["targetPort"]) == (path["backend"]["service"]["port"]["name"], "http")
+    assert [entry["hosts"] for entry in of_kind(documents, "Ingress")["spec"]["tls"]] == [[rule["host"]]]
+
+
+def test_pods_with_a_shared_volume_may_ask_for_names_alone(tmp_path) -> None:
+    (rule,) = of_kind(build_with(tmp_path, "shared-volume"), "NetworkPolicy")["spec"]["egress"]
+    assert {port["port"] for port in rule["ports"]} == {53}
 
 
 def test_gpu_overlay_asks_for_a_gpu_and_uses_it() -> None:
