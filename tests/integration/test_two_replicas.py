@@ -106,4 +106,4 @@ def test_rules_are_loaded_and_healthy(watched: Watched) -> None:
         return [rule["health"] for group in groups for rule in group["rules"]]
 
     until(lambda: healthy() and set(healthy()) == {"ok"}, "every rule was evaluated")
-    assert len(healthy()) == 31
+    assert len(healthy()) == 53
