@@ -116,12 +116,28 @@ def _measured(measured: MeasuredPoints) -> dict[str, JsonValue]:
             "scale": fitted.scale,
             "shape": fitted.shape,
         },
+        "between_sets": calibration.curve.between_sets,
         "operating_points": [asdict(point) for point in calibration.points],
+        "strata": _strata(measured),
         "set_aside": _observed(calibration.points, measured.observed) if measured.observed else None,
         "set_aside_decisions": [asdict(point) for point in measured.decided],
         "set_aside_by_set": {
             name: _observed(calibration.points, observed) for name, observed in measured.observed_by_set.items()
         },
+    }
+
+
+def _strata(measured: MeasuredPoints) -> JsonValue:
+    strata = measured.calibration.strata
+    if strata is None:
+        return None
+    return {
+        "cuts": list(strata.cuts),
+        "between_sets": next(iter(strata.strata.values())).curve.between_sets,
+        "set_aside": [
+            {**asdict(seen), "rates": [{**asdict(rate), "verdict": rate.ratio.verdict} for rate in seen.rates]}
+            for seen in measured.strata
+        ],
     }
 
 

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from models.calibration.measured_points import MeasuredPoints, Measuring, measure_method
+from models.calibration.measured_points import MeasuredParts, MeasuredPoints, Measuring, measure_method
 from models.calibration.pfe_strength import pfe_strength
 from models.calibration.selection import Fold, Grid, Selection, select
 from models.calibration.splits import PARTS, check_people, part_people, people_folds
+from models.calibration.strata_fit import choose_cuts
+from models.calibration.with_copies import Copies, with_copies
 from models.labelled.beyond import measured, rows_beyond, together
 from models.labelled.calibration_people import Record, people_keys, record_of
 from models.labelled.comparable import Comparable, comparable_part
@@ -85,6 +87,7 @@ def calibrate(
     exclusions: Exclusions,
     options: CalibrationOptions,
     stage: Stage = unstaged,
+    copies: Mapping[str, Copies] | None = None,
 ) -> Calibrated:
     """Choose the parameters of a bundle and measure what its scores mean.
 
@@ -96,6 +99,8 @@ def calibrate(
         exclusions: label noise, left out everywhere.
         options: how.
         stage: told what runs and how far it is.
+        copies: by the name of a set, degraded copies of its pictures, which the strata are measured on besides; those
+            of the people who tune are not looked at.
 
     Raises:
         CalibrationImpossible: if there are too few people or pairs, or the sets are of different forms.
@@ -145,7 +150,6 @@ def calibrate(
     if options.grid is not None and "pfe+ida-r" in names:
         told = stage("choosing the strength of pfe+ida-r")
         parameters = parameters.changed(pfe_strength=pfe_strength(tune, sources, parameters, options.grid, told))
-    parts = {"calibrate": faces_of(1, left_out, within), "report": faces_of(2, left_out, within)}
 
     def aside_of(exclusions_of_sets: Sequence[SetExclusions]) -> list[tuple[Comparable, Bools]]:
         """Return everybody who is set aside, and who of them is beyond the limits."""
@@ -155,15 +159,32 @@ def calibrate(
             for part, of_set, found in zip(everybody, rows, beyond, strict=True)
         ]
 
+    def stratified(number: int, exclusions_of_sets: Sequence[SetExclusions]) -> list[Comparable]:
+        """Return the faces of a part with their copies."""
+        return [
+            with_copies(part, of_set[number], (copies or {}).get(part.name), limits.in_force(parameters))
+            for part, of_set in zip(faces_of(number, exclusions_of_sets, within), rows, strict=True)
+        ]
+
+    def parts_of(exclusions_of_sets: Sequence[SetExclusions]) -> MeasuredParts:
+        calibrated, reported = (stratified(number, exclusions_of_sets) for number in (1, 2))
+        return MeasuredParts(
+            faces_of(1, exclusions_of_sets, within),
+            faces_of(2, exclusions_of_sets, within),
+            aside_of(exclusions_of_sets),
+            calibrated,
+            reported,
+            choose_cuts(calibrated),
+        )
+
     work = Measuring(parameters, input_form, sources, options.replicates, options.seed, stage)
-    aside = aside_of(left_out)
-    found = [measure_method(METHODS[name], work, parts, aside) for name in names]
+    measured_parts = parts_of(left_out)
+    found = [measure_method(METHODS[name], work, measured_parts) for name in names]
     without = []
     if exclusions.entries:
         nothing = [resolve(Exclusions.none(), labelled) for labelled in sets]
-        whole = {"calibrate": faces_of(1, nothing, within), "report": faces_of(2, nothing, within)}
-        whole_aside = aside_of(nothing)
-        without = [measure_method(METHODS[name], work, whole, whole_aside) for name in names]
+        whole = parts_of(nothing)
+        without = [measure_method(METHODS[name], work, whole) for name in names]
     return Calibrated(
         method=method,
         parameters=parameters,
@@ -177,7 +198,7 @@ def calibrate(
             }
             for number, part in enumerate(PARTS)
         },
-        parts={"tune": tune, **parts},
+        parts={"tune": tune, "calibrate": measured_parts.calibrate, "report": measured_parts.report},
         people=_people(sets, rows, options),
         measured=found,
         without_exclusions=without,

@@ -1,15 +1,19 @@
 """What is measured of one method: its curve, its operating points, and what they do to the people set aside."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from models.calibration.between_sets import between_sets
 from models.calibration.curve import FittedCurve, fit_curve
 from models.calibration.operating_points import operating_points
+from models.calibration.seen_strata import SeenStratum, seen_strata
+from models.calibration.strata_fit import fit_strata
 from models.labelled.comparable import Comparable
 from models.labelled.pairs.comparisons import Comparisons
 from models.labelled.pairs.resampling import WeightArray, person_weights
+from models.labelled.pairs.sweep import BlockScorer
 from models.labelled.rates.decided import DecidedPoint, decided_points, joined
 from models.labelled.rates.observed import ObservedRates, observe
 from models.progress import Stage
@@ -32,6 +36,7 @@ class MeasuredPoints:
         observed: what the thresholds do to the people set aside, all sets together.
         observed_by_set: the same for each set.
         decided: what becomes of all pairs of the people set aside, those with a face beyond the limits among them.
+        strata: what each stratum's own thresholds do to the people set aside; empty where all pairs are one.
     """
 
     calibration: MethodCalibration
@@ -39,6 +44,7 @@ class MeasuredPoints:
     observed: list[ObservedRates]
     observed_by_set: dict[str, list[ObservedRates]]
     decided: tuple[DecidedPoint, ...]
+    strata: tuple[SeenStratum, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,29 +68,49 @@ class Measuring:
     stage: Stage
 
 
-def measure_method(
-    method: Method, work: Measuring, parts: dict[str, list[Comparable]], everybody: Sequence[tuple[Comparable, Bools]]
-) -> MeasuredPoints:
+@dataclass(frozen=True, slots=True)
+class MeasuredParts:
+    """The faces that methods are measured on, by set.
+
+    Attributes:
+        calibrate: of the part "calibrate", those beyond the limits as not found.
+        report: of the part "report" likewise.
+        everybody: all faces of the part "report", and which of them (m,) are beyond the limits.
+        stratified: of the part "calibrate" with degraded copies of its pictures, where there are any.
+        stratified_aside: of the part "report" likewise.
+        cuts: norms that part the strata; none for one stratum.
+    """
+
+    calibrate: list[Comparable]
+    report: list[Comparable]
+    everybody: Sequence[tuple[Comparable, Bools]]
+    stratified: Sequence[Comparable]
+    stratified_aside: Sequence[Comparable]
+    cuts: tuple[float, ...]
+
+
+def measure_method(method: Method, work: Measuring, parts: MeasuredParts) -> MeasuredPoints:
     """Measure a method on the faces of two parts, and decide on everybody who is set aside.
 
     Args:
         method: the method.
         work: with what.
-        parts: the faces of the parts "calibrate" and "report" by set, those beyond the limits as not found.
-        everybody: by set all faces of the part "report", and which of them (m,) are beyond the limits.
+        parts: the faces.
 
     Raises:
         MethodNotServed, TooFewAnchors, DimensionMismatch, InferenceFailed, SearchFailed: as ``TermSources.terms`` says.
     """
     parameters = work.parameters
     tick = work.stage(f"measuring {method.name}")
-    fitted_on = [part.compare_by(method, parameters, work.sources) for part in parts["calibrate"]]
+    fitted_on = [part.compare_by(method, parameters, work.sources) for part in parts.calibrate]
     tick(0.3)
     weights = _weights(fitted_on, work.replicates, work.seed)
-    fitted = fit_curve(fitted_on, weights)
+    fitted = fit_curve(fitted_on)
+    fitted = replace(fitted, curve=replace(fitted.curve, between_sets=between_sets([(fitted.curve, fitted_on)])))
+    strata = fit_strata(parts.stratified, _scorers(method, work, parts.stratified), parts.cuts)
     points = operating_points(fitted.curve, method.scale, fitted_on, weights)
     tick(0.5)
-    aside = [part.compare_by(method, parameters, work.sources) for part in parts["report"]]
+    aside = [part.compare_by(method, parameters, work.sources) for part in parts.report]
     aside_weights = _weights(aside, work.replicates, work.seed + REPORT_SEED)
     thresholds = np.array([on_scale(point.threshold, method.scale) for point in points])
     by_set = {
@@ -92,20 +118,26 @@ def measure_method(
         for found, drawn in zip(aside, aside_weights, strict=True)
     }
     observed = observe(thresholds, method.scale, aside, aside_weights)
+    seen = seen_strata(strata, method, parts.stratified_aside, _scorers(method, work, parts.stratified_aside))
     tick(0.8)
     decided = []
-    for part, outside in everybody:
+    for part, outside in parts.everybody:
         scorer = part.scorer_by(method, parameters, work.sources)
         names, compared = [point.name for point in points], part.compare_with(scorer)
         decided.append(decided_points(names, thresholds, part, compared, scorer.pairs(*part.mated()), outside))
     tick(1.0)
     return MeasuredPoints(
-        MethodCalibration(method.name, parameters, work.input_form, fitted.curve, points),
+        MethodCalibration(method.name, parameters, work.input_form, fitted.curve, points, strata),
         fitted,
         observed,
         by_set,
         joined(decided),
+        seen,
     )
+
+
+def _scorers(method: Method, work: "Measuring", parts: Sequence[Comparable]) -> list[BlockScorer]:
+    return [part.scorer_by(method, work.parameters, work.sources) for part in parts]
 
 
 def _weights(found: Sequence[Comparisons], replicates: int, seed: int) -> list[WeightArray]:

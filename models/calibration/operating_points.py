@@ -8,7 +8,8 @@ from models.labelled.pairs.comparisons import Comparisons
 from models.labelled.pairs.resampling import WeightArray
 from models.labelled.rates.measured import OPERATING_FMRS, point_name, quality, upper_end
 from models.labelled.rates.observed import observe
-from service.scoring.calibration import FmrCurve, OperatingPoint
+from service.scoring.calibration import OperatingPoint
+from service.scoring.fmr_curve import FmrCurve
 from service.scoring.methods import Scale
 
 

@@ -9,6 +9,9 @@ from service.arrays import Floats64
 # Shape over scale, in units of the mean exceedance: fine enough that the likelihood is flat between neighbours.
 _RATIOS = np.concatenate([[0.0], np.geomspace(1e-3, 20.0, 240)])
 
+# Scales in units of the mean exceedance, which is that of an exponential and more than that of any heavier tail.
+_SCALES = np.geomspace(0.05, 3.0, 400)
+
 
 @dataclass(frozen=True, slots=True)
 class Tail:
@@ -28,6 +31,20 @@ class Tail:
         with np.errstate(divide="ignore", invalid="ignore"):
             heavy = -np.log1p(self.shape * ratio) / self.shape
         return np.where(self.shape > 0, heavy, -ratio)
+
+    def pulls(self, exceedances: Floats64) -> Floats64:
+        """Return by how much each of the n exceedances of one fit moves the log of its scale, (n,), the shape held."""
+        ratio = exceedances / self.scale
+        # Score over information: the derivative of the log density by log scale, and 1 / (1 + 2 shape) of each.
+        score = (1 + self.shape) * ratio / (1 + self.shape * ratio) - 1
+        pulled: Floats64 = score * (1 + 2 * self.shape) / len(exceedances)
+        return pulled
+
+    def bends(self, exceedances: Floats64) -> Floats64:
+        """Return the derivatives of the log survival of one fit by the log of its scale, at exceedances (s,)."""
+        ratio = exceedances / self.scale
+        bent: Floats64 = ratio / (1 + self.shape * ratio)
+        return bent
 
     def exceedance(self, log_survival: Floats64) -> Floats64:
         """Return the exceedance that so large a share exceeds: the inverse of ``log_survival``."""
@@ -62,3 +79,25 @@ def fit_tail(exceedances: Floats64, weights: Floats64) -> Tail:
     best = np.argmax(likelihood, axis=1)
     rows = np.arange(len(weights))
     return Tail(scale=scales[rows, best], shape=shapes[rows, best])
+
+
+def fit_scale(exceedances: Floats64, shape: float) -> Tail:
+    """Return the tail of greatest likelihood among those of a given shape.
+
+    Few exceedances do not tell the shape of their tail: it is taken from many others that are like them.
+
+    Args:
+        exceedances: (n,) above 0.
+        shape: 0 or more.
+
+    Returns:
+        Its scale and shape, (1,) each.
+    """
+    mean = float(np.mean(exceedances))
+    # log density of a generalised Pareto distribution: -log(scale) - (1 + 1/shape) log(1 + shape y / scale)
+    scale = mean
+    if shape > 0:
+        tried = mean * _SCALES
+        likelihood = -np.log(tried) - (1 + 1 / shape) * np.mean(np.log1p(shape * exceedances[:, None] / tried), axis=0)
+        scale = float(tried[np.argmax(likelihood)])
+    return Tail(scale=np.array([scale]), shape=np.array([shape]))

@@ -16,14 +16,14 @@ from models.calibration.presumed_people import PresumedPeople, presume_people
 from models.labelled.beyond import measured, rows_beyond, together
 from models.labelled.labelled_faces import LabelledFaces
 from models.labelled.pairs.comparisons import Comparisons, compare_all
-from models.labelled.pairs.resampling import person_weights
 from models.labelled.pairs.sweep import BlockScorer, ExcludedPairs, sweep
 from models.labelled.rates.measured import OPERATING_FMRS, point_name, quality, upper_end
 from models.progress import Stage, unstaged
 from models.tool_errors import CalibrationImpossible
 from service.arrays import Floats64, Ints
 from service.errors import LowQuality
-from service.scoring.calibration import FmrCurve, MethodCalibration, OperatingPoint, Quality, as_score
+from service.scoring.calibration import MethodCalibration, OperatingPoint, Quality, as_score
+from service.scoring.fmr_curve import FmrCurve
 from service.scoring.methods import COSINE, METHODS, Method, Scale, methods_of
 from service.scoring.parameters import Parameters
 from service.scoring.population import PopulationLimits, population_limits
@@ -127,9 +127,8 @@ def calibrate_unlabelled(
         facts += [fact for _, _, fact in told]
         tick(0.5)
         compared = [comparisons for comparisons, _, _ in told]
-        weights = [person_weights(one.people, options.replicates, options.seed + n) for n, one in enumerate(compared)]
         doubtful = np.sort(np.concatenate([presumed.doubtful_scores for _, presumed, _ in told]))
-        fitted = _unsure(fit_curve(compared, weights), doubtful, sum(one.non_mated for one in compared))
+        fitted = _unsure(fit_curve(compared), doubtful, sum(one.non_mated for one in compared))
         points = _points(fitted.curve, method.scale, compared, doubtful)
         calibration = MethodCalibration(name, base, form, fitted.curve, points)
         found.append(MeasuredPoints(calibration, fitted, [], {}, ()))

@@ -13,6 +13,7 @@ from rich.table import Table
 from models.calibration.calibration_report import observed_ratio, population_of
 from models.calibration.calibration_run import Calibrated, CalibrationOptions, calibrate
 from models.calibration.selection import Grid
+from models.calibration.strata_table import strata_table
 from models.calibration.write import calibrated_bundle
 from models.commands import reporting_errors
 from models.commands.effect import Needs, label_files_needed, names_pictures, pictures_needed, refuse_without_effect
@@ -261,6 +262,8 @@ def _print(found: Calibrated, out: Path, bundle_id: str) -> None:
                 verdict_text(ratio.verdict),
             )
         (console if console.is_terminal else Console(width=200)).print(table)
+        if measured.strata:
+            (console if console.is_terminal else Console(width=200)).print(strata_table(measured))
     for name, limit in found.limits.measures.items():
         beyond = "no limit" if limit.limit is None else f"limit {limit.limit:g}, {limit.share:g} of the faces beyond it"
         typer.echo(f"{name}: {beyond}; median {limit.quantiles['0.5']:g} of {limit.faces:,} faces")

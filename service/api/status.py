@@ -24,12 +24,15 @@ from service.api.wire.status_wire import (
     ServedLivenessAnswer,
     ServedModelAnswer,
     SsrHeadAnswer,
+    StrataAnswer,
+    StratumAnswer,
     VersionsAnswer,
 )
 from service.faces.pictures.formats import FORMATS
 from service.inference import session
 from service.pack import PREPARATION
-from service.scoring.calibration import Calibrations, relevant
+from service.scoring.calibration import Calibrations, MethodCalibration, relevant
+from service.scoring.strata import Strata
 from service.search import faiss_search
 from service.settings import AnchorSearch
 from service.snapshot.snapshot import Snapshot
@@ -143,6 +146,24 @@ def _anchor_set(snapshot: Snapshot, search: AnchorSearch) -> ServedAnchorSetAnsw
     )
 
 
+def _strata(calibration: MethodCalibration, strata: Strata) -> StrataAnswer:
+    return StrataAnswer(
+        norms=list(strata.cuts),
+        strata=[
+            StratumAnswer(
+                stratum=strata.name(stratum),
+                pairs=stratum.pairs,
+                people=stratum.people,
+                fmr_shown_down_to=stratum.curve.shown_down_to,
+                thresholds={
+                    point.name: float(f"{calibration.threshold_in(stratum, point):.7g}") for point in calibration.points
+                },
+            )
+            for stratum in strata.strata.values()
+        ],
+    )
+
+
 def _calibration(calibrations: Calibrations) -> CalibrationAnswer:
     return CalibrationAnswer(
         population=calibrations.population,
@@ -153,6 +174,7 @@ def _calibration(calibrations: Calibrations) -> CalibrationAnswer:
                 parameters=relevant(found.method, found.parameters),
                 fmr_shown_down_to=found.curve.shown_down_to,
                 operating_points=list(found.points),
+                strata=found.strata and _strata(found, found.strata),
             )
             for found in calibrations.methods
         ],

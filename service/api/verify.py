@@ -26,6 +26,7 @@ from service.api.wire.verify_wire import (
     FacesAnswer,
     LivenessAnswer,
     Meaning,
+    MeasuredOnAnswer,
     ModelAnswer,
     PerSide,
     QualityCheckAnswer,
@@ -142,6 +143,7 @@ def verify_answer(result: Verification, pipeline: FacePipeline, detail: Detail) 
         score=rounded(result.score),
         similarity=rounded(result.similarity),
         fmr_at_score=meaning.fmr_at_score,
+        evidence=meaning.evidence,
         reasons=meaning.reasons,
         faces=_faces(result, pipeline, detail),
     )
@@ -196,7 +198,13 @@ def _meaning(judgement: Judgement) -> Meaning:
         # Three digits: its interval spans a tenth of it at best.
         fmr_at_score=fmr and rounded(fmr.fmr, 3),
         fmr_interval=fmr and (rounded(fmr.low, 3), rounded(fmr.high, 3)),
+        fmr_sampling_interval=fmr and (rounded(fmr.sampling[0], 3), rounded(fmr.sampling[1], 3)),
+        fmr_between_sets=None if fmr is None or fmr.between_sets is None else rounded(fmr.between_sets, 3),
         extrapolated=fmr and fmr.extrapolated,
+        # A hundredth of it is a fortieth of the rate, as little as the third digit of that.
+        evidence=fmr and round(fmr.evidence, 2),
+        evidence_interval=fmr and (round(fmr.evidence_interval[0], 2), round(fmr.evidence_interval[1], 2)),
+        population=judgement.measured_on and MeasuredOnAnswer.model_validate(judgement.measured_on),
         no_decision_reason=judgement.reason,
         reasons=[DoubtAnswer.model_validate(doubt) for doubt in judgement.doubts],
     )

@@ -15,20 +15,23 @@ from service.errors import BundleInvalid
 from service.pack.pack_manifest import Sha256
 from service.scoring.calibration import (
     Calibrations,
-    FmrCurve,
+    Count,
     InputForm,
     MethodCalibration,
     Number,
     OperatingPoint,
     Rate,
 )
+from service.scoring.fmr_curve import FmrCurve
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
 from service.scoring.population import MEASURES, PopulationLimits
+from service.scoring.strata import BAND_NAMES, Strata, Stratum, pairs_of_bands
 
 Log10Rate = Annotated[float, Field(le=0, allow_inf_nan=False)]
-# Nine methods for three forms of input, five points and curves of some 150 knots each, need a tenth of this.
-_LIMITS = Limits(8 * 1024 * 1024, max_objects=2_000, max_arrays=2_000, max_values=200_000)
+# Ten methods for three forms of input, each with five points, a curve of some 150 knots and ten strata with curves of
+# 80, need half of this.
+_LIMITS = Limits(8 * 1024 * 1024, max_objects=4_000, max_arrays=4_000, max_values=250_000)
 
 
 class _Strict(BaseModel):
@@ -41,6 +44,7 @@ class _Curve(_Strict):
     log10_low: Annotated[list[Log10Rate], FailFast()]
     log10_high: Annotated[list[Log10Rate], FailFast()]
     shown_down_to: Rate
+    between_sets: Annotated[float, Field(ge=0, le=3, allow_inf_nan=False)] | None = None
 
     @model_validator(mode="after")
     def _decreases(self) -> Self:
@@ -51,12 +55,33 @@ class _Curve(_Strict):
         return self
 
 
+class _Stratum(_Strict):
+    bands: Annotated[list[Annotated[int, Field(ge=0, lt=len(BAND_NAMES))]], Field(min_length=2, max_length=2)]
+    curve: _Curve
+    pairs: Count
+    people: Count
+
+
+class _Strata(_Strict):
+    cuts: Annotated[list[Number], Field(min_length=1, max_length=len(BAND_NAMES) - 1)]
+    strata: Annotated[list[_Stratum], FailFast()]
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if sorted(set(self.cuts)) != self.cuts:
+            raise ValueError("the norms that part the bands must increase")
+        if [tuple(found.bands) for found in self.strata] != list(pairs_of_bands(len(self.cuts) + 1)):
+            raise ValueError("every two bands need one stratum, in their order")
+        return self
+
+
 class _Method(_Strict):
     method: str
     parameters: Parameters
     input_form: InputForm
     curve: _Curve
     points: Annotated[list[OperatingPoint], FailFast()]
+    strata: _Strata | None = None
 
 
 class _Document(_Strict):
@@ -76,18 +101,17 @@ class _Document(_Strict):
 
 def calibration_content(calibrations: Calibrations, manifest: Manifest) -> PartContent:
     """Return the part that holds calibrations of a bundle's scores, bound to its pipeline, anchors and SSR head."""
-    methods = []
-    for found in calibrations.methods:
-        curve = asdict(found.curve)
-        methods.append(
-            {
-                "method": found.method,
-                "parameters": found.parameters,
-                "input_form": found.input_form,
-                "curve": {name: value.tolist() if hasattr(value, "tolist") else value for name, value in curve.items()},
-                "points": [asdict(point) for point in found.points],
-            }
-        )
+    methods = [
+        {
+            "method": found.method,
+            "parameters": found.parameters,
+            "input_form": found.input_form,
+            "curve": _curve_document(found.curve),
+            "points": [asdict(point) for point in found.points],
+            "strata": None if found.strata is None else _strata_document(found.strata),
+        }
+        for found in calibrations.methods
+    ]
     document = _Document.model_validate(
         {
             "format": 1,
@@ -150,17 +174,52 @@ def _sha256(manifest: Manifest, part: str) -> str | None:
     return manifest.parts[part].sha256 if part in manifest.parts else None
 
 
+def _curve_document(curve: FmrCurve) -> dict[str, object]:
+    return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in asdict(curve).items()}
+
+
+def _strata_document(strata: Strata) -> dict[str, object]:
+    found = [strata.strata[bands] for bands in pairs_of_bands(len(strata.cuts) + 1)]
+    return {
+        "cuts": list(strata.cuts),
+        "strata": [
+            {
+                "bands": list(one.bands),
+                "curve": _curve_document(one.curve),
+                "pairs": one.pairs,
+                "people": one.people,
+            }
+            for one in found
+        ],
+    }
+
+
 def _method(found: _Method) -> MethodCalibration:
     return MethodCalibration(
         method=found.method,
         parameters=found.parameters,
         input_form=found.input_form,
-        curve=FmrCurve(
-            scores=np.array(found.curve.scores),
-            log10_fmr=np.array(found.curve.log10_fmr),
-            log10_low=np.array(found.curve.log10_low),
-            log10_high=np.array(found.curve.log10_high),
-            shown_down_to=found.curve.shown_down_to,
-        ),
+        curve=_read_curve(found.curve),
         points=tuple(found.points),
+        strata=None if found.strata is None else _read_strata(found.strata),
     )
+
+
+def _read_curve(found: _Curve) -> FmrCurve:
+    return FmrCurve(
+        scores=np.array(found.scores),
+        log10_fmr=np.array(found.log10_fmr),
+        log10_low=np.array(found.log10_low),
+        log10_high=np.array(found.log10_high),
+        shown_down_to=found.shown_down_to,
+        between_sets=found.between_sets,
+    )
+
+
+def _read_strata(found: _Strata) -> Strata:
+    strata = {
+        bands: Stratum(bands, _read_curve(one.curve), one.pairs, one.people)
+        for one in found.strata
+        for bands in ((one.bands[0], one.bands[1]),)
+    }
+    return Strata(tuple(found.cuts), strata)

@@ -8,18 +8,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-import numpy as np
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as checked_dataclass
 
-from service.arrays import Floats64
 from service.choices import FacePolicy
 from service.errors import UnknownOperatingPoint
 from service.scoring.dao import to_score
+from service.scoring.fmr_curve import FmrCurve, StatedFmr
 from service.scoring.methods import Scale, find_method
 from service.scoring.parameters import Parameters
 from service.scoring.population import LimitsInForce, PopulationLimits
+from service.scoring.strata import Norms, Strata, Stratum
 
+UNKNOWN_NORMS: Norms = (None, None)
 NO_LIMITS = "the anchor set was calibrated without limits of its people: run `ida-verify calibrate`"
 
 Quality = Literal["measured", "wide", "extrapolated"]
@@ -29,23 +30,6 @@ Rate = Annotated[float, Field(gt=0, le=1, strict=True)]
 ShareValue = Annotated[float, Field(ge=0, le=1, strict=True)]
 Count = Annotated[int, Field(ge=0, strict=True)]
 Number = Annotated[float, Field(allow_inf_nan=False, strict=True)]
-
-
-@dataclass(frozen=True, slots=True)
-class StatedFmr:
-    """The false-match rate of a score: how many pairs of different people score at least so much.
-
-    Attributes:
-        fmr: the rate, above 0.
-        low: lower end of its 95 % interval.
-        high: upper end.
-        extrapolated: whether it lies beyond what the calibration pairs can show.
-    """
-
-    fmr: float
-    low: float
-    high: float
-    extrapolated: bool
 
 
 @checked_dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
@@ -86,35 +70,19 @@ class OperatingPoint:
     identity_pairs: Count
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FmrCurve:
-    """False-match rate against score: continuous, strictly decreasing from 1 to its floor, and never 0.
+@dataclass(frozen=True, slots=True)
+class MeasuredOn:
+    """What a stated rate rests on.
 
     Attributes:
-        scores: (m,) float64, increasing; logarithms where the method's scale is "log".
-        log10_fmr: (m,) float64, decreasing; straight lines between the knots.
-        log10_low: (m,) float64, lower ends of the 95 % intervals.
-        log10_high: (m,) float64, upper ends.
-        shown_down_to: the smallest rate that the calibration pairs show; below it, the curve is extrapolated.
+        stratum: name of the stratum, such as "poor-good"; None where all pairs are one.
+        pairs: how many pairs of different people; None where the calibration does not say.
+        people: of how many people.
     """
 
-    scores: Floats64
-    log10_fmr: Floats64
-    log10_low: Floats64
-    log10_high: Floats64
-    shown_down_to: float
-
-    def at(self, score: float) -> StatedFmr:
-        """Return the rate of a score on the curve's own scale; beyond the last knot it stays at the floor."""
-        fmr, low, high = (
-            10.0 ** float(np.interp(score, self.scores, values))
-            for values in (self.log10_fmr, self.log10_low, self.log10_high)
-        )
-        return StatedFmr(fmr=fmr, low=min(low, fmr), high=max(high, fmr), extrapolated=fmr < self.shown_down_to)
-
-    def score_of(self, fmr: float) -> float:
-        """Return the score of a rate, on the curve's own scale."""
-        return float(np.interp(-math.log10(fmr), -self.log10_fmr, self.scores))
+    stratum: str | None
+    pairs: int | None
+    people: int | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,8 +93,9 @@ class MethodCalibration:
         method: name of the method.
         parameters: those that gave the scores.
         input_form: what the calibration embeddings were made from.
-        curve: false-match rate against score.
-        points: the operating points.
+        curve: false-match rate against score, of all pairs.
+        points: the operating points, measured over all pairs.
+        strata: curves by the norms of both faces; None where all pairs are one.
     """
 
     method: str
@@ -134,10 +103,29 @@ class MethodCalibration:
     input_form: InputForm
     curve: FmrCurve
     points: tuple[OperatingPoint, ...]
+    strata: Strata | None = None
 
-    def fmr_at_score(self, score: float) -> StatedFmr:
-        """Return the false-match rate that a score of this method stands for."""
-        return self.curve.at(on_scale(score, find_method(self.method).scale))
+    def fmr_at_score(self, score: float, norms: Norms = UNKNOWN_NORMS) -> StatedFmr:
+        """Return the false-match rate that a score of this method stands for.
+
+        Args:
+            score: of the pair.
+            norms: of both faces; None for one that is not known, and then the rate is that of all pairs.
+        """
+        return self._curve(norms).at(on_scale(score, find_method(self.method).scale))
+
+    def measured_on(self, norms: Norms = UNKNOWN_NORMS) -> MeasuredOn:
+        """Return what the rates of a pair of these norms rest on."""
+        found = None if self.strata is None else self.strata.of(norms)
+        if self.strata is not None and found is not None:
+            return MeasuredOn(self.strata.name(found), found.pairs, found.people)
+        if not self.points:
+            return MeasuredOn(None, None, None)
+        return MeasuredOn(None, self.points[0].non_mated_pairs, self.points[0].people)
+
+    def _curve(self, norms: Norms) -> FmrCurve:
+        found = None if self.strata is None else self.strata.of(norms)
+        return self.curve if found is None else found.curve
 
     def point(self, name: str) -> OperatingPoint:
         """Return the operating point of a name.
@@ -152,9 +140,23 @@ class MethodCalibration:
             f"There is no operating point {name!r}. Ask for one of: {', '.join(point.name for point in self.points)}."
         )
 
-    def threshold(self, name: str) -> float:
-        """Return the score that decides at an operating point: at least so much is a match; raises as ``point``."""
-        return self.point(name).threshold
+    def threshold(self, name: str, norms: Norms = UNKNOWN_NORMS) -> float:
+        """Return the score that decides at an operating point: at least so much is a match.
+
+        Args:
+            name: of the point.
+            norms: of both faces, as for ``fmr_at_score``: the threshold is where the pair's own curve has the rate.
+
+        Raises:
+            UnknownOperatingPoint: as ``point``.
+        """
+        point = self.point(name)
+        stratum = None if self.strata is None else self.strata.of(norms)
+        return point.threshold if stratum is None else self.threshold_in(stratum, point)
+
+    def threshold_in(self, stratum: Stratum, point: OperatingPoint) -> float:
+        """Return the score at which a stratum's curve has the rate of an operating point."""
+        return as_score(stratum.curve.score_of(point.fmr), find_method(self.method).scale)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

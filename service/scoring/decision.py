@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from service.errors import Doubt, UnknownOperatingPoint
-from service.scoring.calibration import MethodCalibration, StatedFmr
+from service.scoring.calibration import UNKNOWN_NORMS, MeasuredOn, MethodCalibration
+from service.scoring.fmr_curve import StatedFmr
+from service.scoring.strata import Norms
 
 Decision = Literal["match", "non_match", "inconclusive"]
 Undecided = Literal["no_operating_point", "not_calibrated"]
@@ -17,11 +19,12 @@ class Judgement:
 
     Attributes:
         decision: see ``decide``; None where none is made.
-        threshold: the operating point's, None without a decision.
+        threshold: the operating point's for pairs of these norms, None without a decision.
         fmr: the false-match rate of the score, None where the bundle was not calibrated for it, or a face is doubted.
         reason: why there is no decision, or why it is inconclusive, in words; None where it is any other.
         undecided: why there is no decision, as a code; None where there is one.
         doubts: why no rate is vouched for.
+        measured_on: what the rate and the threshold rest on; None where there is neither.
     """
 
     decision: Decision | None = None
@@ -30,6 +33,7 @@ class Judgement:
     reason: str | None = None
     undecided: Undecided | None = None
     doubts: tuple[Doubt, ...] = ()
+    measured_on: MeasuredOn | None = None
 
 
 def decide(reaches: bool, is_doubted: bool) -> Decision:
@@ -50,6 +54,7 @@ def judge(
     calibration: MethodCalibration | str,
     operating_point: str | None,
     doubts: Sequence[Doubt] = (),
+    norms: Norms = UNKNOWN_NORMS,
 ) -> Judgement:
     """Return what a score means at an operating point; a score equal to the threshold reaches it.
 
@@ -58,6 +63,8 @@ def judge(
         calibration: the one that holds for the score, or the reason why none does.
         operating_point: name of the operating point, None where none was asked.
         doubts: why no rate is vouched for; none where one is.
+        norms: of both faces, which say by which of the calibration's pairs the score is judged; None for one that is
+            not known.
 
     A calibration without a point of this name gives the rate and no decision.
     """
@@ -65,20 +72,23 @@ def judge(
     if isinstance(calibration, str):
         undecided: Undecided = "no_operating_point" if operating_point is None else "not_calibrated"
         return Judgement(reason=calibration, undecided=undecided, doubts=doubted)
-    fmr = None if doubted else calibration.fmr_at_score(score)
+    fmr = None if doubted else calibration.fmr_at_score(score, norms)
+    rests_on = calibration.measured_on(norms)
     if operating_point is None:
         names = ", ".join(point.name for point in calibration.points) or "there is none for this method"
         reason = f"no operating point was asked; ask for one of: {names}"
-        return Judgement(fmr=fmr, reason=reason, undecided="no_operating_point", doubts=doubted)
+        return Judgement(fmr=fmr, reason=reason, undecided="no_operating_point", doubts=doubted, measured_on=rests_on)
     try:
-        threshold = calibration.threshold(operating_point)
+        threshold = calibration.threshold(operating_point, norms)
     except UnknownOperatingPoint as error:
-        return Judgement(fmr=fmr, reason=error.message, undecided="not_calibrated", doubts=doubted)
+        return Judgement(
+            fmr=fmr, reason=error.message, undecided="not_calibrated", doubts=doubted, measured_on=rests_on
+        )
     decision = decide(score >= threshold, bool(doubted))
     told = None
     if decision == "inconclusive":
         told = f"the score reaches the threshold, and its rate cannot be vouched for: {_in_words(doubted)}"
-    return Judgement(decision, threshold, fmr, told, doubts=doubted)
+    return Judgement(decision, threshold, fmr, told, doubts=doubted, measured_on=rests_on)
 
 
 def _in_words(doubts: Sequence[Doubt]) -> str:

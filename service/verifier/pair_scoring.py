@@ -198,17 +198,18 @@ class PairScorer:
             doubts += liveness_doubts(told[0])
         similarity, score = float(scores.similarity[row]), float(scores.score[row])
         dao = scores.dao_score
+        norms = (float(faces.norms[probe]) or None, float(faces.norms[reference]) or None)
         return Verification(
             similarity=similarity,
             score=score,
             dao_score=None if dao is None else float(dao[row]),
             method=self.method.name,
             operating_point=self._point,
-            judgement=judge(score, self._calibration(self.method.name, forms, policy), self._point, doubts),
-            cosine_judgement=judge(similarity, self._calibration(COSINE, forms, policy), self._point, doubts),
+            judgement=judge(score, self._calibration(self.method.name, forms, policy), self._point, doubts, norms),
+            cosine_judgement=judge(similarity, self._calibration(COSINE, forms, policy), self._point, doubts, norms),
             density_method=self.density_method,
             densities=None if densities is None else (density_of(densities, probe), density_of(densities, reference)),
-            norms=(float(faces.norms[probe]) or None, float(faces.norms[reference]) or None),
+            norms=norms,
             quality_policy=self._quality_policy,
             checks=(checks[probe], checks[reference]),
             faces=(told[0], told[1]),

@@ -11,6 +11,7 @@ from fakes import DIMENSION, picture, serving
 from service.errors import SettingsInvalid
 from service.scoring.calibration import Calibrations, FmrCurve, MethodCalibration, OperatingPoint
 from service.scoring.parameters import Parameters
+from service.scoring.strata import Strata, Stratum
 from service.settings import Settings
 
 
@@ -75,6 +76,68 @@ def test_fmr_at_score_follows_the_curve_and_says_when_it_is_extrapolated(calibra
     low, high = answer["fmr_interval"]
     assert low < answer["fmr_at_score"] < high
     assert answer["extrapolated"] is (answer["fmr_at_score"] < 1e-3)
+
+
+def test_evidence_is_the_negative_logarithm_of_the_rate_with_its_interval(calibrated):
+    answer = verify(calibrated, method="ida-r").json()
+    assert answer["evidence"] == pytest.approx(-math.log10(answer["fmr_at_score"]), abs=0.01)
+    low, high = answer["fmr_interval"]
+    assert answer["evidence_interval"] == pytest.approx([-math.log10(high), -math.log10(low)], abs=0.01)
+    assert answer["population"] == {"stratum": None, "pairs": 1000, "people": 50}
+
+
+def conditional():
+    """COSINE with two bands parted at the norm 10; a pair of two poor pictures needs 0.2 more for each rate."""
+    strata = Strata(
+        (10.0,),
+        {
+            bands: Stratum(bands, dataclasses.replace(curve([0.2 + extra, 0.8 + extra]), between_sets=0.3), pairs, 40)
+            for bands, extra, pairs in (((0, 0), 0.2, 500), ((0, 1), 0.1, 700), ((1, 1), 0.0, 900))
+        },
+    )
+    return dataclasses.replace(COSINE, input_form="embedding", strata=strata)
+
+
+def test_pair_is_judged_by_the_stratum_of_its_norms(settings, bundle, backbone_session):
+    calibrations = Calibrations("made up", (conditional(),))
+    one = np.eye(DIMENSION)[0]
+    other = 0.55 * one + math.sqrt(1 - 0.55**2) * np.eye(DIMENSION)[1]
+
+    def ask(client, norms):
+        faces = [{"embedding": (norm * vector).tolist()} for norm, vector in zip(norms, (one, other), strict=True)]
+        pair = {"probe": faces[0], "reference": faces[1]}
+        asked = {"method": "cosine", "operating_point": "fmr_1e-3"}
+        single = client.post("/verify", json={**pair, **asked}).json()
+        batch = client.post("/verify/batch", json={"pairs": [pair], **asked}).json()["items"][0]["answer"]
+        assert [batch[name] for name in ("decision", "threshold", "fmr_at_score", "evidence", "population")] == [
+            single[name] for name in ("decision", "threshold", "fmr_at_score", "evidence", "population")
+        ]
+        return single
+
+    with serving(
+        settings, bundle, backbone_session, lambda served: dataclasses.replace(served, calibrations=calibrations)
+    ) as client:
+        best, mixed, poor, unknown = (ask(client, norms) for norms in ((12, 11), (9, 12), (9, 8), (1, 1)))
+        info = client.get("/info").json()["calibration"]["methods"][0]["strata"]
+    assert [answer["population"]["stratum"] for answer in (best, mixed, poor, unknown)] == [
+        "best-best",
+        "poor-best",
+        "poor-poor",
+        None,
+    ]
+    assert [answer["population"]["pairs"] for answer in (best, mixed, poor, unknown)] == [900, 700, 500, 1000]
+    assert [answer["threshold"] for answer in (best, mixed, poor)] == pytest.approx([0.5, 0.6, 0.7])
+    assert [answer["decision"] for answer in (best, mixed, poor)] == ["match", "non_match", "non_match"]
+    assert best["fmr_at_score"] < mixed["fmr_at_score"] < poor["fmr_at_score"]
+    # Half a decade by the people drawn, and 1.96 * 0.3 by the set: their squares add up.
+    assert best["fmr_between_sets"] == pytest.approx(10 ** (1.96 * 0.3), rel=0.01)
+    width = math.log10(best["fmr_interval"][1] / best["fmr_at_score"])
+    assert width == pytest.approx(math.hypot(0.5, 1.96 * 0.3), abs=0.01)
+    assert math.log10(best["fmr_sampling_interval"][1] / best["fmr_at_score"]) == pytest.approx(0.5, abs=0.01)
+    assert (unknown["threshold"], unknown["fmr_between_sets"]) == (0.4, None)
+    assert info["norms"] == [10.0]
+    assert [found["stratum"] for found in info["strata"]] == ["poor-poor", "poor-best", "best-best"]
+    assert info["strata"][0]["thresholds"]["fmr_1e-3"] == pytest.approx(0.7)
 
 
 def test_no_operating_point_gives_the_rate_and_no_decision(calibrated):

@@ -36,8 +36,9 @@ def unit(seed: int) -> list[float]:
 def test_verify_answers_what_to_use_first_and_the_evidence_after(client):
     answer = client.post("/verify", files=files(picture(seed=1), picture(seed=2))).json()
     assert list(answer) == [
-        "decision", "threshold", "fmr_at_score", "fmr_interval", "extrapolated", "no_decision_reason",
-        "reasons", "operating_point", "method", "score", "similarity", "dao_score", "cosine", "density_method",
+        "decision", "threshold", "fmr_at_score", "fmr_interval", "fmr_sampling_interval", "fmr_between_sets",
+        "extrapolated", "evidence", "evidence_interval", "population", "no_decision_reason", "reasons",
+        "operating_point", "method", "score", "similarity", "dao_score", "cosine", "density_method",
         "density", "crowding", "quality_check", "faces", "anchor_set", "model", "request_id", "timings_ms",
     ]  # fmt: skip
     assert answer["method"] == "ida-r"
@@ -162,7 +163,7 @@ def test_basic_detail_is_the_decision_and_its_numbers_alone(client):
     sides = {"probe": {"image": b64(picture(seed=1))}, "reference": {"image": b64(picture(seed=2))}}
     as_json = client.post("/verify", json={**sides, "detail": "basic"}).json()
     batch = client.post("/verify/batch", json={"pairs": [sides], "detail": "basic"}).json()["items"][0]["answer"]
-    names = ["decision", "threshold", "score", "similarity", "fmr_at_score", "reasons", "faces"]
+    names = ["decision", "threshold", "score", "similarity", "fmr_at_score", "evidence", "reasons", "faces"]
     faces = {side: {**face, "quality": {**face["quality"], "components": None}} for side, face in full["faces"].items()}
     for answer in (as_form, as_json, batch):
         assert list(answer) == names

@@ -7,7 +7,7 @@ import numpy as np
 from models.labelled.pairs.sweep import BlockScorer, ExcludedPairs, excluded_pairs, sweep
 from models.labelled.pairs.tally import Scored
 from models.progress import Tick, silent
-from service.arrays import Floats, Floats64, Ints
+from service.arrays import Bools, Floats, Floats64, Ints
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,11 +18,14 @@ class NonMatedTotals:
         faces: (u,) int64, faces of each person, all pairs of which are compared; zeros where pairs were given.
         people: (e, 2) int64, pairs of people with more or fewer comparisons than that.
         difference: (e,) int64, how many more; below 0 for pairs left out.
+        others: (u,) int64, other faces of each person, where every face of the one kind is compared with every one of
+            the other kind; None where there is one kind.
     """
 
     faces: Ints
     people: Ints
     difference: Ints
+    others: Ints | None = None
 
     @property
     def pairs(self) -> int:
@@ -32,13 +35,32 @@ class NonMatedTotals:
     @property
     def identity_pairs(self) -> int:
         """Number of pairs of people that are compared at least once."""
-        present = int(np.count_nonzero(self.faces))
-        changed = self.faces[self.people[:, 0]] * self.faces[self.people[:, 1]]
+        one, other = self.people.T
+        if self.others is None:
+            present = int(np.count_nonzero(self.faces))
+            compared, changed = present * (present - 1) // 2, self.faces[one] * self.faces[other]
+        else:
+            first, second = self.faces > 0, self.others > 0
+            both = int(np.count_nonzero(first & second))
+            # Two people who have faces of both kinds would be counted twice.
+            compared = int(first.sum()) * int(second.sum()) - both - both * (both - 1) // 2
+            changed = self.faces[one] * self.others[other] + self.others[one] * self.faces[other]
         return (
-            present * (present - 1) // 2
+            compared
             + int(np.count_nonzero((changed == 0) & (self.difference > 0)))
             - int(np.count_nonzero((changed > 0) & (changed + self.difference == 0)))
         )
+
+    def of_people(self) -> Ints:
+        """Return in how many non-mated pairs of faces each person is, (u,) int64."""
+        others = self.faces if self.others is None else self.others
+        pairs = self.faces * (np.sum(others) - others)
+        if self.others is not None:
+            pairs = pairs + self.others * (np.sum(self.faces) - self.faces)
+        changed = np.zeros(len(self.faces), np.int64)
+        np.add.at(changed, self.people.ravel(), np.repeat(self.difference, 2))
+        found: Ints = pairs + changed
+        return found
 
     def weigh(self, weights: Floats) -> Floats64:
         """Return the weight of all non-mated pairs, (b,) float64.
@@ -47,7 +69,11 @@ class NonMatedTotals:
             weights: (b, u), of each person; a pair of i and j weighs w_i * w_j, and no one meets himself.
         """
         weighted = weights.astype(np.float64) * self.faces
-        total: Floats64 = (np.sum(weighted, axis=1) ** 2 - np.sum(weighted**2, axis=1)) / 2
+        if self.others is None:
+            total: Floats64 = (np.sum(weighted, axis=1) ** 2 - np.sum(weighted**2, axis=1)) / 2
+        else:
+            against = weights.astype(np.float64) * self.others
+            total = np.sum(weighted, axis=1) * np.sum(against, axis=1) - np.sum(weighted * against, axis=1)
         one, other = weights[:, self.people[:, 0]], weights[:, self.people[:, 1]]
         return total + (one.astype(np.float64) * other) @ self.difference
 
@@ -152,6 +178,49 @@ def compare_all(
     return _comparisons(
         name, found.mated, found.top, identities, failed, totals, found.edges, found.non_mated_histogram
     )
+
+
+def compare_between(
+    name: str,
+    scorer: BlockScorer,
+    identities: Ints,
+    people: int,
+    runs: tuple[slice, slice],
+    *,
+    exclude: ExcludedPairs | None = None,
+    keep: int | None = None,
+) -> Comparisons:
+    """Compare one run of faces with another, or all pairs of one run.
+
+    Args:
+        name: of the set.
+        scorer: its n faces and the method.
+        identities: (n,) int64, who each face is.
+        people: how many people there are, u; some may have no face.
+        runs: both runs of faces, the same or the first before the second.
+        exclude: pairs that count for nothing.
+        keep: how many of the highest non-mated pairs are kept; see ``sweep``.
+
+    No pair is said to have been lost for want of a face: whoever was not found is in no run.
+    """
+    found = sweep(scorer, identities, exclude=exclude, keep=keep, between=runs)
+    inside = np.zeros((2, len(identities)), dtype=bool)
+    inside[0, runs[0]] = inside[1, runs[1]] = True
+
+    def meets(first: Ints, second: Ints) -> Bools:
+        found: Bools = (inside[0, first] & inside[1, second]) | (inside[1, first] & inside[0, second])
+        return found
+
+    counted = meets(found.mated.first, found.mated.second)
+    mated = Scored(found.mated.scores[counted], found.mated.first[counted], found.mated.second[counted])
+    first, second = excluded_pairs(identities, exclude)
+    left_out = identities[np.stack([first, second], axis=1)[meets(first, second)]]
+    left_out = np.sort(left_out, axis=1)
+    pairs, count = np.unique(left_out[left_out[:, 0] != left_out[:, 1]], axis=0, return_counts=True)
+    faces = [np.bincount(identities[run], minlength=people) for run in runs]
+    totals = NonMatedTotals(faces[0], pairs, -count, None if runs[0] == runs[1] else faces[1])
+    failed = np.zeros(people, np.int64)
+    return _comparisons(name, mated, found.top, identities, failed, totals, found.edges, found.non_mated_histogram)
 
 
 def compare_given(

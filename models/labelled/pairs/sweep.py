@@ -148,9 +148,10 @@ def sweep(
     keep: int | None = None,
     bins: int = DEFAULT_BINS,
     block: int = DEFAULT_BLOCK,
+    between: tuple[slice, slice] | None = None,
     tick: Tick = silent,
 ) -> Sweep:
-    """Score all pairs of different faces.
+    """Score all pairs of different faces, or those of two runs of them.
 
     Memory is bounded by the block size and by ``keep``, whatever the number of pairs.
 
@@ -161,6 +162,8 @@ def sweep(
         keep: how many of the highest non-mated pairs are kept; 3 % of all pairs, at least 100,000, by default.
         bins: of the histograms.
         block: faces a side of a block.
+        between: two runs of faces, the same or the first before the second: only pairs of one face of each count, the
+            mated ones aside, which are those of all faces. None for all pairs.
         tick: told the share done, from 0 to 1.
     """
     faces = len(scorer)
@@ -169,11 +172,12 @@ def sweep(
     counted = ~np.isin(first * faces + second, excluded)
     first, second = first[counted], second[counted]
     mated = Scored(scorer.pairs(first, second), first, second)
-    total = faces * (faces - 1) // 2
+    runs = between or (slice(0, faces), slice(0, faces))
+    total = _pairs_between(*runs)
     top = TopScores(max(_LEAST_KEEP, int(DEFAULT_KEEP_SHARE * total)) if keep is None else keep)
     histogram = Histogram(_range(scorer, mated.scores), bins)
     done = 0
-    for rows, columns in _blocks(faces, block):
+    for rows, columns in _blocks(*runs, block):
         scores = scorer.block(rows, columns)
         absent = _absent(rows, columns, identities, excluded, faces)
         if absent is not None:
@@ -192,13 +196,18 @@ def sweep(
     )
 
 
-def _blocks(faces: int, block: int) -> Iterator[tuple[slice, slice]]:
-    """Give the blocks that hold every pair once; those on the diagonal hold some twice."""
-    starts = range(0, faces, block)
-    for row in starts:
-        for column in starts:
-            if column >= row:
-                yield slice(row, min(row + block, faces)), slice(column, min(column + block, faces))
+def _pairs_between(one: slice, other: slice) -> int:
+    faces: int = one.stop - one.start
+    against: int = other.stop - other.start
+    return faces * (faces - 1) // 2 if one == other else faces * against
+
+
+def _blocks(one: slice, other: slice, block: int) -> Iterator[tuple[slice, slice]]:
+    """Give the blocks that hold every pair of two runs once; those on the diagonal hold some twice."""
+    for row in range(one.start, one.stop, block):
+        for column in range(other.start, other.stop, block):
+            if one != other or column >= row:
+                yield slice(row, min(row + block, one.stop)), slice(column, min(column + block, other.stop))
 
 
 def excluded_pairs(identities: Ints, exclude: ExcludedPairs | None) -> tuple[Ints, Ints]:

@@ -102,6 +102,7 @@ INFO: Final[dict[str, Any]] = {
                             "identity_pairs": 867223,
                         }
                     ],
+                    "strata": None,
                 }
             ],
             "limits": {

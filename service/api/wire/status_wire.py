@@ -99,6 +99,23 @@ class SsrHeadAnswer(BaseModel):
     guard: float | None
 
 
+class StratumAnswer(BaseModel):
+    """Pairs whose faces lie in the same two bands by norm, and where they are decided."""
+
+    stratum: str = Field(description="Both bands, the poorer first, as population of an answer says it.")
+    pairs: int = Field(description="How many pairs of different people its rates rest on.")
+    people: int
+    fmr_shown_down_to: float = Field(description="Rates below it are extrapolated.")
+    thresholds: dict[str, float] = Field(description="By operating point.")
+
+
+class StrataAnswer(BaseModel):
+    """Curves by the norms of both faces."""
+
+    norms: list[float] = Field(description="Norms that part the bands; one at a limit is in the better band.")
+    strata: list[StratumAnswer]
+
+
 class MethodCalibrationAnswer(BaseModel):
     """What one method's scores mean."""
 
@@ -106,7 +123,10 @@ class MethodCalibrationAnswer(BaseModel):
     input_form: InputForm
     parameters: dict[str, int | float | None] = Field(description="Those of the anchor set that its scores depend on.")
     fmr_shown_down_to: float = Field(description="Rates below it are extrapolated.")
-    operating_points: list[OperatingPoint]
+    operating_points: list[OperatingPoint] = Field(description="Measured over all pairs, whatever their norms.")
+    strata: StrataAnswer | None = Field(
+        description="By which a pair with two known norms is judged; null where all pairs are one."
+    )
 
 
 class CalibrationAnswer(BaseModel):

@@ -90,7 +90,7 @@ class PairOptions(_Request):
     )
     detail: Detail = Field(
         default="full",
-        description="full, or basic: decision, threshold, score, similarity, fmr_at_score, reasons, faces.",
+        description="full, or basic: decision, threshold, score, similarity, fmr_at_score, evidence, reasons, faces.",
     )
 
 
@@ -222,6 +222,19 @@ class DoubtAnswer(BaseModel):
     advice: str = Field(description="What the person should do.")
 
 
+class MeasuredOnAnswer(BaseModel):
+    """Which pairs of the calibration's people a rate and a threshold rest on."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    stratum: str | None = Field(
+        description="The pairs whose faces lie in the same two bands by norm as these, such as poor-good; null where "
+        "the rate is that of all pairs: a norm is not known, or the calibration has no strata."
+    )
+    pairs: int | None = Field(description="How many pairs of different people; null where it does not say.")
+    people: int | None = Field(description="Of how many people.")
+
+
 class Meaning(BaseModel):
     """What a score means, by the calibration of its method."""
 
@@ -229,13 +242,33 @@ class Meaning(BaseModel):
         description="match where the score is at least the threshold, and inconclusive in its place where reasons are "
         "given; non_match below it; null where no decision is made."
     )
-    threshold: float | None = Field(description="Threshold of the operating point; null without a decision.")
-    fmr_at_score: float | None = Field(
-        description="Share of pairs of different people that score at least so much; null if not calibrated, or where "
-        "reasons are given."
+    threshold: float | None = Field(
+        description="Threshold of the operating point for pairs like this one, see population; null without a decision."
     )
-    fmr_interval: tuple[float, float] | None = Field(description="95 % interval of fmr_at_score.")
-    extrapolated: bool | None = Field(description="Whether fmr_at_score lies beyond what the calibration pairs show.")
+    fmr_at_score: float | None = Field(
+        description="Share of pairs of different people, of pictures like these (see population), that score at least "
+        "so much; null if not calibrated, or where reasons are given."
+    )
+    fmr_interval: tuple[float, float] | None = Field(
+        description="95 % interval of fmr_at_score: that by the sampling of people, widened by the spread between sets."
+    )
+    fmr_sampling_interval: tuple[float, float] | None = Field(
+        description="The part of fmr_interval that comes from which people were sampled."
+    )
+    fmr_between_sets: float | None = Field(
+        description="The other part: by what factor the rate of another set of people may lie on either side, with "
+        "95 % confidence; null where the calibration had one set, and then fmr_interval does not tell it."
+    )
+    extrapolated: bool | None = Field(
+        description="Whether fmr_at_score lies beyond what the pairs of population show, on a fitted tail."
+    )
+    evidence: float | None = Field(
+        description="-log10 of fmr_at_score: 4 where 1 pair of different people in 10,000 scores at least so much."
+    )
+    evidence_interval: tuple[float, float] | None = Field(description="95 % interval of evidence, by fmr_interval.")
+    population: MeasuredOnAnswer | None = Field(
+        description="What threshold and fmr_at_score rest on; null where there is no calibration."
+    )
     no_decision_reason: str | None = Field(
         description="Why there is no decision, or why it is inconclusive; null where it is match or non_match."
     )
@@ -270,6 +303,7 @@ class BasicVerifyAnswer(BaseModel):
     score: float
     similarity: float
     fmr_at_score: float | None
+    evidence: float | None
     reasons: list[DoubtAnswer]
     faces: FacesAnswer
 

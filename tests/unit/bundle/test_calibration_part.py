@@ -1,18 +1,21 @@
 """The part of a bundle that says what its scores mean, and bundles made from other bundles."""
 
+import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from models.bundles.derive import Change, derive_bundle
-from service.bundle.calibration_part import calibration_content
+from service.bundle.calibration_part import calibration_content, parse_calibrations
 from service.bundle.reader import read_bundle, read_manifest
 from service.errors import BundleExists, BundleInvalid, UnknownMethod
 from service.scoring.calibration import Calibrations, FmrCurve, MethodCalibration, OperatingPoint
 from service.scoring.methods import methods_of
 from service.scoring.parameters import Parameters
 from service.scoring.population import MeasureLimit, PopulationLimits
+from service.scoring.strata import Strata, Stratum, pairs_of_bands
 from service.search.face_terms import TermFinder
 from service.search.faiss_search import FaissSearch
 from service.snapshot.golden_check import check_golden
@@ -74,6 +77,69 @@ def test_calibrations_are_read_as_they_were_written(derived, backbone_id):
         )
         for name in ("scores", "log10_fmr", "log10_low", "log10_high"):
             assert np.array_equal(getattr(found.curve, name), getattr(written.curve, name))
+
+
+def written(found, manifest):
+    """The bytes of a part with calibrations."""
+    part = io.BytesIO()
+    calibration_content(found, manifest).write(part)
+    return part.getvalue()
+
+
+def conditional():
+    """Calibrations with two bands of norms, and a spread between sets."""
+    whole = calibrations()
+    strata = {
+        bands: Stratum(bands, replace(whole.methods[0].curve, between_sets=0.25), 1000 + number, 50)
+        for number, bands in enumerate(pairs_of_bands(2))
+    }
+    return replace(whole, methods=tuple(replace(found, strata=Strata((9.5,), strata)) for found in whole.methods))
+
+
+def test_strata_are_read_as_they_were_written(bundle):
+    manifest = read_manifest(bundle)
+
+    read = parse_calibrations(written(conditional(), manifest), manifest)
+
+    for found, expected_of in zip(read.methods, conditional().methods, strict=True):
+        assert found.strata.cuts == (9.5,)
+        assert list(found.strata.strata) == list(expected_of.strata.strata)
+        for bands, stratum in found.strata.strata.items():
+            expected = expected_of.strata.strata[bands]
+            assert (stratum.pairs, stratum.people, stratum.curve.between_sets) == (expected.pairs, 50, 0.25)
+            assert np.array_equal(stratum.curve.scores, expected.curve.scores)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda strata: strata["strata"].pop(),
+        lambda strata: strata["strata"].reverse(),
+        lambda strata: strata["cuts"].append(9.0),
+        lambda strata: strata["strata"][0]["curve"].update(between_sets=-1.0),
+    ],
+)
+def test_strata_that_cannot_hold_are_refused(bundle, spoil):
+    manifest = read_manifest(bundle)
+    document = json.loads(written(conditional(), manifest))
+    spoil(document["methods"][0]["strata"])
+
+    with pytest.raises(BundleInvalid, match="strata"):
+        parse_calibrations(json.dumps(document).encode(), manifest)
+
+
+def test_calibration_of_a_version_without_strata_is_read_as_one_stratum(bundle):
+    manifest = read_manifest(bundle)
+    document = json.loads(written(calibrations(), manifest))
+    for found in document["methods"]:
+        del found["strata"], found["curve"]["between_sets"]
+
+    read = parse_calibrations(json.dumps(document).encode(), manifest)
+
+    found = read.methods[0]
+    assert found.strata is None
+    assert found.fmr_at_score(0.5, (9.0, 12.0)) == found.fmr_at_score(0.5)
+    assert found.fmr_at_score(0.5).between_sets is None
 
 
 def test_limits_are_read_as_they_were_written(derived, backbone_id):

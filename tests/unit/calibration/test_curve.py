@@ -17,7 +17,7 @@ def fitted(make_people, compare):
     embeddings, identities = make_people(60, 6, seed=1)
     found = compare(embeddings, identities)
     weights = person_weights(60, 200, seed=2)
-    return found, weights, fit_curve([found], [weights])
+    return found, weights, fit_curve([found])
 
 
 @pytest.mark.slow
@@ -89,10 +89,10 @@ def test_rates_below_three_in_n_are_said_to_be_extrapolated(fitted):
 
 @pytest.mark.slow
 def test_curve_of_few_kept_scores_agrees_with_that_of_all(make_people, compare, fitted):
-    _, weights, whole = fitted
+    _, _, whole = fitted
     embeddings, identities = make_people(60, 6, seed=1)
 
-    part = fit_curve([compare(embeddings, identities, keep=3000)], [weights])
+    part = fit_curve([compare(embeddings, identities, keep=3000)])
 
     for score in np.linspace(-0.3, 1.0, 60):
         assert math.log10(part.curve.at(float(score)).fmr) == pytest.approx(
@@ -102,9 +102,8 @@ def test_curve_of_few_kept_scores_agrees_with_that_of_all(make_people, compare, 
 
 def test_curve_of_two_sets_pools_their_pairs(make_people, compare):
     sets = [compare(*make_people(40, 4, seed=seed), name=str(seed)) for seed in (1, 2)]
-    weights = [person_weights(40, 100, seed=seed) for seed in (1, 2)]
 
-    result = fit_curve(sets, weights)
+    result = fit_curve(sets)
 
     scores = np.sort(np.concatenate([found.top_scores for found in sets]))
     middle = float(scores[len(scores) // 2])
@@ -113,7 +112,7 @@ def test_curve_of_two_sets_pools_their_pairs(make_people, compare):
 
 def test_too_few_pairs_are_refused(make_people, compare):
     with pytest.raises(CalibrationImpossible, match="pairs of different people are too few"):
-        fit_curve([compare(*make_people(5, 2))], [person_weights(5, 10, seed=0)])
+        fit_curve([compare(*make_people(5, 2))])
 
 
 @pytest.mark.slow

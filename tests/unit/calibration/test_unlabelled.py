@@ -20,7 +20,6 @@ from models.commands.calibrate import calibrate_bundle
 from models.labelled.embed import EmbeddedPictures
 from models.labelled.labelled_faces import LabelledFaces
 from models.labelled.pairs.comparisons import compare_all
-from models.labelled.pairs.resampling import person_weights
 from models.labelled.pairs.sweep import BlockScorer, ExcludedPairs
 from models.labelled.unlabelled_faces import read_unlabelled
 from models.tool_errors import CalibrationImpossible, LabelsInvalid
@@ -107,7 +106,7 @@ def test_interval_holds_too_if_no_doubtful_pair_is_mated(make_people, sources):
     people = int(presumed.people.max()) + 1
     keep = fact.pairs // 10 + 10_000
     compared = compare_all("gate", scorer, presumed.people, np.zeros(people, np.int64), exclude=exclude, keep=keep)
-    sure = fit_curve([compared], [person_weights(people, 100, 0)]).curve
+    sure = fit_curve([compared]).curve
     curve = measured.calibration.curve
     for place, score in enumerate(sure.scores):
         in_doubt = sum(doubtful >= score for doubtful in presumed.doubtful_scores)
