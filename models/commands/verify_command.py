@@ -139,6 +139,7 @@ def _print(answer: VerifyAnswer) -> None:
         table.add_row("what to do", advice)
     if answer.fmr_at_score is not None:
         table.add_row("false-match rate", f"{answer.fmr_at_score:g} at this score")
+        table.add_row("evidence", f"{answer.evidence:.2f}, -log10 of that rate")
     table.add_row(f"score ({answer.method})", f"{answer.score:.4f}")
     table.add_row("similarity (cosine)", f"{answer.similarity:.4f}")
     if answer.dao_score is not None:
