@@ -7,6 +7,9 @@ Device = Literal["cpu", "cuda"]
 DamagedImages = Literal["refuse", "accept"]
 FacePolicy = Literal["prominent", "largest", "most_central", "reject"]
 GpuEngine = Literal["cuda", "cuda-graphs", "tensorrt"]
+UnusablePictures = Literal["refuse", "skip"]
+"""What becomes of a reference of several pictures one of which cannot be used: an error, or it is left out."""
+
 LivenessPolicy = Literal["off", "report", "require"]
 QualityPolicy = Literal["report", "gate", "decide"]
 

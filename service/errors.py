@@ -15,6 +15,7 @@ class IdaError(Exception):
     Attributes:
         code: stable, machine-readable name of the failure.
         image: which input it concerns ("probe", "reference" or "image"), or None where it concerns none.
+        picture: which of several pictures of that input, from 0; None where there is one.
     """
 
     code: ClassVar[str] = "error"
@@ -27,10 +28,11 @@ class IdaError(Exception):
         super().__init__(message)
         self.message = message
         self.image: str | None = None
+        self.picture: int | None = None
 
-    def about(self, image: str) -> Self:
-        """Return this error, marked as being about one input ("probe", "reference" or "image")."""
-        self.image = image
+    def about(self, image: str, picture: int | None = None) -> Self:
+        """Return this error, marked as being about one input ("probe", "reference" or "image"), or a picture of it."""
+        self.image, self.picture = image, picture
         return self
 
 

@@ -5,16 +5,17 @@ from functools import partial
 
 from fastapi import APIRouter, Request
 
-from service.api.body import Body, FormBody, parse_json, shortened, to_face
+from service.api.body import Body, FormBody, parse_json, shortened, to_face, to_reference
 from service.api.openapi import DEADLINE, answers, json_or_form
 from service.api.pair_log import log_pair
-from service.api.places import Place
+from service.api.parts import read_parts
 from service.api.problem_examples import OF_A_REQUEST
 from service.api.problems import STATUS, InvalidRequest, UnsupportedMediaType, problem_of
 from service.api.state import ServiceState
 from service.api.verify import embed_answer, identity, observe_face, observe_pair, told, verify_answer
 from service.api.wire import face_examples as examples
 from service.api.wire.batch_wire import (
+    BatchFaceRequest,
     EmbedBatchAnswer,
     EmbedBatchRequest,
     EmbedItem,
@@ -25,8 +26,8 @@ from service.api.wire.batch_wire import (
 from service.api.wire.verify_wire import Detail
 from service.choices import FacePolicy, LivenessPolicy, QualityPolicy
 from service.errors import InputError, UnknownOperatingPoint
-from service.verifier import FaceInput, Verifier
-from service.verifier.face_batch import Batch, Pair, ReadFaces, in_parts
+from service.verifier import FaceInput
+from service.verifier.face_batch import Pair, faces_of, in_parts
 
 PATHS = ("/verify/batch", "/embed/batch")
 
@@ -68,7 +69,7 @@ async def verify_batch(request: Request, state: ServiceState) -> VerifyBatchAnsw
             quality_policy=asked.quality_policy,
             liveness_policy=asked.liveness_policy,
         )
-        read = await _read(batch, parts, place, state.verifier)
+        read = await read_parts(batch, parts, place, state.verifier)
         result = await place.run(partial(batch.verify, pairs, read))
     state.metrics.observe_stages(result.timings_ms)
     for item in result.items:
@@ -102,7 +103,7 @@ async def embed_batch(request: Request, state: ServiceState) -> EmbedBatchAnswer
         batch = state.verifier.batch_of_faces(
             method=asked.method, policy=asked.policy, liveness_policy=asked.liveness_policy
         )
-        read = await _read(batch, parts, place, state.verifier)
+        read = await read_parts(batch, parts, place, state.verifier)
         found = await place.run(partial(batch.embed, faces, read))
     state.metrics.observe_stages(batch.clock.timings_ms)
     for item in found:
@@ -119,32 +120,25 @@ async def embed_batch(request: Request, state: ServiceState) -> EmbedBatchAnswer
     return EmbedBatchAnswer(items=items, timings_ms=told(batch.clock.timings_ms), **identity(batch.snapshot, pipeline))
 
 
-async def _read(batch: Batch, parts: list[list[FaceInput]], place: Place, verifier: Verifier) -> ReadFaces:
-    """Read a batch's faces part by part: all workers take some, and other requests have their turns in between."""
-
-    def read(part: list[FaceInput], may_be_large: bool) -> ReadFaces | None:
-        return None if not may_be_large and verifier.is_large(part) else batch.read(part)
-
-    return ReadFaces.joined(await place.run_all([partial(read, part) for part in parts]))
-
-
 def _pairs(body: Body, most: int) -> tuple[_Options, list[Pair], list[list[FaceInput]]]:
-    asked = parse_json(VerifyBatchRequest, _document(body), most)
+    asked = parse_json(VerifyBatchRequest, _document(body), 4 * most)
     _check_count(len(asked.pairs), "pairs", most)
     named = {name: to_face(face, f"faces.{name}") for name, face in asked.faces.items()}
-    pairs = []
-    for place, pair in enumerate(asked.pairs):
-        sides = []
-        for name, side in (("probe", pair.probe), ("reference", pair.reference)):
-            if side.face is None:
-                sides.append(to_face(side, f"pairs.{place}.{name}"))
-            elif side.face in named:
-                sides.append(named[side.face])
-            else:
-                raise InvalidRequest(
-                    f"pairs.{place}.{name} names the face {shortened(side.face)!r}, which is not among `faces`."
-                )
-        pairs.append((sides[0], sides[1]))
+
+    def face_of(side: BatchFaceRequest, name: str) -> FaceInput:
+        if side.face is None:
+            return to_face(side, name)
+        if side.face not in named:
+            raise InvalidRequest(f"{name} names the face {shortened(side.face)!r}, which is not among `faces`.")
+        return named[side.face]
+
+    pairs: list[Pair] = [
+        (
+            face_of(pair.probe, f"pairs.{place}.probe"),
+            to_reference(pair.reference, f"pairs.{place}.reference", face_of, asked.unusable_pictures),
+        )
+        for place, pair in enumerate(asked.pairs)
+    ]
     options = _Options(
         asked.method,
         asked.face_policy,
@@ -153,11 +147,11 @@ def _pairs(body: Body, most: int) -> tuple[_Options, list[Pair], list[list[FaceI
         asked.quality_policy,
         asked.detail,
     )
-    return options, pairs, in_parts([face for pair in pairs for face in pair])
+    return options, pairs, in_parts([face for pair in pairs for face in faces_of(pair)])
 
 
 def _faces(body: Body, most: int) -> tuple[_Options, list[FaceInput], list[list[FaceInput]]]:
-    asked = parse_json(EmbedBatchRequest, _document(body), most)
+    asked = parse_json(EmbedBatchRequest, _document(body), 4 * most)
     _check_count(len(asked.faces), "faces", most)
     faces = [to_face(face, f"faces.{place}") for place, face in enumerate(asked.faces)]
     return _Options(asked.method, asked.face_policy, asked.liveness_policy), faces, in_parts(faces)

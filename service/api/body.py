@@ -1,7 +1,8 @@
 """From a request's body, multipart or JSON, to the faces and options it holds."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NoReturn, get_args
+from typing import Any, NoReturn, TypeVar, get_args
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
@@ -10,18 +11,29 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from service.api.base64_text import decode_base64
 from service.api.problems import InvalidRequest, UnknownField, UnsupportedMediaType
-from service.api.wire.verify_wire import Detail, EmbedForm, EmbedRequest, FaceRequest, VerifyForm, VerifyRequest
-from service.choices import FacePolicy, LivenessPolicy, QualityPolicy
+from service.api.wire.verify_wire import (
+    ONE_PICTURE,
+    SEVERAL_PICTURES,
+    Detail,
+    EmbedForm,
+    EmbedRequest,
+    FaceRequest,
+    VerifyForm,
+    VerifyRequest,
+)
+from service.choices import FacePolicy, LivenessPolicy, QualityPolicy, UnusablePictures
 from service.documents import ModelT, check_structure
 from service.errors import InvalidBase64
-from service.verifier import Crop, Embedding, FaceInput, Photo
+from service.verifier import MOST_PICTURES, Crop, Embedding, FaceInput, Photo, Reference, Template
+
+FaceT = TypeVar("FaceT", bound=FaceRequest)
 
 
 @dataclass(frozen=True, slots=True)
 class FormBody:
-    """A multipart body: its files' bytes and its text fields, by name."""
+    """A multipart body: its files' bytes, of those called alike in their order, and its text fields, by name."""
 
-    files: dict[str, bytes]
+    files: dict[str, tuple[bytes, ...]]
     fields: dict[str, str]
 
 
@@ -39,6 +51,11 @@ _SIDE_OF_FIELD: dict[str | int, str] = {
     "embedding": "image",
 }
 
+# The file of a form that may come several times, where an endpoint takes it.
+_REPEATED = "reference"
+# What a fault in a face names besides its fields.
+_NO_FIELDS = frozenset({ONE_PICTURE, SEVERAL_PICTURES})
+
 Body = FormBody | bytes
 """A multipart body, or the bytes of a JSON document that is yet to be parsed."""
 
@@ -48,7 +65,7 @@ class PairInput:
     """What ``POST /verify`` was asked."""
 
     probe: FaceInput
-    reference: FaceInput
+    reference: Reference
     method: str | None
     operating_point: str | None
     face_policy: FacePolicy | None
@@ -97,7 +114,9 @@ async def read_body(request: Request) -> Body:
 
 
 async def _read_form(request: Request) -> FormBody:
-    parser = _Form(request.headers, request.stream(), max_files=4, max_fields=8, max_part_size=64 * 1024)
+    parser = _Form(
+        request.headers, request.stream(), max_files=MOST_PICTURES + 4, max_fields=8, max_part_size=64 * 1024
+    )
     try:
         form = await parser.parse()
     except (MultiPartException, UnicodeError) as error:  # UnicodeError: the stated charset cannot decode a name
@@ -108,13 +127,13 @@ async def _read_form(request: Request) -> FormBody:
         ) from error
     if not parser.is_complete:
         raise InvalidRequest("The multipart body is cut short: its last boundary is missing. Send it again.")
-    files: dict[str, bytes] = {}
+    files: dict[str, tuple[bytes, ...]] = {}
     fields: dict[str, str] = {}
     for name, value in form.multi_items():
-        if name in files or name in fields:
+        if name in fields or (name in files and not (name == _REPEATED and isinstance(value, UploadFile))):
             raise InvalidRequest(f"The form names {shortened(name)!r} twice.")
         if isinstance(value, UploadFile):
-            files[name] = await value.read()
+            files[name] = (*files.get(name, ()), await value.read())
             await value.close()
         else:
             fields[name] = value
@@ -131,7 +150,7 @@ def parse_pair(body: Body) -> PairInput:
         _only_known(body, VerifyForm)
         return PairInput(
             probe=Photo(_file(body, "probe")),
-            reference=Photo(_file(body, "reference")),
+            reference=_references(body),
             method=body.fields.get("method"),
             operating_point=body.fields.get("operating_point"),
             face_policy=_choice(body, "face_policy", FacePolicy),
@@ -139,10 +158,10 @@ def parse_pair(body: Body) -> PairInput:
             liveness_policy=_choice(body, "liveness_policy", LivenessPolicy),
             detail=_choice(body, "detail", Detail) or "full",
         )
-    request = parse_json(VerifyRequest, body, pairs=1)
+    request = parse_json(VerifyRequest, body, faces=2 * (1 + MOST_PICTURES))
     return PairInput(
         probe=to_face(request.probe, "probe"),
-        reference=to_face(request.reference, "reference"),
+        reference=to_reference(request.reference, "reference", to_face, request.unusable_pictures),
         method=request.method,
         operating_point=request.operating_point,
         face_policy=request.face_policy,
@@ -166,7 +185,7 @@ def parse_face(body: Body) -> SingleInput:
             _choice(body, "face_policy", FacePolicy),
             _choice(body, "liveness_policy", LivenessPolicy),
         )
-    request = parse_json(EmbedRequest, body, pairs=1)
+    request = parse_json(EmbedRequest, body, faces=4)
     return SingleInput(to_face(request, "image"), request.method, request.face_policy, request.liveness_policy)
 
 
@@ -195,7 +214,18 @@ def _only_known(body: FormBody, form: type[BaseModel]) -> None:
 def _file(body: FormBody, name: str) -> bytes:
     if name not in body.files:
         raise InvalidRequest(f"The file {name!r} is missing: with curl, -F {name}=@photo.jpg.").about(name)
-    return body.files[name]
+    return body.files[name][0]
+
+
+def _references(body: FormBody) -> Reference:
+    _file(body, _REPEATED)
+    pictures = body.files[_REPEATED]
+    if len(pictures) > MOST_PICTURES:
+        raise InvalidRequest(
+            f"The form has {len(pictures)} files {_REPEATED!r}, the limit is {MOST_PICTURES}. Send the best of them."
+        ).about(_REPEATED)
+    skips = _choice(body, "unusable_pictures", UnusablePictures) == "skip"
+    return Photo(pictures[0]) if len(pictures) == 1 else Template(tuple(map(Photo, pictures)), skips)
 
 
 def _choice(body: FormBody, name: str, words: Any) -> Any:
@@ -205,23 +235,22 @@ def _choice(body: FormBody, name: str, words: Any) -> Any:
     return value
 
 
-def parse_json(model: type[ModelT], body: bytes, pairs: int) -> ModelT:
+def parse_json(model: type[ModelT], body: bytes, faces: int) -> ModelT:
     """Return a JSON document as a model.
 
     Args:
         model: what it must be.
         body: its bytes.
-        pairs: how many it may hold, each with two faces, and as many faces that they name.
+        faces: how many it may hold; a batch's pairs have two each, and may name as many.
 
     Raises:
         DocumentTooComplex: if it holds more; nothing was parsed.
         InvalidRequest, UnknownField: naming the field.
     """
-    faces = 4 * pairs
     check_structure(
         body,
         max_bytes=len(body),  # bounded as it came
-        max_objects=faces + pairs + _SPARE,
+        max_objects=faces + faces // 4 + _SPARE,
         max_arrays=faces + _SPARE,
         max_values=faces * _FACE_VALUES + _SPARE,
     )
@@ -232,14 +261,52 @@ def parse_json(model: type[ModelT], body: bytes, pairs: int) -> ModelT:
 
 
 def _refuse(error: ValidationError) -> NoReturn:
-    first = error.errors(include_url=False, include_input=False)[0]
-    where = shortened(".".join(str(part) for part in first["loc"]))
-    side = _SIDE_OF_FIELD.get(first["loc"][0]) if first["loc"] else None
+    found = error.errors(include_url=False, include_input=False)
+    # A list is first tried as one face, which it is not.
+    told = [fault for fault in found if not _is_about_the_form(fault["loc"], fault["type"])]
+    first = (told or found)[0]
+    place = [part for part in first["loc"] if part not in _NO_FIELDS]
+    where = shortened(".".join(map(str, place)))
+    side = _SIDE_OF_FIELD.get(place[0]) if place else None
     if first["type"] == "extra_forbidden":
         failure: InvalidRequest | UnknownField = UnknownField(f"The field {where!r} is not known; see /docs.")
     else:
         failure = InvalidRequest(f"{where or 'The body'}: {first['msg'].removeprefix('Value error, ')}.")
-    raise failure.about(side) if side else failure
+    picture = place[1] if len(place) > 1 and isinstance(place[1], int) else None
+    raise failure.about(side, picture) if side else failure
+
+
+def _is_about_the_form(place: tuple[int | str, ...], kind: str) -> bool:
+    """Return whether a fault says that a reference is not of the one form or the other, and not what is wrong in it."""
+    return bool(place) and place[-1] in _NO_FIELDS and kind in ("model_type", "model_attributes_type", "list_type")
+
+
+def to_reference(
+    given: FaceT | list[FaceT],
+    name: str,
+    face_of: Callable[[FaceT, str], FaceInput],
+    unusable: UnusablePictures,
+) -> Reference:
+    """Return the reference of a document: one face, or several pictures of one.
+
+    Args:
+        given: what the document has.
+        name: its place there.
+        face_of: returns the face of a part of the document at a place.
+        unusable: what becomes of pictures that cannot be used.
+
+    Raises:
+        InvalidBase64: if one is not base64.
+    """
+    if not isinstance(given, list):
+        return face_of(given, name)
+    faces = []
+    for place, one in enumerate(given):
+        try:
+            faces.append(face_of(one, f"{name}.{place}"))
+        except InvalidBase64 as error:
+            raise (error.about(name, place) if name in _SIDE_OF_FIELD else error) from None
+    return Template(tuple(faces), unusable == "skip")
 
 
 def to_face(request: FaceRequest, name: str) -> FaceInput:

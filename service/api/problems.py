@@ -146,9 +146,10 @@ def problem_response(
     image: str | None = None,
     headers: dict[str, str] | None = None,
     reasons: Sequence[errors.Doubt] = (),
+    picture: int | None = None,
 ) -> JSONResponse:
     """Return a problem document as an HTTP response; a very long detail is cut."""
-    problem = _problem(status, code, detail, image, reasons)
+    problem = _problem(status, code, detail, image, reasons, picture)
     return JSONResponse(problem.model_dump(), status, media_type=PROBLEM_JSON, headers=headers)
 
 
@@ -160,19 +161,21 @@ def error_response(error: errors.IdaError) -> JSONResponse:
     headers = dict(_HEADERS.get(status, {}))
     if isinstance(error, Overloaded | TooManyAttempts):
         headers["Retry-After"] = str(error.retry_after)
-    return problem_response(status, error.code, error.message, error.image, headers, _reasons(error))
+    return problem_response(status, error.code, error.message, error.image, headers, _reasons(error), error.picture)
 
 
 def problem_of(error: errors.InputError) -> Problem:
     """Return the problem document of a failure that is the caller's."""
-    return _problem(STATUS[type(error)], error.code, error.message, error.image, _reasons(error))
+    return _problem(STATUS[type(error)], error.code, error.message, error.image, _reasons(error), error.picture)
 
 
 def _reasons(error: errors.IdaError) -> tuple[errors.Doubt, ...]:
     return error.doubts if isinstance(error, errors.LowQuality) else ()
 
 
-def _problem(status: int, code: str, detail: str, image: str | None, reasons: Sequence[errors.Doubt]) -> Problem:
+def _problem(
+    status: int, code: str, detail: str, image: str | None, reasons: Sequence[errors.Doubt], picture: int | None
+) -> Problem:
     return Problem(
         type="about:blank",
         title=HTTPStatus(status).phrase,  # as RFC 9457 wants it beside about:blank
@@ -180,6 +183,7 @@ def _problem(status: int, code: str, detail: str, image: str | None, reasons: Se
         detail=detail if len(detail) <= _LONGEST_DETAIL else f"{detail[:_LONGEST_DETAIL]}…",
         code=code,
         image=image,
+        picture=picture,
         request_id=request_id.get() or "",
         reasons=[DoubtAnswer.model_validate(reason) for reason in reasons],
     )

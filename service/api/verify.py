@@ -1,14 +1,19 @@
 """``POST /verify`` and ``POST /embed``."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
 
-from service.api.body import parse_face, parse_pair
+from service.api.body import PairInput, parse_face, parse_pair
 from service.api.openapi import DEADLINE, answers, json_or_form
 from service.api.pair_log import log_pair
+from service.api.parts import read_parts
+from service.api.places import Place
 from service.api.problem_examples import OF_A_FACE, OF_A_PAIR, OF_A_REQUEST
+from service.api.problems import problem_of
 from service.api.state import ServiceState
 from service.api.wire import face_examples as examples
 from service.api.wire.quality_wire import QualityAnswer, QualityComponentsAnswer
@@ -29,11 +34,14 @@ from service.api.wire.verify_wire import (
     MeasuredOnAnswer,
     ModelAnswer,
     PerSide,
+    PictureAnswer,
     QualityCheckAnswer,
+    TemplateAnswer,
     VerifyAnswer,
     VerifyForm,
     VerifyRequest,
 )
+from service.errors import InputError
 from service.faces.quality.face_quality import FaceQuality
 from service.faces.types import AlignedFace, Liveness
 from service.pipeline import FacePipeline
@@ -41,7 +49,8 @@ from service.scoring.decision import Judgement
 from service.scoring.population import FaceCheck
 from service.snapshot.snapshot import Snapshot
 from service.telemetry import Metrics, request_id
-from service.verifier import Density, EmbeddedFace, Verification
+from service.verifier import ComparedTemplate, Density, EmbeddedFace, Template, Verification
+from service.verifier.face_batch import faces_of, in_parts
 
 PATHS = ("/verify", "/embed")
 
@@ -64,8 +73,10 @@ async def verify_pair(request: Request, state: ServiceState) -> VerifyAnswer | B
     """
     async with state.gate.admitted(request) as (body, place):
 
-        def work(may_be_large: bool) -> tuple[Verification, Detail] | None:
+        def work(may_be_large: bool) -> tuple[Verification, Detail] | PairInput | None:
             pair = parse_pair(body)
+            if isinstance(pair.reference, Template):
+                return pair
             if not may_be_large and state.verifier.is_large((pair.probe, pair.reference)):
                 return None
             result = state.verifier.verify(
@@ -79,12 +90,35 @@ async def verify_pair(request: Request, state: ServiceState) -> VerifyAnswer | B
             )
             return result, pair.detail
 
-        result, detail = await place.run_sized(work)
+        done: tuple[Verification, Detail] | PairInput = await place.run_sized(work)
+        if isinstance(done, PairInput):
+            del body  # its pictures are held
+            result, detail = await _verify_template(done, place, state), done.detail
+        else:
+            result, detail = done
     state.metrics.observe_stages(result.timings_ms)
     observe_pair(result, state.metrics)
     if state.settings.log_pairs:
         log_pair(result)
     return verify_answer(result, state.pipeline, detail)
+
+
+async def _verify_template(pair: PairInput, place: Place, state: ServiceState) -> Verification:
+    """Compare one picture with several, which are read as a batch's are: other requests have turns in between."""
+    batch = state.verifier.batch(
+        method=pair.method,
+        operating_point=pair.operating_point,
+        policy=pair.face_policy,
+        quality_policy=pair.quality_policy,
+        liveness_policy=pair.liveness_policy,
+    )
+    compared = (pair.probe, pair.reference)
+    read = await read_parts(batch, in_parts(faces_of(compared)), place, state.verifier)
+    result = await place.run(partial(batch.verify, [compared], read))
+    (verification,) = result.items
+    if isinstance(verification, InputError):
+        raise verification
+    return replace(verification, timings_ms=result.timings_ms)
 
 
 @router.post(
@@ -119,9 +153,13 @@ def observe_pair(result: Verification, metrics: Metrics) -> None:
     point = (result.operating_point or "") if judged.decision else ""
     reason = judged.doubts[0].code if judged.decision == "inconclusive" else judged.undecided or ""
     metrics.count_decision(point, result.method, judged.decision or "none", reason)
-    for density, norm in zip(result.densities or (None, None), result.norms, strict=True):
+    # A template is no face that came: its density would be counted among those of pictures.
+    sides = 1 if result.template is not None else 2
+    for density, norm in list(zip(result.densities or (None, None), result.norms, strict=True))[:sides]:
         metrics.observe_face(result.density_method, None if density is None else density.crowding, norm)
-    metrics.count_liveness(*(face.liveness.verdict for face in result.faces if face and face.liveness))
+    of_template = () if result.template is None else (picture.face for picture in result.template.pictures)
+    faces = (*result.faces, *of_template)
+    metrics.count_liveness(*(face.liveness.verdict for face in faces if face and face.liveness))
 
 
 def observe_face(result: EmbeddedFace, metrics: Metrics) -> None:
@@ -146,6 +184,7 @@ def verify_answer(result: Verification, pipeline: FacePipeline, detail: Detail) 
         evidence=meaning.evidence,
         reasons=meaning.reasons,
         faces=_faces(result, pipeline, detail),
+        template=result.template and _template(result.template, result.snapshot, pipeline, detail),
     )
 
 
@@ -165,6 +204,7 @@ def full_answer(result: Verification, pipeline: FacePipeline) -> VerifyAnswer:
         quality_check=_quality_check(result),
         faces=_faces(result, pipeline, "full"),
         timings_ms=told(result.timings_ms),
+        template=result.template and _template(result.template, result.snapshot, pipeline, "full"),
         **identity(result.snapshot, pipeline),
     )
 
@@ -240,6 +280,24 @@ def _faces(result: Verification, pipeline: FacePipeline, detail: Detail) -> Face
         for aligned, norm in zip(result.faces, result.norms, strict=True)
     )
     return FacesAnswer(probe=probe, reference=reference)
+
+
+def _template(template: ComparedTemplate, snapshot: Snapshot, pipeline: FacePipeline, detail: Detail) -> TemplateAnswer:
+    return TemplateAnswer(
+        pictures_used=template.size,
+        calibrated_pictures=template.calibrated_pictures,
+        pictures=[
+            PictureAnswer(
+                weight=rounded(picture.weight),
+                similarity=None if picture.similarity is None else rounded(picture.similarity),
+                quality_check=None if picture.check is None or detail == "basic" else _checked(picture.check),
+                face=_face(picture.face, _unified(picture.norm, snapshot, pipeline), detail),
+                reasons=[DoubtAnswer.model_validate(doubt) for doubt in picture.doubts],
+                problem=None if picture.failure is None else problem_of(picture.failure),
+            )
+            for picture in template.pictures
+        ],
+    )
 
 
 def _unified(norm: float | None, snapshot: Snapshot, pipeline: FacePipeline) -> float | None:

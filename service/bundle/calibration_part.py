@@ -21,6 +21,7 @@ from service.scoring.calibration import (
     Number,
     OperatingPoint,
     Rate,
+    TemplateCalibration,
 )
 from service.scoring.fmr_curve import FmrCurve
 from service.scoring.methods import METHODS
@@ -84,6 +85,10 @@ class _Method(_Strict):
     strata: _Strata | None = None
 
 
+class _Template(_Method):
+    pictures: Annotated[int, Field(ge=2, le=64)]
+
+
 class _Document(_Strict):
     """What the part says; the parameters that each method is bound to stand with the method."""
 
@@ -97,21 +102,11 @@ class _Document(_Strict):
     limits: dict[InputForm, PopulationLimits] = Field(default_factory=dict)
     # Versions that did not say took the largest face.
     face_policy: FacePolicy = "largest"
+    templates: Annotated[list[_Template], FailFast()] = Field(default_factory=list)
 
 
 def calibration_content(calibrations: Calibrations, manifest: Manifest) -> PartContent:
     """Return the part that holds calibrations of a bundle's scores, bound to its pipeline, anchors and SSR head."""
-    methods = [
-        {
-            "method": found.method,
-            "parameters": found.parameters,
-            "input_form": found.input_form,
-            "curve": _curve_document(found.curve),
-            "points": [asdict(point) for point in found.points],
-            "strata": None if found.strata is None else _strata_document(found.strata),
-        }
-        for found in calibrations.methods
-    ]
     document = _Document.model_validate(
         {
             "format": 1,
@@ -120,12 +115,28 @@ def calibration_content(calibrations: Calibrations, manifest: Manifest) -> PartC
             "head_sha256": _sha256(manifest, SSR),
             "pfe_sha256": _sha256(manifest, PFE),
             "population": calibrations.population,
-            "methods": methods,
+            "methods": [_content(found) for found in calibrations.methods],
             "limits": {form: asdict(limits) for form, limits in calibrations.limits.items()},
             "face_policy": calibrations.face_policy,
+            "templates": [
+                {**_content(found.calibration), "pictures": found.pictures} for found in calibrations.templates
+            ],
         }
     )
-    return json_content(f"{CALIBRATION}.json", document.model_dump(mode="json"))
+    # Versions that know no templates refuse a document that names them; one that has none stays readable.
+    left_out = None if document.templates else {"templates"}
+    return json_content(f"{CALIBRATION}.json", document.model_dump(mode="json", exclude=left_out))
+
+
+def _content(found: MethodCalibration) -> dict[str, object]:
+    return {
+        "method": found.method,
+        "parameters": found.parameters,
+        "input_form": found.input_form,
+        "curve": _curve_document(found.curve),
+        "points": [asdict(point) for point in found.points],
+        "strata": None if found.strata is None else _strata_document(found.strata),
+    }
 
 
 def parse_calibrations(content: bytes, manifest: Manifest) -> Calibrations:
@@ -140,7 +151,7 @@ def parse_calibrations(content: bytes, manifest: Manifest) -> Calibrations:
         raise BundleInvalid(f"The bundle's calibration cannot be read: {error}. Calibrate the bundle again.") from error
     if document.anchors_digest != manifest.anchors_digest:
         raise BundleInvalid("The bundle's calibration is that of other anchors. Calibrate the bundle again.")
-    methods = [found.method for found in document.methods]
+    methods = [found.method for found in (*document.methods, *document.templates)]
     measures = [name for limits in document.limits.values() for name in limits.measures]
     _refuse_unknown("is calibrated for methods", methods, METHODS)
     _refuse_unknown("has limits of measures", measures, MEASURES)
@@ -148,7 +159,7 @@ def parse_calibrations(content: bytes, manifest: Manifest) -> Calibrations:
     changed = {part for part, sha256 in heads.items() if sha256 is None or sha256 != _sha256(manifest, part)}
     outdated = frozenset(
         found.method
-        for found in document.methods
+        for found in (*document.methods, *document.templates)
         if any(statistic.source in changed for statistic in METHODS[found.method].needs)
     )
     return Calibrations(
@@ -158,6 +169,11 @@ def parse_calibrations(content: bytes, manifest: Manifest) -> Calibrations:
         outdated=outdated,
         limits=document.limits,
         face_policy=document.face_policy,
+        templates=tuple(
+            TemplateCalibration(found.pictures, _method(found))
+            for found in document.templates
+            if found.method not in outdated
+        ),
     )
 
 

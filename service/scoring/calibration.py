@@ -5,7 +5,7 @@ Nothing is measured here, and no threshold stands in code: all numbers come with
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
@@ -160,6 +160,20 @@ class MethodCalibration:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class TemplateCalibration:
+    """The calibration of one method where the reference is several pictures of a person.
+
+    Attributes:
+        pictures: how many each template had, 2 or more. Of fewer pictures strangers score lower, so the rates that it
+            states hold for these as upper ends.
+        calibration: of pairs of one picture and one template.
+    """
+
+    pictures: int
+    calibration: MethodCalibration
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Calibrations:
     """All that a bundle was calibrated for.
 
@@ -170,6 +184,7 @@ class Calibrations:
         outdated: names of the methods that were calibrated with another head than the bundle has.
         limits: by form of input, how its faces lay; none where the calibration does not say.
         face_policy: by which one of several faces of a photograph was chosen.
+        templates: the calibrations of several pictures against one.
     """
 
     population: str
@@ -178,6 +193,21 @@ class Calibrations:
     outdated: frozenset[str] = frozenset()
     limits: Mapping[InputForm, PopulationLimits] = field(default_factory=dict)
     face_policy: FacePolicy = "largest"
+    templates: tuple[TemplateCalibration, ...] = ()
+
+    def template_size(self, pictures: int) -> int | None:
+        """Return the size of the templates whose calibration holds for so many pictures; None where none does."""
+        return min((found.pictures for found in self.templates if found.pictures >= pictures), default=None)
+
+    def of_templates(self, pictures: int) -> "Calibrations | str":
+        """Return the calibrations that hold where the reference is so many pictures, or the reason why none does."""
+        size = self.template_size(pictures)
+        if size is not None:
+            chosen = tuple(found.calibration for found in self.templates if found.pictures == size)
+            return replace(self, methods=chosen, templates=())
+        largest = max((found.pictures for found in self.templates), default=1)
+        known = f"up to {largest} pictures" if largest > 1 else "one picture"
+        return f"the anchor set was calibrated for references of {known}, not of {pictures}: calibrate it again"
 
     def require_point(self, name: str) -> None:
         """Refuse the name of an operating point that no method has.

@@ -19,7 +19,8 @@ def contradictions(calibrations: Calibrations) -> tuple[str, ...]:
     |log10 fmr(threshold) - log10 fmr| <= ``TOLERANCE_DECADES``. A name such as ``fmr_1e-4`` states a rate too.
     """
     found = []
-    for calibration in calibrations.methods:
+    of_templates = tuple(found.calibration for found in calibrations.templates)
+    for calibration in (*calibrations.methods, *of_templates):
         names = [point.name for point in calibration.points]
         for point in calibration.points:
             problem = _problem(calibration, point)

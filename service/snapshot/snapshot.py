@@ -127,6 +127,7 @@ class Snapshot:
         forms: tuple[InputForm, InputForm],
         pipeline_id: str | None = None,
         face_policy: FacePolicy | None = None,
+        pictures: int = 1,
     ) -> MethodCalibration | str:
         """Return the calibration of a method's scores at the parameters in force, or the reason why there is none.
 
@@ -135,12 +136,16 @@ class Snapshot:
             forms: what the probe and the reference are.
             pipeline_id: the pipeline that embedded them; None where it is not known.
             face_policy: by which one of several faces was chosen; None where there was no choice.
+            pictures: of the reference.
         """
         if self.no_anchor_set is not None:
             return self.no_anchor_set
         if self.calibrations is None:
             return _NOT_CALIBRATED
-        return self.calibrations.find(method, forms, self.parameters, pipeline_id, face_policy)
+        calibrations = self.calibrations if pictures == 1 else self.calibrations.of_templates(pictures)
+        if isinstance(calibrations, str):
+            return calibrations
+        return calibrations.find(method, forms, self.parameters, pipeline_id, face_policy)
 
     def limits_in_force(self, form: InputForm, pipeline_id: str | None = None) -> LimitsInForce:
         """Return beyond what no rate is vouched for at the parameters in force; arguments as for ``calibration``."""

@@ -5,18 +5,23 @@ knows nothing of HTTP; it is called from worker threads.
 """
 
 from service.verifier.agreement_monitor import AgreementMonitor
-from service.verifier.inputs import Crop, Embedding, FaceInput, Photo
-from service.verifier.results import Density, EmbeddedFace, Verification
+from service.verifier.inputs import MOST_PICTURES, Crop, Embedding, FaceInput, Photo, Reference, Template
+from service.verifier.results import ComparedTemplate, Density, EmbeddedFace, TemplatePicture, Verification
 from service.verifier.verifier import Verifier
 
 __all__ = [
+    "MOST_PICTURES",
     "AgreementMonitor",
+    "ComparedTemplate",
     "Crop",
     "Density",
     "EmbeddedFace",
     "Embedding",
     "FaceInput",
     "Photo",
+    "Reference",
+    "Template",
+    "TemplatePicture",
     "Verification",
     "Verifier",
 ]

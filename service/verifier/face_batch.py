@@ -7,12 +7,22 @@ from service.choices import FacePolicy
 from service.errors import InputError, UnknownOperatingPoint
 from service.faces.select import no_face
 from service.verifier.clock import Clock
-from service.verifier.inputs import Crop, Embedding, FaceInput, Photo, form_of
+from service.verifier.inputs import (
+    Crop,
+    Embedding,
+    FaceInput,
+    Photo,
+    Reference,
+    Template,
+    form_of,
+    pictures_of,
+)
 from service.verifier.pair_scoring import EmbeddedFaces, PairScorer
+from service.verifier.pooling import PooledFaces, pool_templates
 from service.verifier.reading import FaceReader, Side
 from service.verifier.results import EmbeddedFace, Verification
 
-Pair = tuple[FaceInput, FaceInput]
+Pair = tuple[FaceInput, Reference]
 
 # Faces of one part, by what they are. A photograph takes half as long as a single request, and is as fast alone: on a
 # CPU a crop costs the same in a run of its own.
@@ -124,14 +134,18 @@ class Batch:
         return ReadFaces(found, {face: row for row, face in enumerate(sides)}, failures)
 
     def verify(self, pairs: Sequence[Pair], read: ReadFaces) -> BatchResult:
-        """Score pairs of faces that were read."""
-        failures = [self._failure(pair, read) for pair in pairs]
+        """Score pairs of faces that were read; what several pictures of a reference stand for is found first."""
+        pooled = self._pooled(pairs, read)
+        faces = pooled.faces
+        failures = [self._failure(pair, read, pooled) for pair in pairs]
         rows = [
-            (read.rows[probe], read.rows[reference])
+            (read.rows[probe], pooled.row(reference))
             for (probe, reference), failure in zip(pairs, failures, strict=True)
             if failure is None
         ]
-        scored = iter(() if read.faces is None or not rows else self._scorer.score(read.faces, rows, self.clock))
+        scored = iter(
+            () if faces is None or not rows else self._scorer.score(faces, rows, self.clock, pooled.templates)
+        )
         items = [next(scored) if failure is None else failure for failure in failures]
         return BatchResult(items, self.clock.stop())
 
@@ -157,14 +171,23 @@ class Batch:
 
         return [embedded(face) for face in faces]
 
-    def _failure(self, pair: Pair, read: ReadFaces) -> InputError | None:
-        for name, face in zip(("probe", "reference"), pair, strict=True):
+    def _pooled(self, pairs: Sequence[Pair], read: ReadFaces) -> PooledFaces:
+        wanted = dict.fromkeys(reference for _, reference in pairs if isinstance(reference, Template))
+        if not wanted:
+            return PooledFaces(read.faces, read.rows)
+        return pool_templates(list(wanted), read.faces, read.rows, read.failures, self._scorer, self.clock)
+
+    def _failure(self, pair: Pair, read: ReadFaces, pooled: PooledFaces) -> InputError | None:
+        probe, reference = pair
+        for name, face in (("probe", probe), ("reference", reference)):
             if face in read.failures:
                 failure = read.failures[face]
                 # A copy: the same face may be another pair's other side.
                 return type(failure)(failure.message).about(name)
+        if isinstance(reference, Template):
+            return pooled.failures.get(reference)
         try:
-            self._scorer.require_point((form_of(pair[0]), form_of(pair[1])))
+            self._scorer.require_point((form_of(probe), form_of(reference)))
         except UnknownOperatingPoint as error:
             return error
         return None
@@ -174,6 +197,11 @@ def _bare(error: InputError) -> InputError:
     """Return an error without where it was raised: those calls hold a decoded picture, for as long as it is kept."""
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)
+
+
+def faces_of(pair: Pair) -> tuple[FaceInput, ...]:
+    """Return all faces of a pair."""
+    return (pair[0], *pictures_of(pair[1]))
 
 
 def in_parts(faces: Sequence[FaceInput]) -> list[list[FaceInput]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -19,7 +20,8 @@ from service.snapshot.snapshot import Snapshot
 from service.verifier.agreement_monitor import AgreementMonitor
 from service.verifier.clock import Clock
 from service.verifier.liveness_gate import liveness_doubts, told_with_quality
-from service.verifier.results import Density, Verification
+from service.verifier.results import ComparedTemplate, Density, ScoredEmbedding, Verification
+from service.verifier.template import JUDGED_APART, PooledTemplate
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,6 +96,11 @@ class PairScorer:
         self._density = snapshot.density_for(method)
         self._needs = dict.fromkeys([*method.needs, *([] if self._density is None else [self._density])])
 
+    @property
+    def quality_policy(self) -> QualityPolicy:
+        """What becomes of faces beyond the calibrated population."""
+        return self._quality_policy
+
     def require_point(self, forms: tuple[InputForm, InputForm]) -> None:
         """Refuse an operating point that was asked and that the calibration of these forms has not.
 
@@ -133,7 +140,11 @@ class PairScorer:
         return "ida-l" if self._density is PREDICTION else "ida-r"
 
     def score(
-        self, faces: EmbeddedFaces, pairs: Sequence[tuple[int, int]], clock: Clock
+        self,
+        faces: EmbeddedFaces,
+        pairs: Sequence[tuple[int, int]],
+        clock: Clock,
+        templates: Mapping[int, PooledTemplate] = MappingProxyType({}),
     ) -> list[Verification | LowQuality]:
         """Score pairs of faces; where the policy is ``gate``, a pair with a doubted face gives the reasons alone.
 
@@ -141,6 +152,7 @@ class PairScorer:
             faces: the faces, 1 or more.
             pairs: rows of probe and reference, 1 pair or more.
             clock: times the stages.
+            templates: those among the faces that stand for several pictures, by row.
         """
         with clock("score"):
             densities = self._densities(faces)
@@ -152,8 +164,15 @@ class PairScorer:
                 faces.terms.map(lambda term: term[both]),
                 self.snapshot.parameters,
             )
-            checks = self._checks(faces, densities, dict.fromkeys(both.tolist()))
-            return [self._verification(faces, pair, scores, row, densities, checks) for row, pair in enumerate(pairs)]
+            checks = self._checks(faces, densities, dict.fromkeys(both.tolist()), templates)
+            return [
+                self._verification(faces, pair, scores, row, densities, checks, templates.get(pair[1]))
+                for row, pair in enumerate(pairs)
+            ]
+
+    def checks(self, faces: EmbeddedFaces, rows: Iterable[int]) -> Mapping[int, FaceCheck]:
+        """Return how the faces in some rows stand to the calibrated population."""
+        return self._checks(faces, self._densities(faces), rows, {})
 
     def densities(self, faces: EmbeddedFaces) -> list[Density | None]:
         """Return each face's density; None for each where no anchor set is served."""
@@ -164,15 +183,20 @@ class PairScorer:
         return None if self._density is None else faces.terms.densities(self.snapshot.parameters)
 
     def _checks(
-        self, faces: EmbeddedFaces, densities: FaceDensities | None, rows: Iterable[int]
+        self,
+        faces: EmbeddedFaces,
+        densities: FaceDensities | None,
+        rows: Iterable[int],
+        templates: Mapping[int, PooledTemplate],
     ) -> Mapping[int, FaceCheck]:
-        """Return how the faces in some rows stand to the calibrated population."""
         limits: dict[InputForm, LimitsInForce] = {
             form: self.snapshot.limits_in_force(form, self._pipeline_id) for form in set(faces.forms)
         }
         told = [{} if aligned is None else aligned.measures for aligned in faces.aligned]
         values = measured_values(faces.norms, None if densities is None else densities.crowding, picture_values(told))
-        return {row: limits[faces.forms[row]].check(values, row) for row in rows}
+        return {
+            row: (JUDGED_APART if row in templates else limits[faces.forms[row]]).check(values, row) for row in rows
+        }
 
     def _verification(
         self,
@@ -182,17 +206,22 @@ class PairScorer:
         row: int,
         densities: FaceDensities | None,
         checks: Mapping[int, FaceCheck],
+        template: PooledTemplate | None,
     ) -> Verification | LowQuality:
         probe, reference = pair
         forms = faces.forms[probe], faces.forms[reference]
         doubts: tuple[Doubt, ...] = ()
         if self._quality_policy != "report":
-            doubts = checks[probe].doubts("probe") + checks[reference].doubts("reference")
+            of_reference = checks[reference].doubts("reference") if template is None else template.doubts
+            doubts = checks[probe].doubts("probe") + of_reference
         if doubts and self._quality_policy == "gate":
             return LowQuality.of(doubts)
         # Of one face alone every policy chooses the same.
         chose = any(aligned.faces_found > 1 for aligned in map(faces.aligned.__getitem__, pair) if aligned is not None)
-        policy = self._face_policy if chose else None
+        policy = self._face_policy if chose or (template is not None and template.chose) else None
+        calibration, of_cosine = (
+            self._calibration(name, forms, policy, template) for name in (self.method.name, COSINE)
+        )
         told = tuple(told_with_quality(faces.aligned[side], checks[side]) for side in pair)
         if self._requires_liveness:
             doubts += liveness_doubts(told[0])
@@ -205,8 +234,8 @@ class PairScorer:
             dao_score=None if dao is None else float(dao[row]),
             method=self.method.name,
             operating_point=self._point,
-            judgement=judge(score, self._calibration(self.method.name, forms, policy), self._point, doubts, norms),
-            cosine_judgement=judge(similarity, self._calibration(COSINE, forms, policy), self._point, doubts, norms),
+            judgement=judge(score, calibration, self._point, doubts, norms),
+            cosine_judgement=judge(similarity, of_cosine, self._point, doubts, norms),
             density_method=self.density_method,
             densities=None if densities is None else (density_of(densities, probe), density_of(densities, reference)),
             norms=norms,
@@ -215,12 +244,43 @@ class PairScorer:
             faces=(told[0], told[1]),
             snapshot=self.snapshot,
             timings_ms={},
+            embeddings=(_scored(faces, probe), self._references(faces, reference, template)),
+            template=None if template is None else self._compared(template, faces, probe, calibration),
         )
 
+    def _references(
+        self, faces: EmbeddedFaces, row: int, template: PooledTemplate | None
+    ) -> tuple[ScoredEmbedding | None, ...]:
+        if template is None:
+            return (_scored(faces, row),)
+        return tuple(None if picture.row is None else _scored(faces, picture.row) for picture in template.pictures)
+
+    def _compared(
+        self, template: PooledTemplate, faces: EmbeddedFaces, probe: int, calibration: MethodCalibration | str
+    ) -> ComparedTemplate:
+        size = None
+        if not isinstance(calibration, str) and self.snapshot.calibrations is not None:
+            # One picture alone is as any other.
+            size = 1 if template.size == 1 else self.snapshot.calibrations.template_size(template.size)
+        return template.compared(faces.embeddings[probe], faces.embeddings, size)
+
     def _calibration(
-        self, method: str, forms: tuple[InputForm, InputForm], face_policy: FacePolicy | None = None
+        self,
+        method: str,
+        forms: tuple[InputForm, InputForm],
+        face_policy: FacePolicy | None = None,
+        template: PooledTemplate | None = None,
     ) -> MethodCalibration | str:
-        return self.snapshot.calibration(method, forms, self._pipeline_id, face_policy)
+        pictures = 1
+        if template is not None:
+            if template.form is None:
+                return "the reference's pictures are of several forms, and a calibration holds for one: send all alike"
+            pictures = template.size
+        return self.snapshot.calibration(method, forms, self._pipeline_id, face_policy, pictures)
+
+
+def _scored(faces: EmbeddedFaces, row: int) -> ScoredEmbedding:
+    return ScoredEmbedding(faces.embeddings[row], float(faces.norms[row]) or None)
 
 
 def density_of(densities: FaceDensities, row: int) -> Density:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from service.arrays import Floats32
 from service.choices import QualityPolicy
+from service.errors import Doubt, InputError
 from service.faces.types import AlignedFace
 from service.scoring.decision import Judgement
 from service.scoring.population import FaceCheck
@@ -21,6 +22,57 @@ class Density:
 
     density: float
     crowding: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoredEmbedding:
+    """An embedding that was compared: what the caller may keep, to compare it again, or to check an answer later.
+
+    Attributes:
+        values: (d,) float32, unit norm.
+        norm: length of what the backbone gave; None where it is not known.
+    """
+
+    values: Floats32
+    norm: float | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TemplatePicture:
+    """What one of several pictures of a person was to a comparison.
+
+    Attributes:
+        weight: its share of the template; 0 where it was left out.
+        similarity: its own cosine with the probe; None where it could not be read.
+        doubts: why no rate is vouched for with it.
+        failure: why it could not be used; None where it could.
+        check: how it stands to the calibrated population; None where it could not be read.
+        face: the face of a photograph, None where it was no photograph, or could not be read.
+        norm: length of what the backbone gave; None where it is not known.
+    """
+
+    weight: float
+    similarity: float | None
+    doubts: tuple[Doubt, ...]
+    failure: InputError | None
+    check: FaceCheck | None
+    face: AlignedFace | None
+    norm: float | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ComparedTemplate:
+    """Several pictures of a person, as they were compared.
+
+    Attributes:
+        size: how many were used.
+        calibrated_pictures: how many pictures the templates of the calibration that holds had; None where none holds.
+        pictures: all of them, in the order in which they were given.
+    """
+
+    size: int
+    calibrated_pictures: int | None
+    pictures: tuple[TemplatePicture, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +96,9 @@ class Verification:
         faces: of probe and reference, None for a side that was no photograph.
         snapshot: what was served when the pair was scored.
         timings_ms: milliseconds by stage, both sides together.
+        embeddings: of the probe, and of each picture of the reference, None for one that could not be read.
+        template: the pictures of the reference, whose face is None, its norm their mean and its density that of the
+            template; None where it was one picture.
     """
 
     similarity: float
@@ -61,6 +116,8 @@ class Verification:
     faces: tuple[AlignedFace | None, AlignedFace | None]
     snapshot: Snapshot
     timings_ms: dict[str, float]
+    embeddings: tuple[ScoredEmbedding, tuple[ScoredEmbedding | None, ...]]
+    template: ComparedTemplate | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from service.snapshot.registry import Registry
 from service.snapshot.snapshot import Snapshot
 from service.verifier.agreement_monitor import AgreementMonitor
 from service.verifier.face_batch import Batch
-from service.verifier.inputs import FaceInput, form_of
+from service.verifier.inputs import FaceInput, Reference, Template, form_of, pictures_of
 from service.verifier.pair_scoring import PairScorer
 from service.verifier.reading import FaceReader, PhotographWatch
 from service.verifier.results import EmbeddedFace, Verification
@@ -61,7 +61,7 @@ class Verifier:
     def verify(
         self,
         probe: FaceInput,
-        reference: FaceInput,
+        reference: Reference,
         *,
         method: str | None = None,
         operating_point: str | None = None,
@@ -73,7 +73,7 @@ class Verifier:
 
         Args:
             probe: the face presented now.
-            reference: the face of the claimed identity.
+            reference: the face of the claimed identity, or several pictures of it.
             method: name of the scoring method, the bundle's default where None.
             operating_point: name of the operating point to decide at, the service's default where None.
             policy: which of several faces is chosen, the service's default where None.
@@ -88,9 +88,11 @@ class Verifier:
         """
         liveness = self._liveness(liveness_policy)
         scorer = self._scorer(method, operating_point, liveness, quality_policy, policy)
-        scorer.require_point((form_of(probe), form_of(reference)))
+        if not isinstance(reference, Template):
+            scorer.require_point((form_of(probe), form_of(reference)))
         batch = Batch(scorer, self._reader, policy, with_liveness=liveness != "off")
-        result = batch.verify([(probe, reference)], batch.read([probe, reference], stop_at_failure=True))
+        stops = not isinstance(reference, Template)
+        result = batch.verify([(probe, reference)], batch.read([probe, *pictures_of(reference)], stop_at_failure=stops))
         (verification,) = result.items
         if isinstance(verification, InputError):
             raise verification

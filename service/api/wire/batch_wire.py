@@ -2,9 +2,11 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, Tag, model_validator
 
 from service.api.wire.verify_wire import (
+    ONE_PICTURE,
+    SEVERAL_PICTURES,
     AnchorSetAnswer,
     BasicVerifyAnswer,
     EmbedAnswer,
@@ -14,6 +16,7 @@ from service.api.wire.verify_wire import (
     ModelAnswer,
     Name,
     PairOptions,
+    PicturesLimit,
     Problem,
     VerifyAnswer,
 )
@@ -34,13 +37,20 @@ class BatchFaceRequest(FaceRequest):
         return self
 
 
+BatchReferences = Annotated[
+    Annotated[BatchFaceRequest, Tag(ONE_PICTURE)]
+    | Annotated[list[BatchFaceRequest], FirstError(), PicturesLimit, Tag(SEVERAL_PICTURES)],
+    Field(union_mode="left_to_right"),
+]
+
+
 class PairRequest(BaseModel):
     """One pair of a batch."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     probe: BatchFaceRequest
-    reference: BatchFaceRequest
+    reference: BatchReferences
 
 
 class VerifyBatchRequest(PairOptions):

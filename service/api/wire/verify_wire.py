@@ -3,14 +3,15 @@
 from typing import Annotated, Literal
 
 from annotated_types import MaxLen
-from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, StringConstraints, Tag, model_validator
 
 from service.api.wire.quality_wire import QualityAnswer
-from service.choices import FacePolicy, LivenessPolicy, QualityPolicy
+from service.choices import FacePolicy, LivenessPolicy, QualityPolicy, UnusablePictures
 from service.faces.pictures.formats import IN_WORDS
 from service.faces.types import LivenessVerdict, Uncertainty
 from service.scoring.decision import Decision
 from service.scoring.methods import METHODS
+from service.verifier import MOST_PICTURES
 
 
 def _no_fragment(text: str) -> str:
@@ -65,6 +66,18 @@ class FaceRequest(_Request):
         return self
 
 
+ONE_PICTURE, SEVERAL_PICTURES = "one picture", "several pictures"
+"""What faults in a reference name its two forms by, which are no fields."""
+
+PicturesLimit = Field(min_length=1, max_length=MOST_PICTURES)
+
+References = Annotated[
+    Annotated[FaceRequest, Tag(ONE_PICTURE)]
+    | Annotated[list[FaceRequest], FirstError(), PicturesLimit, Tag(SEVERAL_PICTURES)],
+    Field(union_mode="left_to_right"),
+]
+
+
 class PairOptions(_Request):
     """How a pair is verified."""
 
@@ -92,20 +105,31 @@ class PairOptions(_Request):
         default="full",
         description="full, or basic: decision, threshold, score, similarity, fmr_at_score, evidence, reasons, faces.",
     )
+    unusable_pictures: UnusablePictures = Field(
+        default="refuse",
+        description="What becomes of a reference of several pictures one of which cannot be used: refuse (an error "
+        "that names it) or skip (it is left out while another can be used).",
+    )
 
 
 class VerifyRequest(PairOptions):
     """A pair to verify."""
 
     probe: FaceRequest = Field(description="The face presented now.")
-    reference: FaceRequest = Field(description="The face of the claimed identity.")
+    reference: References = Field(
+        description=f"The face of the claimed identity, or a list of up to {MOST_PICTURES} pictures of it, which are "
+        "compared as one."
+    )
 
 
 class VerifyForm(PairOptions):
     """A pair to verify, as a multipart form."""
 
     probe: bytes = Field(description=f"{IN_WORDS} photograph of the face presented now.")
-    reference: bytes = Field(description=f"{IN_WORDS} photograph of the face of the claimed identity.")
+    reference: bytes = Field(
+        description=f"{IN_WORDS} photograph of the face of the claimed identity; up to {MOST_PICTURES} parts of this "
+        "name are several pictures of it, which are compared as one."
+    )
 
 
 class FaceOptions(_Request):
@@ -295,6 +319,34 @@ class QualityCheckAnswer(BaseModel):
     reference: dict[str, CheckedMeasureAnswer]
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+class PictureAnswer(BaseModel):
+    """What one of several pictures of the reference was to the comparison."""
+
+    weight: float = Field(description="Its share of the template, in [0, 1]; 0 where it was left out.")
+    similarity: float | None = Field(description="Its own cosine with the probe; null where it could not be used.")
+    quality_check: dict[str, CheckedMeasureAnswer] | None = Field(
+        description="How it stands to the calibrated people, by measure; null where it could not be read, or in short."
+    )
+    face: FaceAnswer | None = Field(description="As in faces; null where it was no photograph, or could not be read.")
+    reasons: list[DoubtAnswer] = Field(description="Why no rate is vouched for with it; then it may be left out.")
+    problem: "Problem | None" = Field(description="Why it could not be used, where unusable_pictures is skip.")
+
+
+class TemplateAnswer(BaseModel):
+    """Several pictures of the reference, compared as one."""
+
+    pictures_used: int = Field(description="Those with a weight above 0.")
+    calibrated_pictures: int | None = Field(
+        description="How many pictures the templates had that the rates were measured on: the next number that was "
+        "measured. Null where nothing was calibrated for it."
+    )
+    pictures: list[PictureAnswer] = Field(description="All of them, in the order in which they were sent.")
+
+
 class BasicVerifyAnswer(BaseModel):
     """A scored pair in short, as ``detail=basic`` gives it; see VerifyAnswer for each field."""
 
@@ -306,6 +358,7 @@ class BasicVerifyAnswer(BaseModel):
     evidence: float | None
     reasons: list[DoubtAnswer]
     faces: FacesAnswer
+    template: TemplateAnswer | None = Field(default=None, exclude_if=_is_none, description="As in VerifyAnswer.")
 
 
 class VerifyAnswer(Meaning):
@@ -340,6 +393,11 @@ class VerifyAnswer(Meaning):
         description="Milliseconds by stage: decode, detect, align, embed, and their total. How long the comparison "
         "took is not told: it would tell whether exactly these pictures were seen before."
     )
+    template: TemplateAnswer | None = Field(
+        default=None,
+        exclude_if=_is_none,
+        description="Where the reference was a list: each picture's part. Density and crowding are the template's.",
+    )
 
 
 class EmbedAnswer(BaseModel):
@@ -373,5 +431,8 @@ class Problem(BaseModel):
     detail: str = Field(description="What was wrong and what to do about it.")
     code: str = Field(description="Stable name of the failure.")
     image: Literal["probe", "reference", "image"] | None = Field(description="The input it concerns, if it is one.")
+    picture: int | None = Field(
+        default=None, exclude_if=_is_none, description="Which of several pictures of that input, from 0."
+    )
     request_id: str
     reasons: list[DoubtAnswer] = Field(description="Of low_quality, every reason; else empty.")

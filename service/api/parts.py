@@ -1,0 +1,27 @@
+"""Reading many faces of one request side by side."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from service.api.places import Place
+from service.verifier import FaceInput, Verifier
+from service.verifier.face_batch import Batch, ReadFaces
+
+
+async def read_parts(batch: Batch, parts: Sequence[Sequence[FaceInput]], place: Place, verifier: Verifier) -> ReadFaces:
+    """Read a batch's faces part by part: all workers take some, and other requests have their turns in between.
+
+    Args:
+        batch: reads them.
+        parts: as ``in_parts`` gives them.
+        place: the request's.
+        verifier: says which pictures are large.
+
+    Raises:
+        DeadlineExceeded, ClientDisconnect: as ``Place.run`` says.
+    """
+
+    def read(part: Sequence[FaceInput], may_be_large: bool) -> ReadFaces | None:
+        return None if not may_be_large and verifier.is_large(part) else batch.read(part)
+
+    return ReadFaces.joined(await place.run_all([partial(read, part) for part in parts]))
