@@ -9,6 +9,7 @@ from pydantic import JsonValue
 from models.calibration.calibration_run import Calibrated, CalibrationOptions
 from models.calibration.measured_points import MeasuredPoints
 from models.calibration.selection import Candidate, Selection
+from models.calibration.template_points import MeasuredTemplates
 from models.labelled.calibration_people import Record
 from models.labelled.comparable import Comparable
 from models.labelled.exclusions import Exclusions
@@ -62,6 +63,7 @@ def calibration_report(
         "exclusions": {"version": exclusions.version, "sha256": exclusions.digest, "entries": len(exclusions.entries)},
         "selection": None if calibrated.selection is None else _selection(calibrated.selection),
         "methods": [_measured(measured) for measured in calibrated.measured],
+        "templates": [_of_templates(measured) for measured in calibrated.templates],
         "methods_without_exclusions": [_measured(measured) for measured in calibrated.without_exclusions],
     }
 
@@ -138,6 +140,18 @@ def _strata(measured: MeasuredPoints) -> JsonValue:
             {**asdict(seen), "rates": [{**asdict(rate), "verdict": rate.ratio.verdict} for rate in seen.rates]}
             for seen in measured.strata
         ],
+    }
+
+
+def _of_templates(measured: MeasuredTemplates) -> dict[str, JsonValue]:
+    calibration = measured.calibration.calibration
+    return {
+        "method": calibration.method,
+        "pictures": measured.calibration.pictures,
+        "templates": measured.templates,
+        "people": measured.people,
+        "operating_points": [asdict(point) for point in calibration.points],
+        "set_aside": None if measured.observed is None else _observed(calibration.points, measured.observed),
     }
 
 

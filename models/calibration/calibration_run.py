@@ -10,6 +10,7 @@ from models.calibration.pfe_strength import pfe_strength
 from models.calibration.selection import Fold, Grid, Selection, select
 from models.calibration.splits import PARTS, check_people, part_people, people_folds
 from models.calibration.strata_fit import choose_cuts
+from models.calibration.template_points import MeasuredTemplates, measure_templates, template_parts
 from models.calibration.with_copies import Copies, with_copies
 from models.labelled.beyond import measured, rows_beyond, together
 from models.labelled.calibration_people import Record, people_keys, record_of
@@ -65,6 +66,7 @@ class Calibrated:
         people: the record of who was in which part; None where nobody said who is whom.
         measured: what was measured of each method.
         without_exclusions: the same with the excluded pairs counted; empty where nothing was excluded.
+        templates: what was measured of each method where the reference is several pictures.
     """
 
     method: str
@@ -77,6 +79,7 @@ class Calibrated:
     people: Record | None
     measured: list[MeasuredPoints]
     without_exclusions: list[MeasuredPoints]
+    templates: list[MeasuredTemplates]
 
 
 def calibrate(
@@ -180,6 +183,9 @@ def calibrate(
     work = Measuring(parameters, input_form, sources, options.replicates, options.seed, stage)
     measured_parts = parts_of(left_out)
     found = [measure_method(METHODS[name], work, measured_parts) for name in names]
+    of_parts = {"calibrate": measured_parts.calibrate, "report": measured_parts.report}
+    of_sizes = template_parts(of_parts, parameters.typical_norm, options.seed)
+    templates = [one for name in names for one in measure_templates(METHODS[name], work, of_sizes)]
     without = []
     if exclusions.entries:
         nothing = [resolve(Exclusions.none(), labelled) for labelled in sets]
@@ -202,6 +208,7 @@ def calibrate(
         people=_people(sets, rows, options),
         measured=found,
         without_exclusions=without,
+        templates=templates,
     )
 
 

@@ -16,7 +16,13 @@ from service.bundle.calibration_part import calibration_content
 from service.bundle.reader import Bundle
 from service.bundle.writer import json_content
 from service.choices import FacePolicy
-from service.scoring.calibration import Calibrations, InputForm, MethodCalibration, relevant
+from service.scoring.calibration import (
+    Calibrations,
+    InputForm,
+    MethodCalibration,
+    TemplateCalibration,
+    relevant,
+)
 from service.scoring.methods import methods_of
 from service.scoring.population import PopulationLimits
 from service.scoring.terms import PREDICTION, TermSource
@@ -61,7 +67,13 @@ def calibrated_bundle(
     report = {**calibration_report(calibrated, exclusions, options, population, carried), **(further or {})}
     told = population if not kept or bundle.calibrations is None else f"{bundle.calibrations.population}; {population}"
     limits = {**_kept_limits(bundle.calibrations, kept), calibrated.input_form: calibrated.limits}
-    calibrations = Calibrations(told, (*kept, *new), pipeline_id, limits=limits, face_policy=face_policy)
+    of_templates = (
+        *_kept_templates(bundle.calibrations, kept),
+        *(measured.calibration for measured in calibrated.templates),
+    )
+    calibrations = Calibrations(
+        told, (*kept, *new), pipeline_id, limits=limits, face_policy=face_policy, templates=of_templates
+    )
     change = Change(
         parameters=calibrated.parameters,
         default_method=calibrated.method,
@@ -79,6 +91,18 @@ def _kept_limits(former: Calibrations | None, kept: tuple[MethodCalibration, ...
     """Return the former limits of the forms of input of which a calibration stays in force."""
     forms = {found.input_form for found in kept}
     return {} if former is None else {form: limits for form, limits in former.limits.items() if form in forms}
+
+
+def _kept_templates(
+    former: Calibrations | None, kept: tuple[MethodCalibration, ...]
+) -> tuple[TemplateCalibration, ...]:
+    """Return the former calibrations of several pictures, by the methods and forms that stay in force."""
+    stays = {(found.method, found.input_form) for found in kept}
+    if former is None:
+        return ()
+    return tuple(
+        found for found in former.templates if (found.calibration.method, found.calibration.input_form) in stays
+    )
 
 
 def _still_valid(

@@ -14,6 +14,7 @@ from models.calibration.calibration_report import observed_ratio, population_of
 from models.calibration.calibration_run import Calibrated, CalibrationOptions, calibrate
 from models.calibration.selection import Grid
 from models.calibration.strata_table import strata_table
+from models.calibration.template_points import MeasuredTemplates
 from models.calibration.write import calibrated_bundle
 from models.commands import reporting_errors
 from models.commands.effect import Needs, label_files_needed, names_pictures, pictures_needed, refuse_without_effect
@@ -231,6 +232,21 @@ def _grid(source: Bundle, grid: Grid, ks: list[int] | None, taus: list[float] | 
     return replace(grid, ks=(card.k,), taus=(card.tau,))
 
 
+def _template_line(measured: MeasuredTemplates) -> str:
+    """Return what was measured of references of one size, in a line."""
+    size, calibration = measured.calibration.pictures, measured.calibration.calibration
+    told = f"{size} pictures ({calibration.method}, {measured.templates:,} templates of {measured.people} people):"
+    for place, point in enumerate(calibration.points):
+        if point.quality == "extrapolated":
+            continue
+        told += f" {point.name} from {point.threshold:.4g}"
+        if measured.observed is not None:
+            seen = measured.observed[place]
+            told += f", FMR seen {seen.fmr:.1e} [{seen.fmr_low:.1e}, {seen.fmr_high:.1e}], FNMR {seen.fnmr:.2%}"
+        told += ";"
+    return told.rstrip(";")
+
+
 def _print(found: Calibrated, out: Path, bundle_id: str) -> None:
     console = Console()
     for measured in found.measured:
@@ -267,6 +283,10 @@ def _print(found: Calibrated, out: Path, bundle_id: str) -> None:
     for name, limit in found.limits.measures.items():
         beyond = "no limit" if limit.limit is None else f"limit {limit.limit:g}, {limit.share:g} of the faces beyond it"
         typer.echo(f"{name}: {beyond}; median {limit.quantiles['0.5']:g} of {limit.faces:,} faces")
+    for of_size in (one for one in found.templates if one.calibration.calibration.method == found.method):
+        typer.echo(_template_line(of_size))
+    if not found.templates:
+        typer.echo("several pictures of a person: too few people have them, so references of several get no rate")
     parameters = found.parameters
     told = f"k = {parameters.k}, tau = {parameters.tau:g}, strength = {parameters.strength:g}, "
     told += f"norm power = {parameters.norm_power:g}"

@@ -1,7 +1,7 @@
 """``ida-verify verify`` and ``ida-verify embed``: one pair or one face, without a server."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -14,12 +14,12 @@ from models.commands import reporting_errors
 from models.images.image_folder import DECODER_FAILURES, read_image
 from service.api.verify import embed_answer, full_answer
 from service.api.wire.quality_wire import QualityAnswer
-from service.api.wire.verify_wire import FaceAnswer, VerifyAnswer
-from service.choices import FacePolicy, LivenessPolicy, QualityPolicy
+from service.api.wire.verify_wire import FaceAnswer, TemplateAnswer, VerifyAnswer
+from service.choices import FacePolicy, LivenessPolicy, QualityPolicy, UnusablePictures
 from service.errors import ImageUndecodable, InputError
 from service.loaded import LoadedService, load
 from service.settings import Settings, load_settings
-from service.verifier import Photo, Verifier
+from service.verifier import MOST_PICTURES, Photo, Template, Verifier
 
 # A component of which this much is lacking is told; --json has all of them.
 _POOR = 50.0
@@ -35,7 +35,15 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as the HT
 
 def verify(
     probe: Image,
-    reference: Image,
+    reference: Annotated[
+        list[Path],
+        typer.Argument(
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            help=f"A photograph, or up to {MOST_PICTURES} of one person, which are compared as one.",
+        ),
+    ],
     method: Annotated[str | None, typer.Option(help="Scoring method; the anchor set's default if absent.")] = None,
     operating_point: Annotated[
         str | None, typer.Option(help="Where to decide, such as fmr_1e-4; IDA_OPERATING_POINT if absent.")
@@ -46,18 +54,26 @@ def verify(
         typer.Option(help="What becomes of faces beyond the calibrated people; IDA_QUALITY_POLICY if absent."),
     ] = None,
     liveness_policy: LivenessOption = None,
+    unusable_pictures: Annotated[
+        UnusablePictures,
+        typer.Option(help="Of several references, what becomes of one that cannot be used: an error, or left out."),
+    ] = "refuse",
     as_json: AsJson = False,
 ) -> None:
-    """Compare the faces of two photographs.
+    """Compare the face of a photograph with that of another, or of several of one person.
 
     Exit code 0 if both faces were scored, 1 if not (the reason is printed), 2 if the command line is wrong.
     """
+    if len(reference) > MOST_PICTURES:
+        raise typer.BadParameter(f"there are {len(reference)} references, the limit is {MOST_PICTURES}")
     with reporting_errors():
         settings, loaded, verifier = _load()
-        with _naming(probe=probe, reference=reference):
-            photos = [Photo(_read(path, settings)) for path in (probe, reference)]
+        with _naming(probe=(probe,), reference=reference):
+            photos = [Photo(_read(path, settings)) for path in (probe, *reference)]
+            skips = unusable_pictures == "skip"
             result = verifier.verify(
-                *photos,
+                photos[0],
+                photos[1] if len(photos) == 2 else Template(tuple(photos[1:]), skips),
                 method=method,
                 operating_point=operating_point,
                 policy=face_policy,
@@ -81,7 +97,7 @@ def embed(
     """Print the embedding of the face of a photograph, one value a line, or the whole answer with --json."""
     with reporting_errors():
         settings, loaded, verifier = _load()
-        with _naming(image=image):
+        with _naming(image=(image,)):
             embedded = verifier.embed(
                 Photo(_read(image, settings)), method=method, policy=face_policy, liveness_policy=liveness_policy
             )
@@ -103,13 +119,14 @@ def _read(path: Path, settings: Settings) -> bytes:
 
 
 @contextmanager
-def _naming(**paths: Path) -> Iterator[None]:
+def _naming(**paths: Sequence[Path]) -> Iterator[None]:
     """Add the path of the photograph to whatever is wrong with it."""
-    listed = " or ".join(map(str, paths.values()))
+    listed = " or ".join(str(path) for of_input in paths.values() for path in of_input)
     try:
         yield
     except InputError as error:
-        path = paths.get(error.image or "")
+        of_input = paths.get(error.image or "", ())
+        path = ", ".join(map(str, of_input if error.picture is None else (of_input[error.picture],)))
         raise error.about(f"{error.image}, {path}" if path else listed) from None
     except DECODER_FAILURES as error:
         raise ImageUndecodable(
@@ -145,6 +162,9 @@ def _print(answer: VerifyAnswer) -> None:
     if answer.dao_score is not None:
         table.add_row("DAO score", f"{answer.dao_score:.4f}")
     for name, face in (("probe", answer.faces.probe), ("reference", answer.faces.reference)):
+        if face is None and answer.template is not None:
+            _add_template(table, answer.template, answer)
+            continue
         found = face.faces_found if face else 0
         text = f"{found} face{'' if found == 1 else 's'} found"
         if answer.crowding is not None:
@@ -156,6 +176,19 @@ def _print(answer: VerifyAnswer) -> None:
     table.add_row("anchor set", "none" if served is None else f"{served.id}, generation {served.generation}")
     table.add_row("time", f"{answer.timings_ms['total']:.1f} ms")
     Console().print(table)
+
+
+def _add_template(table: Table, template: TemplateAnswer, answer: VerifyAnswer) -> None:
+    crowding = "" if answer.crowding is None else f", crowding {answer.crowding.reference:.4f}"
+    table.add_row("reference", f"{template.pictures_used} of {len(template.pictures)} pictures{crowding}")
+    for place, picture in enumerate(template.pictures, 1):
+        told = f"picture {place}: weight {picture.weight:.2f}"
+        if picture.similarity is not None:
+            told += f", similarity {picture.similarity:.4f}"
+        if picture.problem is not None:
+            told += f", left out: {picture.problem.detail}"
+        told += "".join(f", {reason.code}" for reason in picture.reasons)
+        table.add_row("", f"{told}{_liveness(picture.face)}")
 
 
 def _liveness(face: FaceAnswer | None) -> str:

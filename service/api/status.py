@@ -179,6 +179,7 @@ def _calibration(calibrations: Calibrations) -> CalibrationAnswer:
             for found in calibrations.methods
         ],
         limits=dict(calibrations.limits),
+        reference_pictures=sorted({1, *(found.pictures for found in calibrations.templates)}),
     )
 
 

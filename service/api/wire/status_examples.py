@@ -126,6 +126,7 @@ INFO: Final[dict[str, Any]] = {
                     },
                 }
             },
+            "reference_pictures": [1, 2, 4, 8, 16],
         },
         "methods": ["as-norm", "cosine", "csls", "ida-l", "ida-r", "s-norm"],
         "not_served": {

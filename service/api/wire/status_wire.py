@@ -138,6 +138,10 @@ class CalibrationAnswer(BaseModel):
         description="How the calibration's faces lay, and beyond what no rate is vouched for. Without an entry for a "
         "form of input, the quality of such faces is not judged."
     )
+    reference_pictures: list[int] = Field(
+        description="Of how many pictures the references were that rates were measured with. A reference of another "
+        "number gets the rates of the next larger one, and none beyond the largest."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,13 @@ from models.bundles.derive import Change, derive_bundle
 from service.bundle.calibration_part import calibration_content, parse_calibrations
 from service.bundle.reader import read_bundle, read_manifest
 from service.errors import BundleExists, BundleInvalid, UnknownMethod
-from service.scoring.calibration import Calibrations, FmrCurve, MethodCalibration, OperatingPoint
+from service.scoring.calibration import (
+    Calibrations,
+    MethodCalibration,
+    OperatingPoint,
+    TemplateCalibration,
+)
+from service.scoring.fmr_curve import FmrCurve
 from service.scoring.methods import methods_of
 from service.scoring.parameters import Parameters
 from service.scoring.population import MeasureLimit, PopulationLimits
@@ -34,10 +40,14 @@ def calibrations():
         shown_down_to=3e-6,
     )
     point = OperatingPoint("fmr_1e-2", 1e-2, 1 / 3, "measured", 1e-3, 2e-2, 0.1, 0.0, 0.2, 100, 10_000, 300, 30, 435)
+    methods = tuple(
+        MethodCalibration(name, CHOSEN, "photo", curve, (point,)) for name in methods_of(TermFinder.provides)
+    )
     return Calibrations(
         "people made up",
-        tuple(MethodCalibration(name, CHOSEN, "photo", curve, (point,)) for name in methods_of(TermFinder.provides)),
+        methods,
         PIPELINE_ID,
+        templates=tuple(TemplateCalibration(size, method) for size in (2, 8) for method in methods),
         limits={
             "photo": PopulationLimits(
                 7,
@@ -140,6 +150,27 @@ def test_calibration_of_a_version_without_strata_is_read_as_one_stratum(bundle):
     assert found.strata is None
     assert found.fmr_at_score(0.5, (9.0, 12.0)) == found.fmr_at_score(0.5)
     assert found.fmr_at_score(0.5).between_sets is None
+
+
+def test_calibrations_of_several_pictures_are_read_as_they_were_written(derived, backbone_id):
+    read = read_bundle(derived, backbone_id=backbone_id).calibrations
+    written = calibrations()
+    assert [found.pictures for found in read.templates] == [found.pictures for found in written.templates]
+    for found, made in zip(read.templates, written.templates, strict=True):
+        assert (found.calibration.method, found.calibration.points) == (
+            made.calibration.method,
+            made.calibration.points,
+        )
+        assert np.array_equal(found.calibration.curve.scores, made.calibration.curve.scores)
+
+
+def test_calibration_of_a_version_without_templates_is_read_and_has_none(derived, backbone_id, replace_part):
+    content = json.loads((derived / "calibration.json").read_text())
+    del content["templates"]
+    replace_part(derived, "calibration", json.dumps(content).encode())
+    read = read_bundle(derived, backbone_id=backbone_id).calibrations
+    assert read.templates == ()
+    assert read.template_size(2) is None
 
 
 def test_limits_are_read_as_they_were_written(derived, backbone_id):
