@@ -16,6 +16,7 @@ _COMMANDS = MappingProxyType(
         "settings": ("models.commands.settings_command", "settings_command"),
         "verify": ("models.commands.verify_command", "verify"),
         "embed": ("models.commands.verify_command", "embed"),
+        "replay": ("models.commands.replay", "replay"),
         "calibrate": ("models.commands.calibrate", "calibrate_bundle"),
         "evaluate": ("models.commands.evaluate", "evaluate_command"),
         "drift": ("models.commands.drift", "drift"),

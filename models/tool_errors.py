@@ -71,6 +71,10 @@ class ReportNotWritten(ToolError):
     """A report or a picture cannot be written where it should be."""
 
 
+class ReplayImpossible(ToolError):
+    """An answer, or an embedding of it, cannot be read, or does not say enough to be computed again."""
+
+
 class AblationInvalid(ToolError):
     """An ablation was asked of a parameter or a value that there is not."""
 

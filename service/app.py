@@ -24,6 +24,7 @@ from service.api.attempts import Attempts
 from service.api.middleware import BodyLimit, RequestScope
 from service.api.openapi import DescribedApp
 from service.api.problems import install_error_handlers
+from service.api.receipts import ReceiptSigner, load_receipt_signer
 from service.api.state import Readiness, State
 from service.api.tokens import Tokens, load_tokens
 from service.api.upload_folder import UploadFolder
@@ -65,17 +66,18 @@ def create_app(
         used: the metrics of what was loaded before; None for new ones.
 
     Raises:
-        SettingsInvalid: if the administrators' tokens cannot be read.
+        SettingsInvalid: if the administrators' tokens, or the key that answers are signed by, cannot be read.
     """
     metrics = used or open_metrics()
     readiness = Readiness(metrics)
     tokens = load_tokens(settings)
+    receipts = load_receipt_signer(settings)
     shared: list[State] = []
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, State]]:
         loaded = await anyio.to_thread.run_sync(load_service, settings, metrics)
-        state, closing = _assemble(settings, loaded, metrics, readiness, tokens)
+        state, closing = _assemble(settings, loaded, metrics, readiness, tokens, receipts)
         if tokens is not None:
             await anyio.to_thread.run_sync(_sweep, loaded.store, state.uploads)
         state.follower.start()
@@ -145,7 +147,12 @@ def _application(
 
 
 def _assemble(
-    settings: Settings, loaded: LoadedService, metrics: Metrics, readiness: Readiness, tokens: Tokens | None
+    settings: Settings,
+    loaded: LoadedService,
+    metrics: Metrics,
+    readiness: Readiness,
+    tokens: Tokens | None,
+    receipts: ReceiptSigner | None,
 ) -> tuple[State, list[Callable[[], None]]]:
     """Return what the endpoints use, and what is called one after the other when the service ends."""
     pipeline, store, started = loaded.pipeline, loaded.store, loaded.started
@@ -208,5 +215,6 @@ def _assemble(
         tokens=tokens,
         attempts=Attempts(),
         uploads=uploads,
+        receipts=receipts,
     )
     return state, [workers.close, follower.close, switch.close, agreement.close, uploads.close]

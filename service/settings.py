@@ -94,6 +94,11 @@ class Settings(BaseSettings):
         description="File of a public key, or folder of .pub files: only anchor sets that one of these signed are "
         "taken. Without it they need no signature.",
     )
+    receipt_key_file: Path | None = Field(
+        default=None,
+        description="File of a private key (`ida-verify anchors keygen`) by which the answers of /verify are signed; "
+        "without it they are not.",
+    )
     admin_port: int | None = Field(
         default=None,
         ge=0,
@@ -283,7 +288,7 @@ class Settings(BaseSettings):
         "`ida-verify drift`.",
     )
 
-    @field_validator("home", "bundle", "cache", "admin_token_file", "bundle_keys")
+    @field_validator("home", "bundle", "cache", "admin_token_file", "bundle_keys", "receipt_key_file")
     @classmethod
     def _expand_user(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser()

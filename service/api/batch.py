@@ -23,10 +23,10 @@ from service.api.wire.batch_wire import (
     VerifyBatchRequest,
     VerifyItem,
 )
-from service.api.wire.verify_wire import Detail
+from service.api.wire.verify_wire import BasicVerifyAnswer, Detail, VerifyAnswer
 from service.choices import FacePolicy, LivenessPolicy, QualityPolicy
 from service.errors import InputError, UnknownOperatingPoint
-from service.verifier import FaceInput
+from service.verifier import FaceInput, Verification
 from service.verifier.face_batch import Pair, faces_of, in_parts
 
 PATHS = ("/verify/batch", "/embed/batch")
@@ -44,6 +44,7 @@ class _Options:
     operating_point: str | None = None
     quality_policy: QualityPolicy | None = None
     detail: Detail = "full"
+    return_embeddings: bool = False
 
 
 @router.post(
@@ -79,10 +80,14 @@ async def verify_batch(request: Request, state: ServiceState) -> VerifyBatchAnsw
             observe_pair(item, state.metrics)
             if state.settings.log_pairs:
                 log_pair(item)
+
+    def answer_of(item: Verification) -> VerifyAnswer | BasicVerifyAnswer:
+        return verify_answer(item, pipeline, asked.detail, state.receipts, with_embeddings=asked.return_embeddings)
+
     items = [
         VerifyItem(status=STATUS[type(item)], answer=None, problem=problem_of(item))
         if isinstance(item, InputError)
-        else VerifyItem(status=200, answer=verify_answer(item, pipeline, asked.detail), problem=None)
+        else VerifyItem(status=200, answer=answer_of(item), problem=None)
         for item in result.items
     ]
     return VerifyBatchAnswer(items=items, timings_ms=told(result.timings_ms), **identity(batch.snapshot, pipeline))
@@ -146,6 +151,7 @@ def _pairs(body: Body, most: int) -> tuple[_Options, list[Pair], list[list[FaceI
         asked.operating_point,
         asked.quality_policy,
         asked.detail,
+        asked.return_embeddings,
     )
     return options, pairs, in_parts([face for pair in pairs for face in faces_of(pair)])
 

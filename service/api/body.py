@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NoReturn, TypeVar, get_args
+from typing import Any, Literal, NoReturn, TypeVar, get_args
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
@@ -72,6 +72,7 @@ class PairInput:
     quality_policy: QualityPolicy | None
     liveness_policy: LivenessPolicy | None
     detail: Detail
+    return_embeddings: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ async def read_body(request: Request) -> Body:
 
 async def _read_form(request: Request) -> FormBody:
     parser = _Form(
-        request.headers, request.stream(), max_files=MOST_PICTURES + 4, max_fields=8, max_part_size=64 * 1024
+        request.headers, request.stream(), max_files=MOST_PICTURES + 4, max_fields=12, max_part_size=64 * 1024
     )
     try:
         form = await parser.parse()
@@ -157,6 +158,7 @@ def parse_pair(body: Body) -> PairInput:
             quality_policy=_choice(body, "quality_policy", QualityPolicy),
             liveness_policy=_choice(body, "liveness_policy", LivenessPolicy),
             detail=_choice(body, "detail", Detail) or "full",
+            return_embeddings=_choice(body, "return_embeddings", Literal["true", "false"]) == "true",
         )
     request = parse_json(VerifyRequest, body, faces=2 * (1 + MOST_PICTURES))
     return PairInput(
@@ -168,6 +170,7 @@ def parse_pair(body: Body) -> PairInput:
         quality_policy=request.quality_policy,
         liveness_policy=request.liveness_policy,
         detail=request.detail,
+        return_embeddings=request.return_embeddings,
     )
 
 

@@ -10,6 +10,7 @@ from service.activation.anchor_sets import AnchorSets
 from service.activation.follower import Follower
 from service.api.admission import Gate
 from service.api.attempts import Attempts
+from service.api.receipts import ReceiptSigner
 from service.api.tokens import Tokens
 from service.api.upload_folder import UploadFolder
 from service.api.workers import Workers
@@ -60,6 +61,7 @@ class State:
     tokens: Tokens | None
     attempts: Attempts
     uploads: UploadFolder
+    receipts: ReceiptSigner | None
 
 
 async def _state(request: Request) -> State:

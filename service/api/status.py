@@ -118,6 +118,7 @@ async def get_info(state: ServiceState) -> InfoAnswer:
             face_policy=settings.face_policy,
             quality_policy=settings.quality_policy,
         ),
+        receipt_key_id=None if state.receipts is None else state.receipts.key_id,
         liveness=ServedLivenessAnswer(policy=settings.liveness_policy, liveness_id=pipeline.liveness_id),
     )
 

@@ -14,9 +14,11 @@ from service.api.parts import read_parts
 from service.api.places import Place
 from service.api.problem_examples import OF_A_FACE, OF_A_PAIR, OF_A_REQUEST
 from service.api.problems import problem_of
+from service.api.receipts import ReceiptSigner
 from service.api.state import ServiceState
 from service.api.wire import face_examples as examples
 from service.api.wire.quality_wire import QualityAnswer, QualityComponentsAnswer
+from service.api.wire.receipt_wire import EmbeddingsAnswer, KeptEmbedding
 from service.api.wire.verify_wire import (
     AnchorSetAnswer,
     BasicVerifyAnswer,
@@ -51,6 +53,7 @@ from service.snapshot.snapshot import Snapshot
 from service.telemetry import Metrics, request_id
 from service.verifier import ComparedTemplate, Density, EmbeddedFace, Template, Verification
 from service.verifier.face_batch import faces_of, in_parts
+from service.verifier.results import ScoredEmbedding
 
 PATHS = ("/verify", "/embed")
 
@@ -73,7 +76,7 @@ async def verify_pair(request: Request, state: ServiceState) -> VerifyAnswer | B
     """
     async with state.gate.admitted(request) as (body, place):
 
-        def work(may_be_large: bool) -> tuple[Verification, Detail] | PairInput | None:
+        def work(may_be_large: bool) -> tuple[Verification, PairInput] | PairInput | None:
             pair = parse_pair(body)
             if isinstance(pair.reference, Template):
                 return pair
@@ -88,19 +91,19 @@ async def verify_pair(request: Request, state: ServiceState) -> VerifyAnswer | B
                 quality_policy=pair.quality_policy,
                 liveness_policy=pair.liveness_policy,
             )
-            return result, pair.detail
+            return result, pair
 
-        done: tuple[Verification, Detail] | PairInput = await place.run_sized(work)
+        done: tuple[Verification, PairInput] | PairInput = await place.run_sized(work)
         if isinstance(done, PairInput):
             del body  # its pictures are held
-            result, detail = await _verify_template(done, place, state), done.detail
+            result, asked = await _verify_template(done, place, state), done
         else:
-            result, detail = done
+            result, asked = done
     state.metrics.observe_stages(result.timings_ms)
     observe_pair(result, state.metrics)
     if state.settings.log_pairs:
         log_pair(result)
-    return verify_answer(result, state.pipeline, detail)
+    return verify_answer(result, state.pipeline, asked.detail, state.receipts, with_embeddings=asked.return_embeddings)
 
 
 async def _verify_template(pair: PairInput, place: Place, state: ServiceState) -> Verification:
@@ -170,10 +173,32 @@ def observe_face(result: EmbeddedFace, metrics: Metrics) -> None:
         metrics.count_liveness(result.face.liveness.verdict)
 
 
-def verify_answer(result: Verification, pipeline: FacePipeline, detail: Detail) -> VerifyAnswer | BasicVerifyAnswer:
-    """Return a scored pair as it goes over the wire."""
-    if detail == "full":
-        return full_answer(result, pipeline)
+def verify_answer(
+    result: Verification,
+    pipeline: FacePipeline,
+    detail: Detail,
+    receipts: ReceiptSigner | None = None,
+    *,
+    with_embeddings: bool = False,
+) -> VerifyAnswer | BasicVerifyAnswer:
+    """Return a scored pair as it goes over the wire.
+
+    Args:
+        result: the pair.
+        pipeline: what embedded it.
+        detail: how much is told.
+        receipts: signs answers; None for nobody.
+        with_embeddings: whether the embeddings that were compared are told.
+    """
+    answer = full_answer(result, pipeline) if detail == "full" else _basic_answer(result, pipeline)
+    if with_embeddings:
+        answer.embeddings = embeddings_answer(result)
+    if receipts is not None:
+        receipts.sign(answer, result)
+    return answer
+
+
+def _basic_answer(result: Verification, pipeline: FacePipeline) -> BasicVerifyAnswer:
     meaning = _meaning(result.judgement)
     return BasicVerifyAnswer(
         decision=meaning.decision,
@@ -183,8 +208,8 @@ def verify_answer(result: Verification, pipeline: FacePipeline, detail: Detail) 
         fmr_at_score=meaning.fmr_at_score,
         evidence=meaning.evidence,
         reasons=meaning.reasons,
-        faces=_faces(result, pipeline, detail),
-        template=result.template and _template(result.template, result.snapshot, pipeline, detail),
+        faces=_faces(result, pipeline, "basic"),
+        template=result.template and _template(result.template, result.snapshot, pipeline, "basic"),
     )
 
 
@@ -223,6 +248,21 @@ def embed_answer(result: EmbeddedFace, pipeline: FacePipeline) -> EmbedAnswer:
         timings_ms=told(result.timings_ms),
         **identity(result.snapshot, pipeline),
     )
+
+
+def embeddings_answer(result: Verification) -> EmbeddingsAnswer:
+    """Return the embeddings that were compared as they go over the wire."""
+    probe, references = result.embeddings
+    listed = [None if one is None else _kept(one) for one in references]
+    first = listed[0]
+    of_reference = listed if result.template is not None or first is None else first
+    return EmbeddingsAnswer(probe=_kept(probe), reference=of_reference)
+
+
+def _kept(embedding: ScoredEmbedding) -> KeptEmbedding:
+    # Nine digits tell one float32 from the next.
+    values = [rounded(value, 9) for value in embedding.values.tolist()]
+    return KeptEmbedding(embedding=values, norm=None if embedding.norm is None else rounded(embedding.norm, 9))
 
 
 def rounded(value: float, digits: int = 7) -> float:

@@ -8,6 +8,9 @@ from service.errors import Doubt
 from service.faces.types import AlignedFace, Liveness, Uncertainty
 from service.scoring.population import FaceCheck
 
+LIVENESS_CODES = frozenset({"liveness_unknown", "not_live", "liveness_uncertain"})
+"""Of the reasons that the policy ``require`` gives."""
+
 _SAYS = "the probe is not shown to be live"
 _ADVICE: Mapping[Uncertainty | None, str] = MappingProxyType(
     {

@@ -181,4 +181,5 @@ class InfoAnswer(BaseModel):
         description="The anchor set's own, which a setting may override; null without one."
     )
     limits: LimitsAnswer
+    receipt_key_id: str | None = Field(description="Of the key by which answers are signed; null where they are not.")
     liveness: ServedLivenessAnswer

@@ -6,6 +6,7 @@ from annotated_types import MaxLen
 from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, StringConstraints, Tag, model_validator
 
 from service.api.wire.quality_wire import QualityAnswer
+from service.api.wire.receipt_wire import EmbeddingsAnswer, ReceiptAnswer
 from service.choices import FacePolicy, LivenessPolicy, QualityPolicy, UnusablePictures
 from service.faces.pictures.formats import IN_WORDS
 from service.faces.types import LivenessVerdict, Uncertainty
@@ -104,6 +105,10 @@ class PairOptions(_Request):
     detail: Detail = Field(
         default="full",
         description="full, or basic: decision, threshold, score, similarity, fmr_at_score, evidence, reasons, faces.",
+    )
+    return_embeddings: bool = Field(
+        default=False,
+        description="Whether the answer has the embeddings that were compared, by which it can be checked later.",
     )
     unusable_pictures: UnusablePictures = Field(
         default="refuse",
@@ -359,6 +364,8 @@ class BasicVerifyAnswer(BaseModel):
     reasons: list[DoubtAnswer]
     faces: FacesAnswer
     template: TemplateAnswer | None = Field(default=None, exclude_if=_is_none, description="As in VerifyAnswer.")
+    embeddings: EmbeddingsAnswer | None = Field(default=None, exclude_if=_is_none, description="As in VerifyAnswer.")
+    receipt: ReceiptAnswer | None = Field(default=None, exclude_if=_is_none, description="As in VerifyAnswer.")
 
 
 class VerifyAnswer(Meaning):
@@ -397,6 +404,12 @@ class VerifyAnswer(Meaning):
         default=None,
         exclude_if=_is_none,
         description="Where the reference was a list: each picture's part. Density and crowding are the template's.",
+    )
+    embeddings: EmbeddingsAnswer | None = Field(
+        default=None, exclude_if=_is_none, description="Where return_embeddings asked for them."
+    )
+    receipt: ReceiptAnswer | None = Field(
+        default=None, exclude_if=_is_none, description="Where the service signs its answers (IDA_RECEIPT_KEY_FILE)."
     )
 
 
