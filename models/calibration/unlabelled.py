@@ -144,6 +144,7 @@ def calibrate_unlabelled(
         people=None,
         measured=found,
         without_exclusions=[],
+        templates=[],
     )
     named = {
         labelled.name: tuple((labelled.images[i], labelled.images[j]) for i, j in _rows(labelled)[same].tolist())
