@@ -250,6 +250,7 @@ def there(tmp_path, hopper_jpeg) -> Path:
     collins, hopper = Image.fromarray(data.astronaut()), tmp_path / "hopper.jpg"
     hopper.write_bytes(hopper_jpeg)
     collins.save(tmp_path / "collins.jpg", quality=95)
+    collins.crop((60, 0, 400, 340)).rotate(8).save(tmp_path / "collins-changed.jpg", quality=60)
     for name, count in (("generated-faces", 24), ("real-faces", 3)):
         (tmp_path / name).mkdir()
         for number in range(count):

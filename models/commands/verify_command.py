@@ -12,7 +12,7 @@ from rich.table import Table
 
 from models.commands import reporting_errors
 from models.images.image_folder import DECODER_FAILURES, read_image
-from service.api.verify import embed_answer, full_answer
+from service.api.verify import embed_answer, embeddings_answer, full_answer
 from service.api.wire.quality_wire import QualityAnswer
 from service.api.wire.verify_wire import FaceAnswer, TemplateAnswer, VerifyAnswer
 from service.choices import FacePolicy, LivenessPolicy, QualityPolicy, UnusablePictures
@@ -58,6 +58,9 @@ def verify(
         UnusablePictures,
         typer.Option(help="Of several references, what becomes of one that cannot be used: an error, or left out."),
     ] = "refuse",
+    return_embeddings: Annotated[
+        bool, typer.Option("--return-embeddings", help="With --json: the embeddings too, for `ida-verify replay`.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare the face of a photograph with that of another, or of several of one person.
@@ -81,6 +84,8 @@ def verify(
                 liveness_policy=liveness_policy,
             )
         answer = full_answer(result, loaded.pipeline)
+        if return_embeddings:
+            answer.embeddings = embeddings_answer(result)
     if as_json:
         typer.echo(answer.model_dump_json(indent=2))
     else:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NoReturn, TypeVar, get_args
+from typing import Any, NoReturn, TypeVar, get_args
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
@@ -158,7 +158,7 @@ def parse_pair(body: Body) -> PairInput:
             quality_policy=_choice(body, "quality_policy", QualityPolicy),
             liveness_policy=_choice(body, "liveness_policy", LivenessPolicy),
             detail=_choice(body, "detail", Detail) or "full",
-            return_embeddings=_choice(body, "return_embeddings", Literal["true", "false"]) == "true",
+            return_embeddings=_flag(body, "return_embeddings"),
         )
     request = parse_json(VerifyRequest, body, faces=2 * (1 + MOST_PICTURES))
     return PairInput(
@@ -236,6 +236,14 @@ def _choice(body: FormBody, name: str, words: Any) -> Any:
     if value is not None and value not in get_args(words):
         raise InvalidRequest(f"{name} must be one of {', '.join(get_args(words))}.")
     return value
+
+
+def _flag(body: FormBody, name: str) -> bool:
+    # Clients write it as their language does: True.
+    value = body.fields.get(name, "false").lower()
+    if value not in ("true", "false"):
+        raise InvalidRequest(f"{name} must be one of true, false.")
+    return value == "true"
 
 
 def parse_json(model: type[ModelT], body: bytes, faces: int) -> ModelT:

@@ -167,7 +167,8 @@ def test_every_answer_of_a_batch_is_signed(client, keys):
 def test_form_may_ask_for_the_embeddings_too(client):
     parts = [("probe", ("a.png", PROBE, "image/png")), ("reference", ("b.png", PICTURES[0], "image/png"))]
     assert "embeddings" not in client.post("/verify", files=parts).json()
-    answer = client.post("/verify", files=parts, data={"return_embeddings": "true"}).json()
+    assert "embeddings" not in client.post("/verify", files=parts, data={"return_embeddings": "False"}).json()
+    answer = client.post("/verify", files=parts, data={"return_embeddings": "True"}).json()
     alone = client.post("/embed", files={"image": ("a.png", PROBE, "image/png")}).json()
     assert answer["embeddings"]["probe"]["embedding"] == pytest.approx(alone["embedding"], abs=1e-6)
     assert client.post("/verify", files=parts, data={"return_embeddings": "yes"}).status_code == 400

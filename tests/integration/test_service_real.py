@@ -228,6 +228,35 @@ def test_command_verify_prints_a_readable_and_a_raw_answer(pack, tmp_path, colli
     assert json.loads(raw.stdout)["similarity"] > 0.7
 
 
+def test_command_verify_takes_several_references_and_replay_finds_its_answer_the_same(
+    pack, tmp_path, collins, collins_changed
+):
+    for name, content in (
+        ("a.jpg", encoded(collins)),
+        ("b.jpg", collins_changed),
+        ("c.jpg", encoded(Image.fromarray(data.coffee()))),
+    ):
+        (tmp_path / name).write_bytes(content)
+    a, b, c = (str(tmp_path / name) for name in ("a.jpg", "b.jpg", "c.jpg"))
+    readable = run("verify", a, b, a, c, "--unusable-pictures", "skip")
+    assert readable.returncode == 0, readable.stderr
+    assert "2 of 3 pictures" in readable.stdout
+    refused = run("verify", a, b, c)
+    assert refused.returncode == 1
+    assert c in refused.stderr
+    assert b not in refused.stderr
+    assert run("verify", a, *[b] * 17).returncode == 2
+    raw = run("verify", "--json", "--return-embeddings", a, b, a)
+    (tmp_path / "answer.json").write_text(raw.stdout)
+    replayed = run("replay", str(tmp_path / "answer.json"))
+    assert replayed.returncode == 0, replayed.stdout + replayed.stderr
+    changed = json.loads(raw.stdout)
+    changed["score"] += 0.01
+    (tmp_path / "answer.json").write_text(json.dumps(changed))
+    replayed = run("replay", str(tmp_path / "answer.json"))
+    assert (replayed.returncode, replayed.stdout.startswith("differs: score: ")) == (1, True)
+
+
 def test_command_verify_without_a_face_exits_1_and_names_the_side(pack, tmp_path, collins):
     (tmp_path / "a.jpg").write_bytes(encoded(collins))
     (tmp_path / "b.jpg").write_bytes(encoded(Image.fromarray(data.coffee())))

@@ -16,6 +16,12 @@ VERIFY_REQUESTS: Final[dict[str, Any]] = {
         "reference": {"embedding": [0.0315, -0.1207, 0.0462]},
         "method": "cosine",
     },
+    "a photograph and several of one person": {
+        "probe": _PHOTO,
+        "reference": [_PHOTO, _PHOTO, {"embedding": [0.0315, -0.1207, 0.0462]}],
+        "operating_point": _POINT,
+        "unusable_pictures": "skip",
+    },
     "two aligned 112x112 crops": {"probe": {"crop": _BASE64}, "reference": {"crop": _BASE64}, "method": "ida-r"},
 }
 EMBED_REQUESTS: Final[dict[str, Any]] = {
@@ -31,7 +37,11 @@ VERIFY_BATCH_REQUESTS: Final[dict[str, Any]] = {
         ],
         "operating_point": _POINT,
         "detail": "basic",
-    }
+    },
+    "one face against several pictures of one person": {
+        "pairs": [{"probe": _PHOTO, "reference": [_PHOTO, _PHOTO]}],
+        "operating_point": _POINT,
+    },
 }
 EMBED_BATCH_REQUESTS: Final[dict[str, Any]] = {"two photographs": {"faces": [_PHOTO, _PHOTO]}}
 

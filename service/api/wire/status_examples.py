@@ -146,6 +146,7 @@ INFO: Final[dict[str, Any]] = {
             "face_policy": "prominent",
             "quality_policy": "decide",
         },
+        "receipt_key_id": None,
         "liveness": {"policy": "off", "liveness_id": None},
     }
 }
