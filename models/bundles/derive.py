@@ -2,11 +2,11 @@
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from service.bundle.bundle_manifest import SSR, Manifest
+from service.bundle.bundle_manifest import HEADS, SSR, Manifest
 from service.bundle.golden_pairs import golden_contents
 from service.bundle.reader import Bundle
 from service.bundle.ssr_part import SsrCard
@@ -42,7 +42,8 @@ class Change:
 def derive_bundle(folder: Path, source: Path, bundle: Bundle, terms: TermSource, change: Change) -> str:
     """Write a new bundle that shares the unchanged parts of another, and return its bundle_id.
 
-    The golden pairs stay and are scored again, since they are bound to the parameters. The source is only read.
+    The golden pairs stay and are scored again, since they are bound to the parameters. The source is only read. A
+    network of ida-q or ida-ql that was trained for other parameters, or another SSR head, is not taken over.
 
     Args:
         folder: where to write; must not exist.
@@ -63,11 +64,16 @@ def derive_bundle(folder: Path, source: Path, bundle: Bundle, terms: TermSource,
     manifest, parameters = bundle.manifest, change.parameters
     if bundle.head is not None and SSR not in change.left_out | change.contents.keys():
         _require_fit(bundle.head.card, parameters)
+    outdated = _outdated(bundle, change)
+    left_out = {*change.left_out, *outdated, *(HEADS[part] for part in outdated)}
+    if change.default_method.replace("-", "_") in outdated:
+        # Its own densities are still there, and need no network.
+        change = replace(change, default_method="ida-l" if change.default_method == "ida-ql" else "ida-r")
     golden = golden_contents(
         rescored(bundle.golden, terms, parameters), anchors_digest=manifest.anchors_digest, parameters=parameters
     )
     contents = {
-        **{name: _copied(source / part.file) for name, part in manifest.parts.items() if name not in change.left_out},
+        **{name: _copied(source / part.file) for name, part in manifest.parts.items() if name not in left_out},
         **golden,
         **change.contents,
     }
@@ -84,6 +90,17 @@ def derived_manifest(manifest: Manifest, change: Change) -> Manifest:
             "created_by": change.created_by,
         }
     )
+
+
+def _outdated(bundle: Bundle, change: Change) -> set[str]:
+    """Return the networks that tell nothing of the new bundle's faces."""
+    changes_head = SSR in {*change.contents, *change.left_out}
+    return {
+        found.card.part
+        for found in bundle.likelihood
+        if found.card.part not in change.contents
+        and (found.card.misfit(change.parameters) or (found.card.ssr_sha256 is not None and changes_head))
+    }
 
 
 def _require_fit(card: SsrCard, parameters: Parameters) -> None:

@@ -62,6 +62,7 @@ def calibration_report(
         "people": [json.loads(record) for record in records],
         "exclusions": {"version": exclusions.version, "sha256": exclusions.digest, "entries": len(exclusions.entries)},
         "selection": None if calibrated.selection is None else _selection(calibrated.selection),
+        "trained": None if calibrated.taught is None else dict(calibrated.taught.report),
         "methods": [_measured(measured) for measured in calibrated.measured],
         "templates": [_of_templates(measured) for measured in calibrated.templates],
         "methods_without_exclusions": [_measured(measured) for measured in calibrated.without_exclusions],

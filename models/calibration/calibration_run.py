@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Protocol
 
 import numpy as np
+from pydantic import JsonValue
 
 from models.calibration.measured_points import MeasuredParts, MeasuredPoints, Measuring, measure_method
 from models.calibration.pfe_strength import pfe_strength
@@ -20,12 +23,16 @@ from models.labelled.labelled_faces import LabelledFaces
 from models.progress import Stage, unstaged
 from models.tool_errors import CalibrationImpossible
 from service.arrays import Bools, Ints
+from service.bundle.writer import PartContent
 from service.errors import LowQuality
 from service.scoring.calibration import InputForm
 from service.scoring.methods import METHODS, methods_of
 from service.scoring.parameters import Parameters
 from service.scoring.population import PopulationLimits, population_limits
 from service.snapshot.term_sources import TermSources
+
+TAUGHT_METHODS: Mapping[str, tuple[str, ...]] = MappingProxyType({"ida-q": ("ida-r", "cosine"), "ida-ql": ("ida-l",)})
+"""The methods whose networks ``calibrate`` trains, each with the default methods whose place it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,48 @@ class CalibrationOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class Taught:
+    """The networks that were trained on the people who tune.
+
+    Attributes:
+        sources: give the terms of faces, by these networks too and no others of theirs.
+        methods: those that have a network which holds.
+        contents: the networks' parts of the new bundle.
+        sha256: digests of the networks by part.
+        report: what was found of every network, by method: whether it is kept, and why.
+    """
+
+    sources: TermSources
+    methods: tuple[str, ...]
+    contents: Mapping[str, PartContent]
+    sha256: Mapping[str, str]
+    report: Mapping[str, JsonValue]
+
+
+class Teach(Protocol):
+    """Trains networks for the chosen parameters."""
+
+    def __call__(
+        self,
+        tune: Sequence[Comparable],
+        rows: Sequence[Ints],
+        sources: TermSources,
+        parameters: Parameters,
+        stage: Stage,
+    ) -> Taught:
+        """Return the networks that hold.
+
+        Args:
+            tune: the people who tune, by set.
+            rows: by set (m,), the rows of their faces in the whole labelled set.
+            sources: give the terms of faces, by no network of the kind.
+            parameters: the chosen ones.
+            stage: told what runs and how far it is.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Calibrated:
     """The outcome.
 
@@ -67,6 +116,8 @@ class Calibrated:
         measured: what was measured of each method.
         without_exclusions: the same with the excluded pairs counted; empty where nothing was excluded.
         templates: what was measured of each method where the reference is several pictures.
+        sources: give the terms of faces in the calibrated bundle.
+        taught: the networks that were trained; None where none were to be.
     """
 
     method: str
@@ -80,6 +131,8 @@ class Calibrated:
     measured: list[MeasuredPoints]
     without_exclusions: list[MeasuredPoints]
     templates: list[MeasuredTemplates]
+    sources: TermSources
+    taught: Taught | None = None
 
 
 def calibrate(
@@ -91,6 +144,7 @@ def calibrate(
     options: CalibrationOptions,
     stage: Stage = unstaged,
     copies: Mapping[str, Copies] | None = None,
+    teach: Teach | None = None,
 ) -> Calibrated:
     """Choose the parameters of a bundle and measure what its scores mean.
 
@@ -104,6 +158,7 @@ def calibrate(
         stage: told what runs and how far it is.
         copies: by the name of a set, degraded copies of its pictures, which the strata are measured on besides; those
             of the people who tune are not looked at.
+        teach: trains the networks of ``TAUGHT_METHODS``; None for those that the sources have.
 
     Raises:
         CalibrationImpossible: if there are too few people or pairs, or the sets are of different forms.
@@ -112,8 +167,11 @@ def calibrate(
         MethodNotServed: if the bundle lacks what a method needs.
         TooFewAnchors, DimensionMismatch, InferenceFailed, SearchFailed: as ``TermSources.terms`` says.
     """
+    if teach is not None:
+        # Those there are belong to other parameters.
+        sources = sources.with_likelihood(())
     names = methods_of(sources.provides) if options.methods is None else options.methods
-    sources.require(names)
+    sources.require([name for name in names if teach is None or name not in TAUGHT_METHODS])
     input_form = input_form_of(sets)
     for labelled in sets:
         check_people(labelled, options.shares, options.folds, chooses=options.grid is not None)
@@ -153,6 +211,12 @@ def calibrate(
     if options.grid is not None and "pfe+ida-r" in names:
         told = stage("choosing the strength of pfe+ida-r")
         parameters = parameters.changed(pfe_strength=pfe_strength(tune, sources, parameters, options.grid, told))
+    taught = None
+    if teach is not None and (options.methods is None or not TAUGHT_METHODS.keys().isdisjoint(names)):
+        taught = teach(tune, [of_set[0] for of_set in rows], sources, parameters, stage)
+        sources = taught.sources
+        names = (*(name for name in names if name not in TAUGHT_METHODS), *taught.methods)
+        method = next((name for name in taught.methods if method in TAUGHT_METHODS[name]), method)
 
     def aside_of(exclusions_of_sets: Sequence[SetExclusions]) -> list[tuple[Comparable, Bools]]:
         """Return everybody who is set aside, and who of them is beyond the limits."""
@@ -209,6 +273,8 @@ def calibrate(
         measured=found,
         without_exclusions=without,
         templates=templates,
+        sources=sources,
+        taught=taught,
     )
 
 

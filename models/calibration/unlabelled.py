@@ -145,6 +145,7 @@ def calibrate_unlabelled(
         measured=found,
         without_exclusions=[],
         templates=[],
+        sources=sources,
     )
     named = {
         labelled.name: tuple((labelled.images[i], labelled.images[j]) for i, j in _rows(labelled)[same].tolist())
@@ -192,7 +193,7 @@ def _compared(
     """Return the pairs of a set's presumed people, who they are, and what is told of that."""
     rows = _rows(labelled)
     embeddings, norms = labelled.embeddings[rows], labelled.norms[rows]
-    terms = sources.terms(embeddings, method.needs, parameters).with_norms(norms, parameters)
+    terms = sources.terms(embeddings, method.needs, parameters, norms).with_norms(norms, parameters)
     scorer = BlockScorer(embeddings, method, terms, parameters)
     presumed = presume_people(scorer, same)
     pairs = len(rows) * (len(rows) - 1) // 2

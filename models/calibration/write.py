@@ -7,11 +7,11 @@ from pydantic import JsonValue
 
 from models.bundles.derive import Change, derive_bundle
 from models.calibration.calibration_report import calibration_report
-from models.calibration.calibration_run import Calibrated, CalibrationOptions
+from models.calibration.calibration_run import TAUGHT_METHODS, Calibrated, CalibrationOptions
 from models.labelled.calibration_people import read_people
 from models.labelled.exclusions import Exclusions
 from models.program import created_by
-from service.bundle.bundle_manifest import CALIBRATION, CALIBRATION_REPORT, SSR, SSR_CARD
+from service.bundle.bundle_manifest import CALIBRATION, CALIBRATION_REPORT, HEADS, Manifest, Part
 from service.bundle.calibration_part import calibration_content
 from service.bundle.reader import Bundle
 from service.bundle.writer import json_content
@@ -25,14 +25,14 @@ from service.scoring.calibration import (
 )
 from service.scoring.methods import methods_of
 from service.scoring.population import PopulationLimits
-from service.scoring.terms import PREDICTION, TermSource
+from service.scoring.terms import LIKELIHOOD, LIKELIHOOD_PREDICTED, PREDICTION, TermSource
+from service.snapshot.term_sources import TermSources
 
 
 def calibrated_bundle(
     out: Path,
     folder: Path,
     bundle: Bundle,
-    sources: TermSource,
     calibrated: Calibrated,
     exclusions: Exclusions,
     options: CalibrationOptions,
@@ -48,7 +48,6 @@ def calibrated_bundle(
         out: where to write; must not exist.
         folder: the bundle that was calibrated.
         bundle: the same, read.
-        sources: give the terms of faces; without a head, the new bundle has none.
         calibrated: what was found.
         exclusions: what was left out.
         options: how it was found.
@@ -60,8 +59,12 @@ def calibrated_bundle(
     Raises:
         BundleExists, BundleNotWritten, HeadMismatch, InferenceFailed, SearchFailed: as ``derive_bundle`` says.
     """
+    sources = calibrated.sources
     new = tuple(measured.calibration for measured in calibrated.measured)
     kept = _still_valid(bundle.calibrations, new, pipeline_id, face_policy, sources)
+    if calibrated.taught is not None:
+        # A new network's scores mean something else, at whatever parameters.
+        kept = tuple(found for found in kept if found.method not in TAUGHT_METHODS)
     # Whoever a kept parameter or threshold was chosen on stays known.
     carried = read_people(folder).records if kept or options.grid is None else ()
     report = {**calibration_report(calibrated, exclusions, options, population, carried), **(further or {})}
@@ -78,13 +81,29 @@ def calibrated_bundle(
         parameters=calibrated.parameters,
         default_method=calibrated.method,
         contents={
-            CALIBRATION: calibration_content(calibrations, bundle.manifest),
+            CALIBRATION: calibration_content(calibrations, _with_networks(bundle.manifest, calibrated)),
             CALIBRATION_REPORT: json_content(f"{CALIBRATION_REPORT}.json", report),
+            **({} if calibrated.taught is None else calibrated.taught.contents),
         },
         created_by=created_by(),
-        left_out=frozenset() if PREDICTION in sources.provides else frozenset({SSR, SSR_CARD}),
+        left_out=_left_out(sources),
     )
     return report, derive_bundle(out, folder, bundle, sources, change)
+
+
+def _left_out(sources: TermSources) -> frozenset[str]:
+    """Return the parts that are not taken over: heads of what the sources do not give."""
+    gone = [one.source for one in (PREDICTION, LIKELIHOOD, LIKELIHOOD_PREDICTED) if one not in sources.provides]
+    return frozenset({*gone, *(HEADS[part] for part in gone)})
+
+
+def _with_networks(manifest: Manifest, calibrated: Calibrated) -> Manifest:
+    """Return a manifest that names the networks which the calibrated scores are by."""
+    sha256 = {} if calibrated.taught is None else calibrated.taught.sha256
+    new = {part: Part(file=f"{part}.onnx", sha256=digest, bytes=0) for part, digest in sha256.items()}
+    gone = _left_out(calibrated.sources)
+    kept = {name: part for name, part in manifest.parts.items() if name not in gone}
+    return manifest.model_copy(update={"parts": {**kept, **new}})
 
 
 def _kept_limits(former: Calibrations | None, kept: tuple[MethodCalibration, ...]) -> dict[InputForm, PopulationLimits]:

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from pydantic import JsonValue
 from rich.console import Console
 from rich.table import Table
 
 from models.calibration.calibration_report import observed_ratio, population_of
-from models.calibration.calibration_run import Calibrated, CalibrationOptions, calibrate
+from models.calibration.calibration_run import TAUGHT_METHODS, Calibrated, CalibrationOptions, calibrate
 from models.calibration.selection import Grid
 from models.calibration.strata_table import strata_table
 from models.calibration.template_points import MeasuredTemplates
@@ -20,6 +21,10 @@ from models.commands import reporting_errors
 from models.commands.effect import Needs, label_files_needed, names_pictures, pictures_needed, refuse_without_effect
 from models.commands.labelled_input import exclusions_of, read_sets
 from models.commands.unlabelled_input import read_unlabelled_sets, show_unlabelled, unlabelled_bundle
+from models.degrade.recipe import DEFAULT_RECIPE, find_recipe
+from models.heads.ida_q.people_copies import copies_of_people
+from models.heads.ida_q.teach import CopiesOfSet, Teacher
+from models.labelled.embed import open_embedder
 from models.labelled.rates.rate_ratio import ratio_text, verdict_text
 from models.progress import stage_bars
 from service.bundle.reader import Bundle, read_bundle, read_manifest
@@ -33,7 +38,7 @@ from service.settings import load_settings
 from service.snapshot.term_sources import open_sources
 
 _DEFAULTS, _GRID = CalibrationOptions(), Grid()
-_CHOOSING = ("strength", "k", "tau", "norm_power", "margin", "folds")
+_CHOOSING = ("strength", "k", "tau", "norm_power", "margin", "folds", "ida_q")
 _NAMING = ("images", "exclusions", "keep_parameters", "shares")
 # Beyond more, a limit is no limit of poor pictures.
 _MOST_BEYOND = 0.2
@@ -108,6 +113,17 @@ def calibrate_bundle(
             f"May be repeated; by default {', '.join(f'{name}={one.share:g}' for name, one in MEASURES.items())}.",
         ),
     ] = None,
+    ida_q: Annotated[
+        bool,
+        typer.Option(
+            "--ida-q/--no-ida-q",
+            help="Train the networks of ida-q and ida-ql on those who tune, and keep the ones that are nowhere worse.",
+        ),
+    ] = True,
+    recipe: Annotated[
+        str,
+        typer.Option(help="TOML file of the degraded copies that ida-q also learns from; 'none' for no copies."),
+    ] = DEFAULT_RECIPE,
     shares: Annotated[
         tuple[float, float, float], typer.Option(min=0.01, help="Of the people: to tune, to calibrate, to report on.")
     ] = _DEFAULTS.shares,
@@ -123,12 +139,14 @@ def calibrate_bundle(
     if bool(data) == bool(unlabelled):
         raise typer.BadParameter("Give either labelled faces, with --data, or others, with --unlabelled.")
     texts = unlabelled or data or []
+    trains = ida_q and not keep_parameters and not unlabelled
     refuse_without_effect(
         context,
         Needs(not unlabelled, "with --unlabelled: nobody is named, and nothing chosen", (*_CHOOSING, *_NAMING)),
         Needs(not keep_parameters, "with --keep-parameters", _CHOOSING),
         label_files_needed(texts),
-        pictures_needed(texts, "input_form", "no_cache", "pack", "face_policy"),
+        pictures_needed(texts, "input_form", "no_cache", "pack", "face_policy", "recipe"),
+        Needs(trains, "where no network of ida-q is trained", ("recipe",)),
     )
     with reporting_errors():
         refuse_existing(out)
@@ -151,7 +169,10 @@ def calibrate_bundle(
             methods=tuple(method) if method else None,
             limits=_limits(limit or ()),
         )
-        sources.require(method or ())
+        if not (trains or keep_parameters or unlabelled):
+            sources = sources.with_likelihood(())
+        sources.require([name for name in method or () if not (trains and name in TAUGHT_METHODS)])
+        degraded = find_recipe(recipe) if trains else None
         pipeline_id = pipeline.pipeline_id if pipeline else manifest.pipeline_id
         if unlabelled:
             with stage_bars() as stage:
@@ -179,12 +200,33 @@ def calibrate_bundle(
             sets = read_sets(
                 texts, pipeline, settings, images=images, no_cache=no_cache, stage=stage, input_form=input_form
             )
-            found = calibrate(sets, sources, manifest.parameters, manifest.default_method, left_out, options, stage)
+            teach = None
+            copies: dict[str, CopiesOfSet] = {}
+            if trains:
+                if pipeline is not None and degraded is not None and input_form == "photo":
+                    with open_embedder(settings, pipeline, cached=not no_cache) as embedder:
+                        copies = copies_of_people(
+                            texts, sets, embedder, degraded, shares, seed=seed, images=images, stage=stage
+                        )
+                copied: dict[str, JsonValue] = (
+                    {} if degraded is None or not copies else {"recipe": degraded.as_json(), "seed": seed}
+                )
+                teach = Teacher(source.manifest, copies, copied, replicates=min(replicates, 300), seed=seed)
+            found = calibrate(
+                sets,
+                sources,
+                manifest.parameters,
+                manifest.default_method,
+                left_out,
+                options,
+                stage,
+                copies=copies,
+                teach=teach,
+            )
         report, bundle_id = calibrated_bundle(
             out,
             bundle,
             source,
-            sources,
             found,
             left_out,
             options,
@@ -287,6 +329,9 @@ def _print(found: Calibrated, out: Path, bundle_id: str) -> None:
         typer.echo(_template_line(of_size))
     if not found.templates:
         typer.echo("several pictures of a person: too few people have them, so references of several get no rate")
+    for name, one in ({} if found.taught is None else found.taught.report).items():
+        if isinstance(one, dict):
+            typer.echo(f"{name}: {'kept' if one['kept'] else 'left out'}: {one['why']}")
     parameters = found.parameters
     told = f"k = {parameters.k}, tau = {parameters.tau:g}, strength = {parameters.strength:g}, "
     told += f"norm power = {parameters.norm_power:g}"

@@ -101,7 +101,6 @@ def unlabelled_bundle(
         out,
         folder,
         bundle,
-        sources,
         found.calibrated,
         Exclusions.none(),
         options,

@@ -114,9 +114,8 @@ def scorers(embeddings: Floats32, norms: Floats32, system: System, wanted: Seque
     for variant in wanted:
         needs = variant.method.needs
         if needs not in terms:
-            terms[needs] = system.sources.terms(embeddings, needs, variant.parameters).with_norms(
-                norms, variant.parameters
-            )
+            found_terms = system.sources.terms(embeddings, needs, variant.parameters, norms)
+            terms[needs] = found_terms.with_norms(norms, variant.parameters)
         found.append(BlockScorer(embeddings, variant.method, terms[needs], variant.parameters))
     return found
 

@@ -18,20 +18,22 @@ def head_file(
     constants: Mapping[str, NDArray[np.generic]],
     dimension: int,
     output: tuple[str, tuple[str | int, ...]],
+    takes: str = "embedding",
 ) -> bytes:
-    """Return the ONNX file of a head, from ``embedding`` (n, d) float32 of unit norm.
+    """Return the ONNX file of a head, from (n, d) float32.
 
     Args:
         name: of the graph.
         nodes: what is computed.
         constants: the weights by name.
-        dimension: values of an embedding.
+        dimension: d.
         output: name and shape of what the head says, float32.
+        takes: name of the input; an ``embedding`` has unit norm.
     """
     graph = helper.make_graph(
         nodes,
         name,
-        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ("n", dimension))],
+        [helper.make_tensor_value_info(takes, TensorProto.FLOAT, ("n", dimension))],
         [helper.make_tensor_value_info(output[0], TensorProto.FLOAT, output[1])],
         [numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in constants.items()],
     )

@@ -92,7 +92,7 @@ class Comparable:
 
     def scorer_by(self, method: Method, parameters: Parameters, source: TermSource) -> BlockScorer:
         """Return what scores the faces by a method; raises as ``TermSource.terms`` says."""
-        terms = source.terms(self.embeddings, method.needs, parameters).with_norms(self.norms, parameters)
+        terms = source.terms(self.embeddings, method.needs, parameters, self.norms).with_norms(self.norms, parameters)
         return BlockScorer(self.embeddings, method, terms, parameters)
 
     def compare_with(self, scorer: BlockScorer, tick: Tick = silent) -> Comparisons:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from service.activation.built_in import shipped_bundles
-from service.bundle.bundle_manifest import PFE, SSR, Manifest
+from service.bundle.bundle_manifest import HEADS, Manifest
 from service.bundle.reader import manifest_content
 from service.bundle.signature import Signer, TrustedKeys, load_trusted_keys, read_signature
 from service.errors import (
@@ -161,7 +161,7 @@ class BundleLoader:
 
     def _check_heads(self, manifest: Manifest) -> None:
         """Refuse heads of another pipeline; that they are of the bundle's own was found when their cards were read."""
-        heads = [name for name in (SSR, PFE) if name in manifest.parts]
+        heads = [name for name in HEADS if name in manifest.parts]
         if heads and manifest.pipeline_id != self.pipeline_id:
             raise HeadMismatch(
                 f"The anchor set has a head ({', '.join(heads)}) trained for the pipeline {manifest.pipeline_id}, "

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import PurePath
+from types import MappingProxyType
 from typing import Annotated, Literal, Self
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
@@ -32,6 +34,13 @@ SSR_CARD = "ssr_card"
 TRAINING = "training"
 PFE = "pfe"
 PFE_CARD = "pfe_card"
+IDA_Q = "ida_q"
+IDA_Q_CARD = "ida_q_card"
+IDA_QL = "ida_ql"
+IDA_QL_CARD = "ida_ql_card"
+HEADS: Mapping[str, str] = MappingProxyType({SSR: SSR_CARD, PFE: PFE_CARD, IDA_Q: IDA_Q_CARD, IDA_QL: IDA_QL_CARD})
+"""The parts that are networks, each with its card's."""
+
 REQUIRED_PARTS = (EMBEDDINGS, GOLDEN_PAIRS, GOLDEN_SCORES, GOLDEN_CROP)
 
 Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
@@ -129,7 +138,7 @@ def parse_manifest(content: bytes, where: PurePath) -> Manifest:
     missing = [name for name in REQUIRED_PARTS if name not in manifest.parts]
     if missing:
         raise BundleInvalid(f"{where} lists no part called {', '.join(missing)}.")
-    for head, card in ((SSR, SSR_CARD), (PFE, PFE_CARD)):
+    for head, card in HEADS.items():
         if (head in manifest.parts) != (card in manifest.parts):
             raise BundleInvalid(f"{where} lists only one of the parts {head} and {card}, which belong together.")
     return manifest

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, FailFast, Field, model_validator
 
-from service.bundle.bundle_manifest import CALIBRATION, PFE, SSR, AnchorsDigest, Id, Manifest
+from service.bundle.bundle_manifest import CALIBRATION, IDA_Q, IDA_QL, PFE, SSR, AnchorsDigest, Id, Manifest
 from service.bundle.writer import PartContent, json_content
 from service.choices import FacePolicy
 from service.documents import Limits, Unreadable, parse_document
@@ -97,6 +97,8 @@ class _Document(_Strict):
     anchors_digest: AnchorsDigest
     head_sha256: Sha256 | None
     pfe_sha256: Sha256 | None = None
+    ida_q_sha256: Sha256 | None = None
+    ida_ql_sha256: Sha256 | None = None
     population: str
     methods: Annotated[list[_Method], FailFast(), Field(min_length=1)]
     limits: dict[InputForm, PopulationLimits] = Field(default_factory=dict)
@@ -114,6 +116,8 @@ def calibration_content(calibrations: Calibrations, manifest: Manifest) -> PartC
             "anchors_digest": manifest.anchors_digest,
             "head_sha256": _sha256(manifest, SSR),
             "pfe_sha256": _sha256(manifest, PFE),
+            "ida_q_sha256": _sha256(manifest, IDA_Q),
+            "ida_ql_sha256": _sha256(manifest, IDA_QL),
             "population": calibrations.population,
             "methods": [_content(found) for found in calibrations.methods],
             "limits": {form: asdict(limits) for form, limits in calibrations.limits.items()},
@@ -155,7 +159,12 @@ def parse_calibrations(content: bytes, manifest: Manifest) -> Calibrations:
     measures = [name for limits in document.limits.values() for name in limits.measures]
     _refuse_unknown("is calibrated for methods", methods, METHODS)
     _refuse_unknown("has limits of measures", measures, MEASURES)
-    heads = {SSR: document.head_sha256, PFE: document.pfe_sha256}
+    heads = {
+        SSR: document.head_sha256,
+        PFE: document.pfe_sha256,
+        IDA_Q: document.ida_q_sha256,
+        IDA_QL: document.ida_ql_sha256,
+    }
     changed = {part for part, sha256 in heads.items() if sha256 is None or sha256 != _sha256(manifest, part)}
     outdated = frozenset(
         found.method

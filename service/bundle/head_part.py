@@ -25,6 +25,7 @@ class Card(BaseModel):
         called: what messages call the head.
         command: what trains another.
         bound: fields that must be the bundle's own.
+        bytes_limit: the largest file of such a network that is read; None for any.
         format: version of this document's form.
         pipeline_id: everything between photograph and embedding that gave the training embeddings.
         backbone_id: the backbone that gave them.
@@ -39,6 +40,7 @@ class Card(BaseModel):
     called: ClassVar[str]
     command: ClassVar[str]
     bound: ClassVar[tuple[str, ...]] = ("backbone_id", "pipeline_id")
+    bytes_limit: ClassVar[int | None] = None
 
     format: Literal[1] = 1
     pipeline_id: Id

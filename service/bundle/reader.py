@@ -29,9 +29,10 @@ from service.bundle.bundle_manifest import (
 from service.bundle.calibration_part import parse_calibrations
 from service.bundle.golden_pairs import GoldenPairs, parse_scores
 from service.bundle.head_part import CardT, StoredHead, parse_card
+from service.bundle.likelihood_part import LIKELIHOOD_CARDS, LikelihoodCard
 from service.bundle.pfe_part import PfeCard
 from service.bundle.ssr_part import SsrCard
-from service.errors import BundleInvalid, BundleMismatch, UnknownMethod
+from service.errors import BundleInvalid, BundleMismatch, HeadMismatch, UnknownMethod
 from service.scoring.calibration import Calibrations
 from service.scoring.methods import find_method
 
@@ -54,6 +55,7 @@ class Bundle:
         calibrations: what its scores mean; None where it was not calibrated.
         head: its SSR head; None where it has none.
         pfe: its uncertainty head; None where it has none.
+        likelihood: its networks of ida-q and ida-ql, those that it has.
     """
 
     bundle_id: str
@@ -63,6 +65,7 @@ class Bundle:
     calibrations: Calibrations | None
     head: StoredHead[SsrCard] | None
     pfe: StoredHead[PfeCard] | None = None
+    likelihood: tuple[StoredHead[LikelihoodCard], ...] = ()
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -92,7 +95,7 @@ def read_bundle(folder: Path, *, backbone_id: str) -> Bundle:
 
     Raises:
         BundleMismatch: if it was made for another backbone.
-        HeadMismatch: if its SSR head, or its PFE head, was trained for another bundle.
+        HeadMismatch: if one of its heads was trained for another bundle.
         BundleInvalid: if it cannot be read, or a part is not what the manifest says.
     """
     content = manifest_content(folder)
@@ -120,6 +123,7 @@ def read_bundle(folder: Path, *, backbone_id: str) -> Bundle:
         calibrations=_read_calibrations(folder, manifest),
         head=_read_head(folder, manifest, SsrCard),
         pfe=_read_head(folder, manifest, PfeCard),
+        likelihood=tuple(_read_likelihood(folder, manifest)),
     )
 
 
@@ -170,9 +174,25 @@ def _read_calibrations(folder: Path, manifest: Manifest) -> Calibrations | None:
 def _read_head(folder: Path, manifest: Manifest, kind: type[CardT]) -> StoredHead[CardT] | None:
     if kind.part not in manifest.parts:
         return None
+    part = manifest.parts[kind.part]
+    if kind.bytes_limit is not None and part.bytes > kind.bytes_limit:
+        raise BundleInvalid(_what(folder, part.file, f"has {part.bytes} bytes, at most {kind.bytes_limit} are read"))
     card = parse_card(kind, _document(folder, manifest, kind.card_part), manifest)
     with _checked(folder, manifest, kind.part):
-        return StoredHead(folder / manifest.parts[kind.part].file, card)
+        return StoredHead(folder / part.file, card)
+
+
+def _read_likelihood(folder: Path, manifest: Manifest) -> Iterator[StoredHead[LikelihoodCard]]:
+    for kind in LIKELIHOOD_CARDS:
+        found = _read_head(folder, manifest, kind)
+        if found is None:
+            continue
+        if not found.card.is_of(manifest):
+            raise HeadMismatch(
+                f"The {kind.called} was told the densities of another SSR head than the bundle's. Train it again with "
+                f"`{kind.command}`."
+            )
+        yield found
 
 
 def _document(folder: Path, manifest: Manifest, name: str) -> bytes:

@@ -29,7 +29,12 @@ class Head:
             PackInvalid: if the file is no network that ONNX Runtime can load.
         """
         try:
-            content = without_small_weights(path.read_bytes())
+            content = path.read_bytes()
         except OSError as error:
             raise PackInvalid(f"{path} cannot be read: {error.strerror}.") from error
-        return cls(OnnxSession(path, Placement(threads=threads), content=content))
+        return cls.of(content, str(path), threads=threads)
+
+    @classmethod
+    def of(cls, content: bytes, called: str, *, threads: int = 1) -> Self:
+        """Load a head from an ONNX file's bytes, ``called`` so in messages; as ``load`` otherwise."""
+        return cls(OnnxSession(Path(called), Placement(threads=threads), content=without_small_weights(content)))

@@ -11,10 +11,21 @@ from numpy.typing import ArrayLike
 from service.arrays import Floats, Floats64
 from service.errors import UnknownMethod
 from service.scoring.dao import log_dao, to_score
+from service.scoring.likelihood import log_likelihood_ratio
 from service.scoring.mls import mutual_likelihood, pfe_similarity
 from service.scoring.parameters import Parameters
 from service.scoring.similarity import cosine
-from service.scoring.terms import COHORT, NEAREST, PREDICTION, SUPPORT, VARIANCE, FaceTerms, Statistic
+from service.scoring.terms import (
+    COHORT,
+    LIKELIHOOD,
+    LIKELIHOOD_PREDICTED,
+    NEAREST,
+    PREDICTION,
+    SUPPORT,
+    VARIANCE,
+    FaceTerms,
+    Statistic,
+)
 
 Scale = Literal["linear", "log"]
 
@@ -159,6 +170,10 @@ def _as_norm(similarity: Floats, probe: FaceTerms, reference: FaceTerms, paramet
     return 0.5 * _z(similarity, probe, "nearest") + 0.5 * _z(similarity, reference, "nearest")
 
 
+def _likelihood(similarity: Floats, probe: FaceTerms, reference: FaceTerms, parameters: Parameters) -> Floats:  # noqa: ARG001 - every method has this signature
+    return log_likelihood_ratio(similarity, probe, reference)
+
+
 def _z(similarity: Floats, face: FaceTerms, of: str) -> Floats:
     z: Floats = (similarity - face[f"{of}_mean"]) / face[f"{of}_spread"]
     return z
@@ -168,6 +183,8 @@ COSINE = "cosine"
 """The method that needs nothing but the embeddings."""
 
 _DAO_PARAMETERS = ("k", "tau", "strength", "guard", "norm_power", "typical_norm")
+
+_LIKELIHOOD_PARAMETERS = ("k", "tau", "guard", "typical_norm")
 
 _PFE_PARAMETERS = ("k", "tau", "pfe_strength", "guard", "norm_power", "typical_norm")
 
@@ -184,6 +201,18 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             Method("csls", (SUPPORT,), "linear", _csls, ("k", "guard")),
             Method("s-norm", (COHORT,), "linear", _s_norm, ("guard",)),
             Method("as-norm", (NEAREST,), "linear", _as_norm, ("cohort", "guard")),
+            Method(
+                "ida-q", (SUPPORT, COHORT, LIKELIHOOD), "linear", _likelihood, _LIKELIHOOD_PARAMETERS, tells_llr=True
+            ),
+            # Of predicted densities and norms alone, without a search.
+            Method(
+                "ida-ql",
+                (PREDICTION, LIKELIHOOD_PREDICTED),
+                "linear",
+                _likelihood,
+                _LIKELIHOOD_PARAMETERS,
+                tells_llr=True,
+            ),
         )
     }
 )

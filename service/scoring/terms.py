@@ -21,6 +21,7 @@ What is shorter is hardly a face: it should gain no more by its poverty, and wha
 """
 
 ANCHORS, SSR_HEAD, PFE_HEAD = "anchors", "ssr", "pfe"
+IDA_Q_HEAD, IDA_QL_HEAD = "ida_q", "ida_ql"
 _NO_SEARCH = "the anchors are not searched (IDA_ANCHOR_SEARCH=off)"
 
 
@@ -34,6 +35,7 @@ class Statistic:
         terms: names of the terms that it gives of each face.
         lacking: why it is not there where its source is missing, and what to do.
         is_kept: whether finding it again costs more than keeping it.
+        rests_on: the statistics that it is told from, where it is not told from the embedding.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Statistic:
     terms: tuple[str, ...]
     lacking: str
     is_kept: bool = False
+    rests_on: "tuple[Statistic, ...]" = ()
 
 
 SUPPORT = Statistic("support", ANCHORS, ("log_density", "support_mean"), _NO_SEARCH, is_kept=True)
@@ -65,12 +68,21 @@ VARIANCE = Statistic(
 )
 """The embeddings themselves (n, d), log sigma^2 of their values (n, d), and the variance at the cosine's scale."""
 
+_LINE = ("llr_slope", "llr_middle", "llr_look", "llr_offset")
+_NOT_TAUGHT = "the anchor set has no network for it (`ida-verify calibrate` trains one on people enough)"
+
+LIKELIHOOD = Statistic("likelihood", IDA_Q_HEAD, _LINE, _NOT_TAUGHT, rests_on=(SUPPORT, COHORT))
+"""A face's part of the line from similarity to log-likelihood ratio, told from its norm and the anchors about it."""
+
+LIKELIHOOD_PREDICTED = Statistic("likelihood_predicted", IDA_QL_HEAD, _LINE, _NOT_TAUGHT, rests_on=(PREDICTION,))
+"""The same, told from its norm and the density that the SSR head predicts."""
+
 
 class FaceTerms:
     """Terms of n faces by name, each (n,) or (n, d); only those that somebody asked for. Never changes.
 
-    Besides those of the statistics there is ``log_norm``: the log of the length of what the backbone gave, over the
-    typical length; log ``LEAST_NORM`` or more.
+    Besides those of the statistics there are ``log_length``, the log of the length of what the backbone gave over the
+    typical length, and ``log_norm``, the same but log ``LEAST_NORM`` at least.
     """
 
     __slots__ = ("_terms",)
@@ -113,7 +125,8 @@ class FaceTerms:
             parameters: say what is typical.
         """
         shares = np.where(norms > 0, norms / parameters.typical_norm, 1.0)
-        return FaceTerms(**self._terms | {"log_norm": np.log(np.maximum(shares, LEAST_NORM))})
+        lengths = {"log_length": np.log(shares), "log_norm": np.log(np.maximum(shares, LEAST_NORM))}
+        return FaceTerms(**self._terms | lengths)
 
     def densities(self, parameters: Parameters) -> FaceDensities:
         """Return the densities.
@@ -140,12 +153,19 @@ class TermSource(Protocol):
         """The statistics that it can give."""
         ...
 
-    def terms(self, embeddings: Floats32, needs: Sequence[Statistic], parameters: Parameters) -> FaceTerms:
+    def terms(
+        self,
+        embeddings: Floats32,
+        needs: Sequence[Statistic],
+        parameters: Parameters,
+        norms: Floats | None = None,
+    ) -> FaceTerms:
         """Return the terms of some statistics, and perhaps others found with them.
 
         Args:
             embeddings: (n, d) float32, unit norm.
             needs: some of those it provides.
             parameters: those that the terms depend on.
+            norms: (n,), lengths of what the backbone gave, 0 where one is not known; None where none is.
         """
         ...

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from service.arrays import Floats32
+from service.arrays import Floats, Floats32
 from service.bundle.anchors_part import Anchors
 from service.scoring.cohort import Cohort, mean_and_spread
 from service.scoring.density import log_density
@@ -33,13 +33,20 @@ class TermFinder:
         """
         return support_similarities(self._nearest, embeddings, k, count=self._count, guard=guard)
 
-    def terms(self, embeddings: Floats32, needs: Sequence[Statistic], parameters: Parameters) -> FaceTerms:
+    def terms(
+        self,
+        embeddings: Floats32,
+        needs: Sequence[Statistic],
+        parameters: Parameters,
+        norms: Floats | None = None,  # noqa: ARG002 - a search looks at directions alone
+    ) -> FaceTerms:
         """Return the terms of some statistics, and those that the same search gives besides.
 
         Args:
             embeddings: (n, d) float32, unit norm.
             needs: some of those it provides.
             parameters: k, tau, cohort and guard.
+            norms: change nothing.
 
         Raises:
             DimensionMismatch, InvalidEmbedding, TooFewAnchors, SearchFailed: as ``support`` says.

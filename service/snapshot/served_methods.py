@@ -11,6 +11,8 @@ from service.snapshot.term_sources import TermSources
 WITHOUT_SEARCH = "ida-l"
 """The method that stands in where the anchors are not searched."""
 
+_EVIDENCE, _EVIDENCE_WITHOUT_SEARCH = "ida-q", "ida-ql"
+
 
 def not_served(sources: TermSources, parameters: Parameters) -> dict[str, str]:
     """Return the methods that cannot be served, each with the reason.
@@ -24,7 +26,9 @@ def not_served(sources: TermSources, parameters: Parameters) -> dict[str, str]:
 
 
 def default_method(own: str, sources: TermSources, refused: Mapping[str, str]) -> str:
-    """Return the method of a request that names none: the bundle's own, or ida-l where the anchors are not searched.
+    """Return the method of a request that names none: the bundle's own, or what stands in without a search.
+
+    That is ida-l, and ida-ql for ida-q where it can be served.
 
     Args:
         own: the bundle's own.
@@ -44,7 +48,8 @@ def default_method(own: str, sources: TermSources, refused: Mapping[str, str]) -
     if own not in refused:
         return own
     if not searched:
-        return WITHOUT_SEARCH
+        tells = own == _EVIDENCE and _EVIDENCE_WITHOUT_SEARCH not in refused
+        return _EVIDENCE_WITHOUT_SEARCH if tells else WITHOUT_SEARCH
     if not sources.provides >= set(METHODS[own].needs):
         raise BundleInvalid(
             f"The anchor set's default_method is {own}, and {refused[own]}. Train a head for the anchor set."

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from service.arrays import Floats32
+import numpy as np
+
+from service.arrays import Floats, Floats32
 from service.bundle.bundle_manifest import Manifest
 from service.bundle.golden_pairs import GoldenPairs
 from service.bundle.reader import read_bundle
@@ -95,12 +97,13 @@ class Snapshot:
             )
         return asked
 
-    def terms(self, embeddings: Floats32, needs: Sequence[Statistic]) -> FaceTerms:
+    def terms(self, embeddings: Floats32, needs: Sequence[Statistic], norms: Floats | None = None) -> FaceTerms:
         """Return the terms of faces at the parameters in force.
 
         Args:
             embeddings: (n, d) float32, unit norm.
             needs: those of methods that are served.
+            norms: (n,), lengths of what the backbone gave, 0 where one is not known; None where none is.
 
         Raises:
             DimensionMismatch: if d is not the anchors' dimension.
@@ -110,8 +113,10 @@ class Snapshot:
         """
         found = FaceTerms()
         for statistic in needs:
-            found = found.joined(self._terms(embeddings, statistic))
-        return found
+            if not statistic.rests_on:
+                found = found.joined(self._terms(embeddings, statistic))
+        known = np.zeros(len(embeddings), np.float32) if norms is None else norms
+        return self.sources.concluded(found, needs, self.parameters, known)
 
     def _terms(self, embeddings: Floats32, statistic: Statistic) -> FaceTerms:
         def find(faces: Floats32) -> FaceTerms:

@@ -1,24 +1,37 @@
 """The terms of faces from whatever gives them: a search among the anchors, or a head of the bundle."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
 import numpy as np
 
-from service.arrays import Floats32
+from service.arrays import Floats, Floats32
 from service.bundle.head_part import CardT, StoredHead
+from service.bundle.likelihood_part import LikelihoodCard
 from service.bundle.pfe_part import PfeCard
 from service.bundle.reader import Bundle
 from service.bundle.ssr_part import SsrCard
 from service.choices import Device
 from service.errors import BundleInvalid, HeadMismatch, InferenceFailed, MethodNotServed, PackInvalid
 from service.inference.head import Head
+from service.inference.likelihood_head import LikelihoodHead
 from service.inference.pfe_head import PfeHead
 from service.inference.ssr_head import SsrHead
+from service.scoring.likelihood import face_statistics
 from service.scoring.methods import find_method
 from service.scoring.parameters import Parameters
 from service.scoring.support import SupportSimilarities
-from service.scoring.terms import PREDICTION, SUPPORT, VARIANCE, FaceTerms, Statistic, TermSource
+from service.scoring.terms import (
+    LIKELIHOOD,
+    LIKELIHOOD_PREDICTED,
+    PREDICTION,
+    SUPPORT,
+    VARIANCE,
+    FaceTerms,
+    Statistic,
+    TermSource,
+)
 from service.search.engines import open_search
 from service.search.face_terms import TermFinder
 
@@ -45,14 +58,20 @@ class SsrSource:
         self._head = head
         self._card = card
 
-    def terms(self, embeddings: Floats32, needs: Sequence[Statistic], parameters: Parameters) -> FaceTerms:
+    def terms(
+        self,
+        embeddings: Floats32,
+        needs: Sequence[Statistic],
+        parameters: Parameters,
+        norms: Floats | None = None,
+    ) -> FaceTerms:
         """Return log F as the head predicts it.
 
         Raises:
             HeadMismatch: if it was trained for other parameters.
             InferenceFailed: if it fails.
         """
-        del needs
+        del needs, norms
         misfit = self.misfit(parameters)
         if misfit is not None:
             raise HeadMismatch(f"No density can be predicted: {misfit}.")
@@ -73,13 +92,19 @@ class PfeSource:
         self._head = head
         self._card = card
 
-    def terms(self, embeddings: Floats32, needs: Sequence[Statistic], parameters: Parameters) -> FaceTerms:
+    def terms(
+        self,
+        embeddings: Floats32,
+        needs: Sequence[Statistic],
+        parameters: Parameters,
+        norms: Floats | None = None,
+    ) -> FaceTerms:
         """Return the embeddings and their variances.
 
         Raises:
             InferenceFailed: if the head fails.
         """
-        del needs, parameters
+        del needs, parameters, norms
         return FaceTerms(
             mean=embeddings,
             log_variance=self._head.log_variance(embeddings),
@@ -91,33 +116,88 @@ class PfeSource:
         return
 
 
+class LikelihoodSource:
+    """Lines from similarity to evidence by a likelihood network. Safe to use from several threads."""
+
+    def __init__(self, head: LikelihoodHead, card: LikelihoodCard) -> None:
+        self._head = head
+        self._card = card
+        self.called = card.called
+        self.statistic = next(one for one in (LIKELIHOOD, LIKELIHOOD_PREDICTED) if one.source == card.part)
+
+    def conclude(self, found: FaceTerms, parameters: Parameters) -> FaceTerms:
+        """Return slope, middle, look and offset of faces.
+
+        Args:
+            found: the terms that the statistic rests on, and the faces' lengths.
+            parameters: those that gave them.
+
+        Raises:
+            HeadMismatch: if the network was trained for other parameters.
+            InferenceFailed: if it fails.
+        """
+        misfit = self.misfit(parameters)
+        if misfit is not None:
+            raise HeadMismatch(f"No likelihood can be told: {misfit}.")
+        lines = self._head.lines(face_statistics(found, self._card.inputs, parameters))
+        return FaceTerms(**dict(zip(self.statistic.terms, lines.T, strict=True)))
+
+    def misfit(self, parameters: Parameters) -> str | None:
+        """Return why what it tells does not hold at these parameters; None where it does."""
+        return self._card.misfit(parameters)
+
+
 class TermSources:
     """Finds the terms of faces in the anchors, in the heads, or in all. Never changes; safe for several threads."""
 
-    def __init__(self, finder: TermFinder | None = None, heads: Sequence[HeadSource] = ()) -> None:
+    def __init__(
+        self,
+        finder: TermFinder | None = None,
+        heads: Sequence[HeadSource] = (),
+        likelihood: Sequence[LikelihoodSource] = (),
+    ) -> None:
         """Take what there is.
 
         Args:
             finder: finds terms among the anchors; None where they are not searched.
             heads: of different kinds.
+            likelihood: networks of different kinds; one without what it rests on gives nothing.
         """
         self.finder = finder
         self.heads = tuple(heads)
         sources: list[TermSource] = [*heads] if finder is None else [finder, *heads]
         self._sources = {statistic: source for source in sources for statistic in source.provides}
-        self.provides = frozenset(self._sources)
+        self._likelihood = {
+            one.statistic: one for one in likelihood if all(base in self._sources for base in one.statistic.rests_on)
+        }
+        self.provides = frozenset({*self._sources, *self._likelihood})
+
+    def with_likelihood(self, likelihood: Sequence[LikelihoodSource]) -> "TermSources":
+        """Return the same sources with these networks in the place of all others of theirs."""
+        return TermSources(self.finder, self.heads, likelihood)
 
     def with_head(self, head: HeadSource) -> "TermSources":
         """Return the same sources with another head of its kind, or one at all."""
-        return TermSources(self.finder, [*(own for own in self.heads if own.provides != head.provides), head])
+        return TermSources(
+            self.finder,
+            [*(own for own in self.heads if own.provides != head.provides), head],
+            [*self._likelihood.values()],
+        )
 
-    def terms(self, embeddings: Floats32, needs: Sequence[Statistic], parameters: Parameters) -> FaceTerms:
+    def terms(
+        self,
+        embeddings: Floats32,
+        needs: Sequence[Statistic],
+        parameters: Parameters,
+        norms: Floats | None = None,
+    ) -> FaceTerms:
         """Return the terms of some statistics, and those that come with them.
 
         Args:
             embeddings: (n, d) float32, unit norm.
-            needs: some of those it provides.
+            needs: some of those it provides, with what they rest on.
             parameters: those that the terms depend on.
+            norms: (n,), lengths of what the backbone gave, 0 where one is not known; None where none is.
 
         Raises:
             MethodNotServed: if nothing there gives one of them.
@@ -128,9 +208,33 @@ class TermSources:
         found = FaceTerms()
         by_source: dict[TermSource, list[Statistic]] = {}
         for statistic in needs:
-            by_source.setdefault(self._source(statistic), []).append(statistic)
+            if not statistic.rests_on:
+                by_source.setdefault(self._source(statistic), []).append(statistic)
         for source, wanted in by_source.items():
             found = found.joined(source.terms(embeddings, wanted, parameters))
+        known = np.zeros(len(embeddings), np.float32) if norms is None else norms
+        return self.concluded(found, needs, parameters, known)
+
+    def concluded(
+        self, found: FaceTerms, needs: Sequence[Statistic], parameters: Parameters, norms: Floats
+    ) -> FaceTerms:
+        """Return terms, and those of the statistics that rest on them.
+
+        Args:
+            found: terms of n faces.
+            needs: those that rest on others among them are told.
+            parameters: those that gave the terms.
+            norms: (n,), lengths of what the backbone gave; 0 where one is not known.
+
+        Raises:
+            MethodNotServed, HeadMismatch, InferenceFailed: as ``terms`` says.
+        """
+        resting = [statistic for statistic in needs if statistic.rests_on]
+        for statistic in resting:
+            network = self._likelihood.get(statistic)
+            if network is None:
+                raise MethodNotServed(f"The faces' {statistic.name} cannot be told: {statistic.lacking}.")
+            found = found.joined(network.conclude(found.with_norms(norms, parameters), parameters))
         return found
 
     def support(self, embeddings: Floats32, k: int, guard: float | None) -> SupportSimilarities:
@@ -149,7 +253,11 @@ class TermSources:
         missing = self._missing(needs)
         if missing is not None:
             return missing.lacking
-        misfits = (head.misfit(parameters) for head in self.heads if not head.provides.isdisjoint(needs))
+        heads: list[HeadSource | LikelihoodSource] = [
+            *(head for head in self.heads if not head.provides.isdisjoint(needs)),
+            *(self._likelihood[statistic] for statistic in needs if statistic.rests_on),
+        ]
+        misfits = (head.misfit(parameters) for head in heads)
         return next((f"{misfit} (IDA_K, IDA_TAU)" for misfit in misfits if misfit is not None), None)
 
     def require(self, methods: Collection[str]) -> None:
@@ -179,22 +287,32 @@ class TermSources:
         if self.finder is not None:
             self.finder.terms(embeddings, tuple(self.finder.provides), in_force)
         for head in self.heads:
-            try:
+            with _proving(head.called):
                 head.terms(embeddings, tuple(head.provides), own)
-            except InferenceFailed as error:
-                raise BundleInvalid(
-                    f"The anchor set's {head.called} does not give what it should: {error.message} Train it again."
-                ) from error
+        for statistic, network in self._likelihood.items():
+            with _proving(network.called):
+                self.terms(embeddings, (*statistic.rests_on, statistic), own)
 
     def _missing(self, needs: Sequence[Statistic]) -> Statistic | None:
         """Return the first of some statistics that nothing here gives; None where all are given."""
-        return next((statistic for statistic in needs if statistic not in self._sources), None)
+        return next((statistic for statistic in needs if statistic not in self.provides), None)
 
     def _source(self, statistic: Statistic) -> TermSource:
         source = self._sources.get(statistic)
         if source is None:
             raise MethodNotServed(f"The faces' {statistic.name} cannot be found: {statistic.lacking}.")
         return source
+
+
+@contextmanager
+def _proving(called: str) -> Iterator[None]:
+    """Say which network does not give what it should."""
+    try:
+        yield
+    except InferenceFailed as error:
+        raise BundleInvalid(
+            f"The anchor set's {called} does not give what it should: {error.message} Train it again."
+        ) from error
 
 
 def open_sources(bundle: Bundle, *, device: Device, threads: int, search: bool = True) -> TermSources:
@@ -218,7 +336,8 @@ def open_sources(bundle: Bundle, *, device: Device, threads: int, search: bool =
         heads.append(SsrSource(_loaded(SsrHead, bundle.head), bundle.head.card))
     if bundle.pfe is not None:
         heads.append(PfeSource(_loaded(PfeHead, bundle.pfe), bundle.pfe.card))
-    return TermSources(finder, heads)
+    likelihood = [LikelihoodSource(_loaded(LikelihoodHead, one), one.card) for one in bundle.likelihood]
+    return TermSources(finder, heads, likelihood)
 
 
 def _loaded(kind: type[HeadT], stored: StoredHead[CardT]) -> HeadT:

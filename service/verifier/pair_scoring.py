@@ -125,8 +125,12 @@ class PairScorer:
         parameters = self.snapshot.parameters
         terms = FaceTerms()
         for statistic in self._needs:
-            with clock("search" if statistic.source == ANCHORS else "predict"):
-                terms = terms.joined(self.snapshot.terms(embeddings, (statistic,)))
+            if not statistic.rests_on:
+                with clock("search" if statistic.source == ANCHORS else "predict"):
+                    terms = terms.joined(self.snapshot.terms(embeddings, (statistic,)))
+        if any(statistic.rests_on for statistic in self._needs):
+            with clock("predict"):
+                terms = self.snapshot.sources.concluded(terms, tuple(self._needs), parameters, norms)
         terms = terms.with_norms(norms, parameters)
         if self._agreement is not None and self._density is PREDICTION:
             self._agreement.offer(self.snapshot, embeddings, terms.densities(parameters))

@@ -87,7 +87,7 @@ def test_info_names_the_head_and_the_methods_that_it_adds(client):
     info = client.get("/info").json()
 
     assert "ida-l" in info["methods"]
-    assert set(info["not_served"]) == {"pfe", "pfe+ida-r"}
+    assert set(info["not_served"]) == {"pfe", "pfe+ida-r", "ida-q", "ida-ql"}
     assert (info["ssr_head"]["k"], info["ssr_head"]["tau"]) == (10, 1.0)
     assert info["anchor_set"]["search"] == "on"
 

@@ -375,7 +375,8 @@ class VerifyAnswer(Meaning):
     method: str = Field(description="The method that gave score.")
     score: float = Field(
         description="What the threshold is compared with; higher is more alike. It is dao_score by the methods ida-r "
-        "and ida-l, similarity by cosine, and a number of its own by each other method. Not a probability."
+        "and ida-l, similarity by cosine, a log-likelihood ratio (llr, natural logarithm) by ida-q and ida-ql, and a "
+        "number of its own by each other method. Not a probability."
     )
     similarity: float = Field(description="The raw cosine of the two embeddings, in [-1, 1].")
     dao_score: float | None = Field(

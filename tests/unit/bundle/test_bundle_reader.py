@@ -31,7 +31,7 @@ def test_read_bundle_gives_back_what_was_written(tmp_path, unit_rows, facts, emb
     assert np.linalg.norm(read.anchors.embeddings, axis=1) == pytest.approx(1.0, abs=1e-6)
     assert read.anchors.anchors_digest == read.manifest.anchors_digest
     assert read.golden.probes.shape == read.golden.references.shape == (16, 16)
-    assert set(read.golden.scores) == set(METHODS) - {"ida-l", "pfe", "pfe+ida-r"}
+    assert set(read.golden.scores) == set(METHODS) - {"ida-l", "pfe", "pfe+ida-r", "ida-q", "ida-ql"}
 
 
 def test_read_bundle_made_for_another_backbone_is_refused(bundle, backbone_id):

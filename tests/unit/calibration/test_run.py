@@ -231,7 +231,6 @@ def written(out, folder, form, options=OPTIONS, pipeline_id="ffeeddccbbaa0099"):
         out,
         folder,
         source,
-        sources,
         found,
         Exclusions.none(),
         options,

@@ -28,6 +28,10 @@ def faces():
         mean=rows,
         log_variance=generator.uniform(-4, -2, rows.shape),
         sigma0_squared=np.full(40, 0.01),
+        llr_slope=generator.random(40),
+        llr_middle=generator.random(40) / 10,
+        llr_look=generator.random(40),
+        llr_offset=generator.random(40),
     )
     return rows, terms, generator.integers(0, 9, 40)
 

@@ -31,6 +31,8 @@ def test_find_method_of_every_listed_name_gives_it():
         "csls",
         "s-norm",
         "as-norm",
+        "ida-q",
+        "ida-ql",
     ]
 
 
@@ -163,6 +165,10 @@ def random_terms(rng_rows, faces):
         mean=rng_rows(faces, 32),
         log_variance=-3.0 + rng_rows(faces, 32),
         sigma0_squared=np.full(faces, 0.01),
+        llr_slope=support[:, 0],
+        llr_middle=support[:, 1] / 10,
+        llr_look=support[:, 3],
+        llr_offset=support[:, 2],
     )
 
 
