@@ -20,6 +20,7 @@ _COMMANDS = MappingProxyType(
         "calibrate": ("models.commands.calibrate", "calibrate_bundle"),
         "evaluate": ("models.commands.evaluate", "evaluate_command"),
         "drift": ("models.commands.drift", "drift"),
+        "paper": ("models.commands.paper", "paper_command"),
         "cache": ("models.commands.cache", "app"),
         "models": ("models.commands.packs", "app"),
         "anchors": ("models.commands.anchors", "app"),

@@ -6,15 +6,18 @@ from dataclasses import replace
 import numpy as np
 
 from models.evaluation.ablations import Ablation, ablate
+from models.evaluation.contrasts import ContrastSide, contrasts, form_of
+from models.evaluation.descents import Descent, descent
 from models.evaluation.measure import Ground, Measured, MeasureOptions, measure
 from models.evaluation.probability_gap import ProbabilityGap, probability_gap
 from models.evaluation.reliability import reliability
 from models.evaluation.report.report_document import DetMark, EvaluatedBundle, PackResult, StatedRates, UnexcludedRates
 from models.evaluation.scored import score_set
 from models.evaluation.systems import System, Variant, cosine_scorer, scorers, variants
+from models.evaluation.tenfold import drawn_folds
 from models.evaluation.warnings import warnings_of
 from models.labelled.beyond import measured as measured_of
-from models.labelled.comparable import comparable
+from models.labelled.comparable import Comparable, comparable
 from models.labelled.exclusions import SetExclusions
 from models.labelled.labelled_faces import LabelledFaces, unit_or_zeros
 from models.labelled.pairs.comparisons import Comparisons
@@ -25,10 +28,13 @@ from models.tool_errors import LabelsInvalid
 from service.arrays import Bools, Floats32, Floats64
 from service.errors import LowQuality
 from service.scoring.calibration import on_scale
-from service.scoring.methods import COSINE, METHODS
+from service.scoring.methods import COSINE, METHODS, methods_of
 from service.scoring.parameters import Parameters
 from service.scoring.population import LimitsInForce
 from service.scoring.similarity import telling_norms
+
+PAPER_METHODS = ("ida-r", "ida-l", "pfe", "pfe+ida-r")
+"""Those whose results the paper gives, beside the cosine."""
 
 
 def evaluate_set(
@@ -61,7 +67,7 @@ def evaluate_set(
     cosine = measure(
         ground, Variant(COSINE, METHODS[COSINE], Parameters()), cosine_scorer(ground.embeddings), None, None
     )
-    methods, stated = [cosine.result], []
+    methods, stated, sides = [cosine.result], [], []
     for system in systems:
         outside = _outside(ground, system)
         # One method at a time, so that its kept scores are dropped before the next is scored.
@@ -69,6 +75,8 @@ def evaluate_set(
             stated.append(_stated(ground, system, measured, outside))
             if measured is not cosine:
                 methods.append(measured.result)
+                variant = measured.scored.variant
+                sides.append(ContrastSide(variant.method.name, form_of(variant), system.name, measured.rates))
     comparisons = cosine.scored.comparisons
     return PackResult(
         pack=pack[0] if pack else None,
@@ -87,7 +95,13 @@ def evaluate_set(
         unexcluded=() if exclusions is None else _unexcluded(labelled, systems, options, stage),
         probability_gap=None if options.gap_scale is None else _gap(ground, systems, options.gap_scale),
         warnings=tuple(warnings_of(labelled, ground.found, systems, cosine.result.equal_error_rate)),
+        contrasts=contrasts(cosine.rates, sides) if options.for_paper else (),
+        descents=_descents(ground, systems) if options.for_paper else (),
     )
+
+
+def _descents(ground: Ground, systems: Sequence[System]) -> tuple[Descent, ...]:
+    return tuple(descent(ground.found, system, ground.weights, ground.options.seed) for system in systems)
 
 
 def _ground(
@@ -114,11 +128,32 @@ def _ground(
         exclusions=exclusions,
         options=options,
         stage=stage,
+        folds=_folds(labelled, found, exclusions, options),
     )
 
 
+def _folds(
+    labelled: LabelledFaces, found: Comparable, exclusions: SetExclusions | None, options: MeasureOptions
+) -> Comparable | None:
+    """Return the faces with the pairs of a cross-validation: the given ones, or drawn ones for the paper's claims."""
+    if found.given is not None:
+        return None if found.given.fold is None else found
+    if not options.for_paper:
+        return None
+    has_folds = labelled.pairs is not None and labelled.pairs.fold is not None
+    pairs = labelled.pairs if has_folds else drawn_folds(labelled, options.seed)
+    return None if pairs is None else comparable(replace(labelled, pairs=pairs), exclusions, given=True)
+
+
+def _methods(system: System, options: MeasureOptions) -> Sequence[str] | None:
+    """Return which methods are measured with a bundle; None for all that it has the parts for."""
+    if not options.for_paper or options.methods is not None:
+        return options.methods
+    return [name for name in methods_of(system.sources.provides) if name in PAPER_METHODS]
+
+
 def _measured(ground: Ground, system: System, cosine: Measured) -> Iterator[Measured]:
-    asked = variants(system, ground.options.methods)
+    asked = variants(system, _methods(system, ground.options))
     tick = ground.stage(f"support sets ({system.name})")
     built = scorers(ground.embeddings, ground.norms, system, asked)
     tick(1.0)
@@ -188,7 +223,8 @@ def _facts(system: System) -> EvaluatedBundle:
 
 
 def _ablations(ground: Ground, systems: Sequence[System], cosine: Measured) -> Iterator[Ablation]:
-    for system in systems:
+    # The paper varies the parameters with one kind of anchors.
+    for system in systems[:1] if ground.options.for_paper else systems:
         for asked in ground.options.ablations:
             yield ablate(
                 asked,
@@ -198,6 +234,8 @@ def _ablations(ground: Ground, systems: Sequence[System], cosine: Measured) -> I
                 seed=ground.options.seed,
                 device=ground.options.device,
                 stage=ground.stage,
+                weights=ground.weights if ground.options.for_paper else None,
+                workers=ground.options.workers,
             )
 
 
@@ -208,9 +246,10 @@ def _gap(ground: Ground, systems: Sequence[System], scale: float) -> Probability
     found = probability_gap(
         ground.found.embeddings,
         ground.found.norms,
-        ground.labelled.identities[ground.found.rows],
-        [(system, variants(system, ground.options.methods)) for system in systems],
+        ground.found.identities,
+        [(system, variants(system, _methods(system, ground.options))) for system in systems],
         scale=scale,
+        weights=ground.weights if ground.options.for_paper else None,
     )
     tick(1.0)
     return found

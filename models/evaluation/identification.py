@@ -14,7 +14,7 @@ from models.labelled.pairs.resampling import WeightArray, share_interval
 from models.labelled.pairs.sweep import BlockScorer
 from models.labelled.rates.interval import Interval
 from models.labelled.rates.measured import upper_end
-from service.arrays import Floats32, Ints
+from service.arrays import Floats32, Floats64, Ints
 
 _PROBES = 2048
 _DISTRACTORS = 4096
@@ -28,11 +28,26 @@ class Identification:
         trials: pairs of a probe and an enrolled face, those with an undetected face among them.
         distractors: sizes of the distractor sets.
         rank1: share of trials identified, by size.
+        gain: this share less the cosine's, paired person by person; empty for the cosine itself.
     """
 
     trials: int
     distractors: tuple[int, ...]
     rank1: tuple[Interval, ...]
+    gain: tuple[Interval, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RankedTrials:
+    """Rank-1 rates with what they are counted from.
+
+    Attributes:
+        result: the rates.
+        identified: (s, u) float64, trials identified by size of the distractor set and person.
+    """
+
+    result: Identification
+    identified: Floats64
 
 
 def sizes(available: int) -> tuple[int, ...]:
@@ -70,9 +85,14 @@ def highest_distractors(scorer: BlockScorer, identities: Ints, probes: Ints, dis
     return np.maximum.accumulate(highest, axis=1)
 
 
-def identification(
-    found: Comparable, scored: ScoredSet, scorer: BlockScorer, distractors: Ints, weights: WeightArray
-) -> Identification | None:
+def ranked_trials(
+    found: Comparable,
+    scored: ScoredSet,
+    scorer: BlockScorer,
+    distractors: Ints,
+    weights: WeightArray,
+    cosine: RankedTrials | None = None,
+) -> RankedTrials | None:
     """Return the rank-1 rates of every ordered mated pair; None where there are no distractors.
 
     Args:
@@ -81,6 +101,7 @@ def identification(
         scorer: that method's, of the compared faces and after them of those that are distractors only.
         distractors: (d,) rows of the scorer's faces in the order in which the sets grow.
         weights: (b, u), how often each person is drawn.
+        cosine: the cosine's on the same faces; None for the cosine itself.
     """
     ends = np.array(sizes(len(distractors)), np.int64)
     if not len(ends):
@@ -102,11 +123,20 @@ def identification(
     low, high = share_interval(drawn @ (trials - identified).T, drawn @ trials)
     people_tried = int(np.count_nonzero(trials))
     most = [upper_end(lost, people_tried, float(end)) for lost, end in zip(missed, high, strict=True)]
-    return Identification(
+    result = Identification(
         trials=int(trials.sum()),
         distractors=tuple(int(end) for end in ends),
         rank1=tuple(
             Interval(float(identified[size].sum() / trials.sum()), 1 - most[size], 1 - float(low[size]))
             for size in range(len(ends))
         ),
+        gain=() if cosine is None else _gain(identified - cosine.identified, trials, drawn),
     )
+    return RankedTrials(result, identified)
+
+
+def _gain(more: Floats64, trials: Ints, drawn: Floats64) -> tuple[Interval, ...]:
+    """Return how many more of the trials (u,) are identified, by size, given by size and person (s, u)."""
+    low, high = share_interval(drawn @ more.T, drawn @ trials)
+    values = more.sum(axis=1) / trials.sum()
+    return tuple(Interval(*map(float, ends)) for ends in zip(values, low, high, strict=True))

@@ -1,7 +1,7 @@
 """Everything that is measured of one method on one labelled set."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -9,13 +9,13 @@ from models.evaluation.ablations import AskedAblation
 from models.evaluation.changes import PairChanges
 from models.evaluation.error_discard import error_discard
 from models.evaluation.groups import GroupRates, group_rates
-from models.evaluation.identification import identification
+from models.evaluation.identification import RankedTrials, ranked_trials
 from models.evaluation.likelihood_cost import likelihood_cost
 from models.evaluation.method_rates import FMRS, FnmrAtFmr, MethodRates, fnmr_replicates, method_rates
 from models.evaluation.report.report_document import Curves, MethodResult
 from models.evaluation.scored import ScoredSet, score_set
 from models.evaluation.systems import System, Variant
-from models.evaluation.tenfold import fold_accuracy
+from models.evaluation.tenfold import Accuracy, FoldDecisions, accuracy_gain, fold_decisions
 from models.labelled.comparable import Comparable
 from models.labelled.exclusions import SetExclusions
 from models.labelled.labelled_faces import LabelledFaces
@@ -47,6 +47,7 @@ class MeasureOptions:
         gap_scale: scale of the softmax of the probability gap; None where it is not asked for.
         workers: threads.
         device: where anchors are searched.
+        for_paper: whether what only the paper's claims need is measured too, and of the methods the paper's alone.
     """
 
     fmrs: tuple[float, ...] = FMRS
@@ -60,6 +61,7 @@ class MeasureOptions:
     gap_scale: float | None = None
     workers: int = 2
     device: Device = "cpu"
+    for_paper: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +78,7 @@ class Ground:
         options: what is measured.
         stage: told what runs and how far it is.
         exclusions: what is left out; None for nothing.
+        folds: the same faces, the pairs of a cross-validation given; None where there are none.
     """
 
     labelled: LabelledFaces
@@ -87,6 +90,7 @@ class Ground:
     options: MeasureOptions
     stage: Stage
     exclusions: SetExclusions | None = None
+    folds: Comparable | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,11 +101,15 @@ class Measured:
         result: for the report.
         scored: the scores.
         rates: FNMR and its replicates.
+        decided: the pairs of the folds; None where there are none.
+        ranked: the rank-1 rates; None where they were not asked for.
     """
 
     result: MethodResult
     scored: ScoredSet
     rates: MethodRates
+    decided: FoldDecisions | None = None
+    ranked: RankedTrials | None = None
 
 
 def measure(
@@ -129,7 +137,11 @@ def measure(
     compared = PairChanges(ground.labelled, found, cosine.scored if cosine else scored, scored)
     spread = distribution(scored.comparisons)
     det_fmr, det_fnmr = det_curve(scored.comparisons)
-    ranked = options.ranks and len(ground.distractors)
+    ranked = None
+    if options.ranks and len(ground.distractors):
+        reference = cosine.ranked if cosine else None
+        ranked = ranked_trials(found, scored, scorer, ground.distractors, ground.weights, reference)
+    decided = None if ground.folds is None else fold_decisions(ground.folds, own)
     result = MethodResult(
         label=variant.label,
         method=variant.method.name,
@@ -146,8 +158,8 @@ def measure(
             non_mated=tuple(spread.non_mated.tolist()),
             log_scores=scale == "log",
         ),
-        accuracy=fold_accuracy(found, own),
-        identification=identification(found, scored, scorer, ground.distractors, ground.weights) if ranked else None,
+        accuracy=_accuracy(ground, decided, cosine),
+        identification=ranked.result if ranked else None,
         groups=tuple(_groups(ground, scored, level)),
         changes=compared.at(level, options.listed) if cosine and level else None,
         highest_non_mated=compared.highest_non_mated(options.listed),
@@ -155,7 +167,16 @@ def measure(
         error_discard=error_discard(found, scored, max(level, _LOOSER_FMR), ground.weights) if level else None,
     )
     tick(1.0)
-    return Measured(result, scored, found_rates)
+    return Measured(result, scored, found_rates, decided, ranked)
+
+
+def _accuracy(ground: Ground, decided: FoldDecisions | None, cosine: Measured | None) -> Accuracy | None:
+    if decided is None:
+        return None
+    if ground.folds is None or cosine is None or cosine.decided is None:
+        return decided.accuracy
+    gain = accuracy_gain(ground.folds, ground.labelled, decided, cosine.decided, ground.weights)
+    return replace(decided.accuracy, gain=gain)
 
 
 def smallest_measured(at: tuple[FnmrAtFmr, ...]) -> float | None:

@@ -1,12 +1,14 @@
 """The gap between probability and similarity (section 4.6): faces sure and unsure of their class, by their scores."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from models.evaluation.systems import System, Variant, cosine_scorer, scorers
+from models.labelled.pairs.resampling import WeightArray, interval
 from models.labelled.pairs.sweep import BlockScorer
+from models.labelled.rates.interval import Interval
 from models.tool_errors import LabelsInvalid
 from service.arrays import Floats32, Floats64, Ints
 from service.scoring.methods import COSINE
@@ -31,6 +33,9 @@ class GapCurves:
         low: share of the faces of the lower segment by bin.
         high: share of those of the upper one.
         overlap: the area under both.
+        closed: by how much less they overlap than by the cosine, people resampled; None for the cosine, and where
+            nobody was resampled.
+        overlap_interval: the overlap with its interval; None where nobody was resampled.
     """
 
     label: str
@@ -39,6 +44,8 @@ class GapCurves:
     low: tuple[float, ...]
     high: tuple[float, ...]
     overlap: float
+    closed: Interval | None = None
+    overlap_interval: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,7 @@ def probability_gap(
     systems: Sequence[tuple[System, Sequence[Variant]]],
     *,
     scale: float,
+    weights: WeightArray | None = None,
 ) -> ProbabilityGap:
     """Compare what a softmax over class centres says of faces with what pair scores say.
 
@@ -75,9 +83,10 @@ def probability_gap(
     Args:
         embeddings: (n, d) float32, unit norm.
         norms: (n,) float32, lengths of what the backbone gave, 0 where one is not known.
-        identities: (n,) int64, who each face is of.
+        identities: (n,) int64, who each face is of; from 0 to u - 1 where people are resampled.
         systems: bundles, and the methods measured with each.
         scale: of the logits.
+        weights: (b, u), how often each person is drawn; None to resample nobody.
 
     Raises:
         LabelsInvalid: if fewer than 50 faces are of people with two or more.
@@ -101,10 +110,19 @@ def probability_gap(
     compared = np.concatenate([faces[both], others[both]]).astype(np.float32)
     of_others = (norm_sums[own] - norms[rows]) / (sizes[own] - 1)
     lengths = np.concatenate([norms[rows][both], of_others[both]]).astype(np.float32)
-    curves = [_curves(COSINE, None, cosine_scorer(compared), len(low))]
+    drawn = None if weights is None else weights[:, identities[rows][both]].astype(np.float64)
+    reference = _scores(cosine_scorer(compared))
+    curves = [_curves(COSINE, None, reference, len(low))]
+    if drawn is not None:
+        ends = map(float, interval(_overlaps(reference, len(low), drawn)))
+        curves[0] = replace(curves[0], overlap_interval=Interval(curves[0].overlap, *ends))
     for system, wanted in systems:
         built = scorers(compared, lengths, system, wanted)
-        curves += [_curves(v.label, system.name, scorer, len(low)) for v, scorer in zip(wanted, built, strict=True)]
+        for variant, scorer in zip(wanted, built, strict=True):
+            scores = _scores(scorer)
+            found = _curves(variant.label, system.name, scores, len(low))
+            closed = None if drawn is None else _closed(reference, scores, len(low), drawn)
+            curves.append(replace(found, closed=closed))
     segments = tuple((float(probability[s].min()), float(probability[s].max())) for s in (low, high))
     return ProbabilityGap(scale, len(names), len(rows), (segments[0], segments[1]), tuple(curves))
 
@@ -133,9 +151,35 @@ def own_probability(faces: Floats64, own: Ints, centres: Floats64, others: Float
     return found
 
 
-def _curves(label: str, bundle: str | None, scorer: BlockScorer, of_low: int) -> GapCurves:
+def _scores(scorer: BlockScorer) -> Floats64:
+    """Return the score of each face with the centre that follows the faces."""
     count = len(scorer) // 2
-    scores = scorer.pairs(np.arange(count), np.arange(count, 2 * count)).astype(np.float64)
+    return scorer.pairs(np.arange(count), np.arange(count, 2 * count)).astype(np.float64)
+
+
+def _closed(cosine: Floats64, method: Floats64, of_low: int, drawn: Floats64) -> Interval:
+    """Return the cosine's overlap less the method's, faces weighing as often as their person is drawn (b, n)."""
+    every = np.ones((1, drawn.shape[1]))
+    value = float((_overlaps(cosine, of_low, every) - _overlaps(method, of_low, every))[0])
+    low, high = interval(_overlaps(cosine, of_low, drawn) - _overlaps(method, of_low, drawn))
+    return Interval(value, float(low), float(high))
+
+
+def _overlaps(scores: Floats64, of_low: int, drawn: Floats64) -> Floats64:
+    """Return the overlap (b,) of both segments' histograms in each replicate."""
+    edges = np.histogram_bin_edges(scores, bins=_BINS)
+    inside = np.clip(np.searchsorted(edges, scores, side="right") - 1, 0, _BINS - 1)
+    member = np.zeros((len(scores), _BINS))
+    member[np.arange(len(scores)), inside] = 1.0
+    shares = []
+    for part in (slice(0, of_low), slice(of_low, len(scores))):
+        counts = drawn[:, part] @ member[part]
+        shares.append(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1.0))
+    overlaps: Floats64 = np.minimum(*shares).sum(axis=1)
+    return overlaps
+
+
+def _curves(label: str, bundle: str | None, scores: Floats64, of_low: int) -> GapCurves:
     edges = np.histogram_bin_edges(scores, bins=_BINS)
     low, high = (np.histogram(part, edges)[0] / len(part) for part in (scores[:of_low], scores[of_low:]))
     overlap = float(np.minimum(low, high).sum())

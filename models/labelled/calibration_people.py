@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -33,6 +33,25 @@ _REPORT_BYTES = 64 * 1024 * 1024
 _MOST_RECORDS = 64
 
 _Digests = Annotated[str, StringConstraints(pattern=rf"^([0-9a-f]{{{2 * _DIGEST_BYTES}}})*$")]
+
+
+class NamedPeople(Protocol):
+    """The people of a labelled set, embedded or not; see ``LabelledFaces`` for each."""
+
+    @property
+    def name(self) -> str:
+        """What the set is called."""
+        ...
+
+    @property
+    def identity_names(self) -> tuple[str, ...]:
+        """Their names."""
+        ...
+
+    @property
+    def identities_stated(self) -> bool:
+        """Whether the labels name people."""
+        ...
 
 
 class Record(BaseModel):
@@ -77,7 +96,7 @@ class CalibrationPeople:
 
     records: tuple[Record, ...] = ()
 
-    def parts_of(self, labelled: LabelledFaces) -> dict[str, Ints]:
+    def parts_of(self, labelled: NamedPeople) -> dict[str, Ints]:
         """Return which people of a labelled set were in which part, as positions in its ``identity_names``.
 
         Whom any calibration chose or measured on is in no part that was set aside.
@@ -96,7 +115,7 @@ class CalibrationPeople:
         return np.flatnonzero(np.isin(labelled.identities, self.parts_of(labelled)[SET_ASIDE]))
 
 
-def people_keys(labelled: LabelledFaces) -> list[str]:
+def people_keys(labelled: NamedPeople) -> list[str]:
     """Return what stands for each person of a labelled set: the same in another set where he has the same name there.
 
     A number names somebody only within a set, and so does a picture where the labels name nobody: there the set's name

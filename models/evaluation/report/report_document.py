@@ -6,6 +6,8 @@ from pydantic import TypeAdapter
 
 from models.evaluation.ablations import Ablation
 from models.evaluation.changes import Changes, ListedPair
+from models.evaluation.contrasts import Contrast
+from models.evaluation.descents import Descent
 from models.evaluation.error_discard import ErrorDiscard
 from models.evaluation.groups import GroupRates
 from models.evaluation.identification import Identification
@@ -168,6 +170,8 @@ class PackResult:
         unexcluded: the rates with the excluded pairs counted; empty where nothing is excluded.
         probability_gap: segments of probability by their scores; None where it was not asked for.
         warnings: what a reader must know before he believes the figures, sentences.
+        contrasts: methods beside each other; empty where the paper's claims were not asked for.
+        descents: how similarities to the anchors fall, by bundle; empty as above.
     """
 
     pack: str | None
@@ -186,6 +190,8 @@ class PackResult:
     unexcluded: tuple[UnexcludedRates, ...]
     probability_gap: ProbabilityGap | None = None
     warnings: tuple[str, ...] = ()
+    contrasts: tuple[Contrast, ...] = ()
+    descents: tuple[Descent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.evaluation.identification import highest_distractors, identification, sizes
+from models.evaluation.identification import highest_distractors, ranked_trials, sizes
 from models.evaluation.systems import cosine_scorer
 from models.labelled.pairs.resampling import person_weights
 
@@ -20,7 +20,7 @@ def test_rank_one_agrees_with_trying_every_probe(people, scored_by_cosine):
     found, scored = scored_by_cosine(labelled)
     order = np.random.default_rng(2).permutation(len(found.rows))
 
-    rates = identification(found, scored, scored.scorer, order, person_weights(12, 100, seed=0))
+    rates = ranked_trials(found, scored, scored.scorer, order, person_weights(12, 100, seed=0)).result
 
     faces = labelled.embeddings[found.rows].astype(np.float64)
     who = found.identities
@@ -47,7 +47,7 @@ def test_distractors_of_other_people_follow_the_compared_faces(people, scored_by
     strangers = people(count=20, faces_each=1, seed=9).embeddings
     scorer = cosine_scorer(np.concatenate([labelled.embeddings, strangers]))
 
-    rates = identification(found, scored, scorer, np.arange(12, 32), person_weights(6, 100, seed=0))
+    rates = ranked_trials(found, scored, scorer, np.arange(12, 32), person_weights(6, 100, seed=0)).result
 
     highest = (labelled.embeddings @ strangers.T).max(axis=1)
     won = sum(float(labelled.embeddings[i] @ labelled.embeddings[i ^ 1]) > highest[i] for i in range(len(labelled)))
@@ -69,7 +69,7 @@ def test_everybody_identified_is_no_proof_that_everybody_would_be(people, scored
     labelled = people(count=30, faces_each=2, spread=0.05)
     found, scored = scored_by_cosine(labelled)
 
-    rates = identification(found, scored, scored.scorer, np.arange(10), person_weights(30, 100, seed=0))
+    rates = ranked_trials(found, scored, scored.scorer, np.arange(10), person_weights(30, 100, seed=0)).result
 
     assert (rates.rank1[0].value, rates.rank1[0].high) == (1.0, 1.0)
     assert rates.rank1[0].low == pytest.approx(1 - 3 / 30)

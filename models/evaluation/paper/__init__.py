@@ -1,0 +1,1 @@
+"""The paper's own claims, each beside what labelled faces show of it."""
