@@ -11,8 +11,8 @@ from models.commands.effect import Needs, label_files_needed, pictures_needed, r
 from models.commands.engine_option import EngineOption, RayAddress, RayWorkers
 from models.commands.labelled_input import exclusions_of
 from models.engines.choice import EngineChoice
-from models.evaluation.ablations import parse
 from models.evaluation.asked import Asked
+from models.evaluation.asked_ablation import parse
 from models.evaluation.evaluation_session import evaluate
 from models.evaluation.measure import MeasureOptions
 from models.evaluation.probability_gap import DEFAULT_SCALE

@@ -14,8 +14,8 @@ from models.commands import reporting_errors
 from models.commands.anchor_kinds import KindBuilder, OtherAnchors
 from models.commands.effect import Needs, label_files_needed, names_pictures, pictures_needed, refuse_without_effect
 from models.commands.labelled_input import exclusions_of
-from models.evaluation.ablations import AskedAblation, parse
 from models.evaluation.asked import Asked
+from models.evaluation.asked_ablation import AskedAblation, parse
 from models.evaluation.evaluation_session import evaluate
 from models.evaluation.measure import MeasureOptions
 from models.evaluation.paper.paper_document import AnchorKind, paper_to_json
@@ -37,6 +37,8 @@ from service.pipeline import FacePipeline, load_pipeline
 from service.settings import NO_BUNDLE, Settings, load_settings
 
 _KNOBS = ("k", "anchors", "tau")
+# Of what is written to a file or another program, which has no edges.
+_WIDTH = 180
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,8 @@ def paper_command(
             )
             evaluation = evaluate(asked, settings, stage, (lambda _: pipeline) if pipeline else load_pipeline)
         report = paper_report(evaluation, kinds)
-        show_paper(report, Console())
+        console = Console()
+        show_paper(report, console if console.is_terminal else Console(width=_WIDTH))
         if json_file is not None:
             with writing(json_file):
                 json_file.write_bytes(paper_to_json(report))

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
 
 import numpy as np
-from pydantic import ValidationError
 
+from models.evaluation.asked_ablation import AskedAblation, Knob, with_value
 from models.evaluation.method_rates import FMRS, fnmr_replicates
 from models.evaluation.systems import System, term_finder
 from models.labelled.comparable import Comparable
@@ -17,7 +16,6 @@ from models.labelled.rates.interval import Interval
 from models.labelled.rates.measured import quality
 from models.labelled.rates.threshold_rates import fnmr_at
 from models.progress import Stage
-from models.tool_errors import AblationInvalid
 from service.arrays import Floats32, Floats64, Ints
 from service.bundle.anchors_part import Anchors
 from service.choices import Device
@@ -27,14 +25,6 @@ from service.scoring.parameters import Parameters
 from service.scoring.terms import FaceTerms
 from service.search.face_terms import TermFinder
 
-Knob = Literal["k", "anchors", "tau", "strength"]
-
-DEFAULT_VALUES: dict[Knob, tuple[float, ...]] = {
-    "k": (1, 2, 5, 10, 20, 50, 100, 200, 500),
-    "anchors": (30, 100, 300, 1000, 3000, 10_000, 30_000, 100_000),
-    "tau": (0.25, 0.5, 1, 2, 4, 8, 16, 32),
-    "strength": (0, 0.25, 0.5, 0.75, 1, 1.5, 2),
-}
 _Draw = tuple[Floats64, Floats64 | None]
 """FNMR at each of the rates (f,), and that of every replicate (b, f)."""
 # Random subsets of the anchors of each size: one alone says as much of its luck as of its size.
@@ -83,44 +73,6 @@ class Ablation:
     cosine: tuple[float, ...]
     points: tuple[AblationPoint, ...]
     note: str
-
-
-@dataclass(frozen=True, slots=True)
-class AskedAblation:
-    """An ablation that was asked for.
-
-    Attributes:
-        knob: the parameter.
-        values: its values, increasing.
-        as_paper: whether all else is as the paper has it, and not as in the bundle.
-    """
-
-    knob: Knob
-    values: tuple[float, ...]
-    as_paper: bool = False
-
-
-def parse(text: str) -> AskedAblation:
-    """Read ``k``, or ``k=1,5,10`` with values of one's own.
-
-    Raises:
-        AblationInvalid: if there is no such parameter, or a value is not possible for it.
-    """
-    name, _, listed = text.partition("=")
-    for knob in get_args(Knob):
-        if knob != name:
-            continue
-        try:
-            values = tuple(sorted(set(map(float, listed.split(",") if listed else DEFAULT_VALUES[knob]))))
-        except ValueError:
-            break
-        if all(_is_possible(knob, value) for value in values):
-            return AskedAblation(knob, values)
-        break
-    raise AblationInvalid(
-        f"{text!r} is no ablation: name one of {', '.join(get_args(Knob))}, perhaps with values, as in `k=1,5,10` "
-        "(whole numbers for k and anchors; tau above 0 and at most 100, strength from 0 to 10)."
-    )
 
 
 def ablate(
@@ -260,24 +212,8 @@ def _measured(
     largest = max(int(value) for value in values) if knob == "k" else parameters.k
     similarities = system.sources.support(embeddings, largest, parameters.guard).similarities
     for value in values:
-        changed = _changed(parameters, knob, value)
+        changed = with_value(parameters, knob, value)
         yield value, [measure(FaceTerms(log_density=log_density(similarities[:, : changed.k], changed.tau)), changed)]
-
-
-def _is_possible(knob: Knob, value: float) -> bool:
-    if knob in ("k", "anchors"):
-        return value.is_integer() and value >= 1
-    try:
-        _changed(Parameters(), knob, value)
-    except ValidationError:
-        return False
-    return True
-
-
-def _changed(parameters: Parameters, knob: Knob, value: float) -> Parameters:
-    if knob == "k":
-        return parameters.changed(k=int(value))
-    return parameters.changed(**{knob: value})
 
 
 def _finder(anchors: Anchors, rows: Ints, device: Device) -> TermFinder:

@@ -156,7 +156,9 @@ def _evaluated(
         rows = _set_aside(people, labelled, asked.set_aside_by)
         labelled, excluded_rows = labelled.subset(rows), excluded_rows.subset(rows)
     excluded = sum(entry.set == labelled.name for entry in asked.exclusions.entries)
-    given = labelled.pairs is not None if asked.pairs is None else asked.pairs == "given"
+    # The paper's small rates need all pairs, wherever the labels say who everybody is.
+    enough = asked.options.for_paper and labelled.identities_stated
+    given = labelled.pairs is not None and not enough if asked.pairs is None else asked.pairs == "given"
     if given and labelled.pairs is None:
         raise LabelsInvalid(f"{labels.path} gives no pairs: compare all of them with --pairs all.")
     result = evaluate_set(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from models.evaluation.ablations import AskedAblation
+from models.evaluation.asked_ablation import AskedAblation
 from models.evaluation.changes import PairChanges
 from models.evaluation.error_discard import error_discard
 from models.evaluation.groups import GroupRates, group_rates

@@ -11,8 +11,8 @@ from vectors import to_unit
 
 from models.bundles.create import NewBundle, create_bundle
 from models.commands.evaluate import evaluate_command
-from models.evaluation.ablations import parse
 from models.evaluation.asked import Asked
+from models.evaluation.asked_ablation import parse
 from models.evaluation.evaluation_session import evaluate
 from models.evaluation.measure import MeasureOptions
 from models.labelled.exclusions import Exclusions

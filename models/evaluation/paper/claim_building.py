@@ -4,21 +4,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from models.evaluation.contrasts import Contrast, Form
-from models.evaluation.paper.paper_document import Bearing, Finding, PaperClaim, alike, judge
+from models.evaluation.paper.paper_document import Bearing, Finding, PaperClaim, judge
 from models.evaluation.report.report_document import MethodResult, PackResult
 from models.labelled.rates.interval import Interval
 from models.labelled.rates.measured import fmr_name
 
 FORMS: tuple[Form, ...] = ("paper", "tuned", "any")
-POINT = 0.01
-# As far as the paper's own like results lie apart (Table 1: up to 0.48 points; Table 4: 0.39).
-MARGIN = 0.5 * POINT
 
 Said = tuple[str, str, str, str]
 """Place and title of a claim, the paper's sentence, and the paper's figures."""
 
 Bears = Callable[[Interval, float], Bearing]
-"""What a difference says of a claim, given the room that there is."""
+"""What a difference says of a claim, given the share of errors that it is taken from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +50,6 @@ def of_first_bundle(one: MeasuredSet, method: str) -> list[MethodResult]:
     return [result for result in first_bundle_methods(one) if result.method == method]
 
 
-def is_alike(difference: Interval, room: float) -> Bearing:
-    """Return what a difference says of the claim that two things are alike."""
-    return alike(difference, MARGIN, room)
-
-
 def told(name: str, contrast: Contrast, what: str, pack: PackResult, bearing: Bears) -> Iterator[Finding]:
     """Yield the mean over the rates that are judged, and the rates themselves beside it.
 
@@ -66,7 +58,7 @@ def told(name: str, contrast: Contrast, what: str, pack: PackResult, bearing: Be
         contrast: the two methods.
         what: what they are, in words.
         pack: has their rates.
-        bearing: what a difference says of the claim, given the room that there is.
+        bearing: what a difference says of the claim, given the errors that it is taken from.
     """
     if contrast.mean is None:
         return
@@ -79,9 +71,9 @@ def told(name: str, contrast: Contrast, what: str, pack: PackResult, bearing: Be
         if fmr == contrast.span[0] and len(contrast.span) == 1:
             continue
         tar = 1 - other[fmr]
-        yield Finding(
-            name, what, f"FMR {fmr_name(fmr)}", tar, tar + gain.value, gain, bearing(gain, 1 - tar), judged=False
-        )
+        # Fewer than 30 false matches stand behind rates below the smallest measured one.
+        at = f"FMR {fmr_name(fmr)}{', few pairs' if fmr < min(contrast.span) else ''}"
+        yield Finding(name, what, at, tar, tar + gain.value, gain, bearing(gain, 1 - tar), judged=False)
 
 
 def _rates_of(pack: PackResult, method: str, bundle: str | None, form: Form) -> dict[float, float]:

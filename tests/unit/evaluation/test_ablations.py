@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from models.evaluation.ablations import AskedAblation, ablate, parse
+from models.evaluation.ablations import ablate
+from models.evaluation.asked_ablation import AskedAblation, parse
 from models.evaluation.systems import System
 from models.labelled.pairs.sweep import BlockScorer
 from models.labelled.rates.threshold_rates import fnmr_at

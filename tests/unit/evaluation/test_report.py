@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from rich.console import Console
 from vectors import to_unit
 
-from models.evaluation.ablations import parse
+from models.evaluation.asked_ablation import parse
 from models.evaluation.evaluate_set import evaluate_set
 from models.evaluation.measure import MeasureOptions
 from models.evaluation.method_rates import FnmrAtFmr
