@@ -13,7 +13,7 @@ from models.labelled.rates.interval import Interval
 Bearing = Literal["for", "against", "open"]
 """What an interval says of a claim: wholly on its side, wholly on the other, or neither."""
 
-Verdict = Literal["holds", "does_not", "mixed", "untold", "not_tried"]
+PaperVerdict = Literal["holds", "does_not", "mixed", "untold", "not_tried"]
 """``mixed``: some intervals are for the claim, others against it. ``untold``: the people are too few to tell."""
 
 
@@ -57,7 +57,7 @@ class ClaimVerdict:
     """
 
     form: Form
-    verdict: Verdict
+    verdict: PaperVerdict
     findings: tuple[Finding, ...]
 
 
@@ -151,7 +151,7 @@ def judge(form: Form, findings: Sequence[Finding]) -> ClaimVerdict:
         findings: some of them judged, others told beside those.
     """
     seen = [finding.bearing for finding in findings if finding.judged]
-    verdict: Verdict = "untold"
+    verdict: PaperVerdict = "untold"
     if "for" in seen:
         verdict = "mixed" if "against" in seen else "holds"
     elif "against" in seen:

@@ -31,7 +31,7 @@ _EXAMPLES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PaperPlace:
     """What the page shows of one table or figure of the paper.
 
     Attributes:
@@ -64,7 +64,7 @@ def paper_to_html(report: PaperReport) -> bytes:
     )
     sets = measured_sets(report.evaluation)
     places = [
-        Place(f"place-{number}", name, tuple(claims), tuple(_figures(name, sets)), tuple(_pairs(name, sets)))
+        PaperPlace(f"place-{number}", name, tuple(claims), tuple(_figures(name, sets)), tuple(_pairs(name, sets)))
         for number, (name, claims) in enumerate(groupby(report.claims, key=lambda claim: claim.place))
     ]
     return (

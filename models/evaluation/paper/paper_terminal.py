@@ -4,11 +4,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from models.evaluation.paper.paper_document import PaperReport, Verdict
+from models.evaluation.paper.paper_document import PaperReport, PaperVerdict
 from models.evaluation.paper.paper_report import measured_sets
 from models.evaluation.paper.paper_words import difference, from_to, kind_text, verdict_name, verdict_of
 
-_STYLE: dict[Verdict | None, str] = {
+_STYLE: dict[PaperVerdict | None, str] = {
     "holds": "green",
     "does_not": "red",
     "mixed": "yellow",

@@ -1,9 +1,9 @@
 """How the report of the paper's claims is put into words: the same in the terminal and on its page."""
 
-from models.evaluation.paper.paper_document import AnchorKind, Bearing, Finding, PaperClaim, Verdict
+from models.evaluation.paper.paper_document import AnchorKind, Bearing, Finding, PaperClaim, PaperVerdict
 from models.evaluation.report.words import interval_text, percent
 
-VERDICTS: dict[Verdict, str] = {
+VERDICTS: dict[PaperVerdict, str] = {
     "holds": "holds",
     "does_not": "does not hold",
     "mixed": "differs between sets",
@@ -14,7 +14,7 @@ BEARINGS: dict[Bearing, str] = {"for": "for it", "against": "against it", "open"
 FORM_NAMES = {"paper": "Eq. 4 as the paper has it", "tuned": "as the bundle has it", "any": "without DAO's strength"}
 
 
-def verdict_of(claim: PaperClaim, *forms: str) -> Verdict | None:
+def verdict_of(claim: PaperClaim, *forms: str) -> PaperVerdict | None:
     """Return the verdict on a claim in the first of some forms that it has one in; None where it has none."""
     if claim.not_tried:
         return "not_tried"
@@ -22,7 +22,7 @@ def verdict_of(claim: PaperClaim, *forms: str) -> Verdict | None:
     return next((by_form[form] for form in ("paper", "tuned", "any") if form in forms and form in by_form), None)
 
 
-def verdict_name(verdict: Verdict | None) -> str:
+def verdict_name(verdict: PaperVerdict | None) -> str:
     """Return a verdict in words, "-" for none."""
     return "-" if verdict is None else VERDICTS[verdict]
 
