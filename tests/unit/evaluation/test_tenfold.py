@@ -1,9 +1,19 @@
 """Accuracy over folds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from models.evaluation.tenfold import accuracy_by_fold, best_threshold, fold_accuracy
+from models.evaluation.tenfold import (
+    Accuracy,
+    FoldDecisions,
+    accuracy_by_fold,
+    accuracy_gain,
+    best_threshold,
+    fold_accuracy,
+)
+from models.labelled.comparable import comparable
 
 
 def test_best_threshold_lies_between_the_scores_it_parts():
@@ -56,3 +66,26 @@ def test_pairs_without_folds_have_no_accuracy(people, given_pairs, scored_by_cos
     found, scored = scored_by_cosine(people(pairs=given_pairs([(0, 1, True), (0, 5, False)])), given=True)
 
     assert fold_accuracy(found, scored.scorer) is None
+
+
+def test_accuracy_gain_weighs_pairs_by_how_often_their_people_are_drawn(people, given_pairs):
+    labelled = people(count=3, faces_each=2, lost=[5])
+    rows = [(0, 1, True), (2, 3, True), (0, 2, False), (1, 4, False), (3, 5, False)]
+    found = comparable(replace(labelled, pairs=given_pairs(rows, fold=[0, 0, 0, 1, 1])), None, given=True)
+    told = Accuracy(0.0, 0.0, ())
+    right = {"method": [True, True, False, True, True], "cosine": [True, False, True, False, True]}
+    method, cosine = (FoldDecisions(told, np.array(right[name])) for name in ("method", "cosine"))
+    weights = np.array([[1, 1, 1], [2, 1, 0], [0, 2, 1]], np.float32)
+
+    gain = accuracy_gain(found, labelled, method, cosine, weights)
+
+    shares = []
+    for draw in weights:
+        more = total = 0.0
+        for (first, second, mated), mine, theirs in zip(rows, right["method"], right["cosine"], strict=True):
+            one, other = labelled.identities[[first, second]]
+            weight = draw[one] if mated else draw[one] * draw[other]
+            more, total = more + weight * (mine - theirs), total + weight
+        shares.append(more / total)
+    assert gain.value == pytest.approx(1 / 5)
+    assert (gain.low, gain.high) == pytest.approx(tuple(np.quantile(shares, [0.025, 0.975])))
