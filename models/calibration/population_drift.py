@@ -29,7 +29,7 @@ _RATES = (0.5, 0.4, 0.3, 0.2, 0.1)
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class DriftedMeasure:
     """One distribution, as logged and as calibrated.
 
     Attributes:
@@ -53,7 +53,7 @@ class Compared:
 
 def compare_drift(
     logged: LoggedPairs, limits: PopulationLimits, methods: Mapping[str, MethodCalibration]
-) -> list[Compared]:
+) -> list[DriftedMeasure]:
     """Compare everything that is known on both sides.
 
     Values of one service are not independent, since people come again: chance is then larger than the test says, and
@@ -71,14 +71,14 @@ def compare_drift(
     return found + [_strangers(name, logged.scores[name], methods[name], tests) for name in scored]
 
 
-def drift_verdict(found: list[Compared]) -> DriftVerdict:
+def drift_verdict(found: list[DriftedMeasure]) -> DriftVerdict:
     """Return the worst of what was compared; too few where nothing could be."""
     verdicts = {one.verdict for one in found}
     order: tuple[DriftVerdict, ...] = ("drifted", "slightly", "as_calibrated")
     return next((verdict for verdict in order if verdict in verdicts), "too_few")
 
 
-def _measure(name: str, values: Floats64, calibrated: MeasureLimit, tests: int) -> Compared:
+def _measure(name: str, values: Floats64, calibrated: MeasureLimit, tests: int) -> DriftedMeasure:
     levels = sorted((float(level), value) for level, value in calibrated.quantiles.items())
     # Two levels of one value have no bin between them.
     edges = [level for place, level in enumerate(levels) if place == 0 or level[1] > levels[place - 1][1]]
@@ -108,7 +108,7 @@ def _joined(counts: Floats64, shares: Floats64, sample: int) -> tuple[Floats64, 
     return found[:, 0], found[:, 1]
 
 
-def _strangers(name: str, scores: Floats64, calibration: MethodCalibration, tests: int) -> Compared:
+def _strangers(name: str, scores: Floats64, calibration: MethodCalibration, tests: int) -> DriftedMeasure:
     """Compare the scores that pairs of two people alone reach: the stated rate of such a pair is uniform."""
     curve = calibration.curve
     with np.errstate(divide="ignore"):
@@ -129,15 +129,15 @@ def _compared(
     tests: int,
     beyond: float | None,
     beyond_calibrated: float | None,
-) -> Compared:
+) -> DriftedMeasure:
     total = int(counts.sum())
     effect = stability_index(counts, shares)
     if total < LEAST_VALUES:
-        return Compared(name, total, effect, None, beyond, beyond_calibrated, "too_few")
+        return DriftedMeasure(name, total, effect, None, beyond, beyond_calibrated, "too_few")
     p_value = two_sample_p_value(counts, shares, calibrated)
     is_chance = p_value * tests > LARGEST_BY_CHANCE
     verdict: DriftVerdict = "as_calibrated" if is_chance else "drifted" if effect >= SMALL_EFFECT else "slightly"
-    return Compared(name, total, effect, p_value, beyond, beyond_calibrated, verdict)
+    return DriftedMeasure(name, total, effect, p_value, beyond, beyond_calibrated, verdict)
 
 
 def stability_index(counts: Floats64, shares: Floats64) -> float:
