@@ -48,6 +48,7 @@ from service.faces.quality.face_quality import FaceQuality
 from service.faces.types import AlignedFace, Liveness
 from service.pipeline import FacePipeline
 from service.scoring.decision import Judgement
+from service.scoring.methods import METHODS
 from service.scoring.population import FaceCheck
 from service.snapshot.snapshot import Snapshot
 from service.telemetry import Metrics, request_id
@@ -219,6 +220,7 @@ def full_answer(result: Verification, pipeline: FacePipeline) -> VerifyAnswer:
         **dict(_meaning(result.judgement)),
         operating_point=result.operating_point,
         method=result.method,
+        llr=rounded(result.score) if METHODS[result.method].tells_llr else None,
         score=rounded(result.score),
         similarity=rounded(result.similarity),
         dao_score=None if result.dao_score is None else rounded(result.dao_score),

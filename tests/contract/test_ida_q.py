@@ -69,6 +69,8 @@ def test_score_is_the_likelihood_ratio_and_the_default_method_of_the_bundle(clie
 
     assert answer["method"] == "ida-q"
     assert answer["score"] == pytest.approx(ratio(answer["similarity"]), abs=1e-4)
+    assert answer["llr"] == answer["score"]
+    assert client.post("/verify", json=body(method="ida-r")).json()["llr"] is None
     assert answer["density_method"] == "ida-r"
     assert answer["dao_score"] == client.post("/verify", json=body(method="ida-r")).json()["dao_score"]
     assert "ida-q" in client.get("/info").json()["methods"]

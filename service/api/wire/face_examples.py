@@ -173,6 +173,7 @@ VERIFIED: Final[dict[str, Any]] = {
         "no_decision_reason": None,
         "operating_point": _POINT,
         "method": "ida-r",
+        "llr": None,
         "dao_score": 0.924239,
         "cosine": {
             "decision": "match",

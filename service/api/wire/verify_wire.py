@@ -378,6 +378,10 @@ class VerifyAnswer(Meaning):
         "and ida-l, similarity by cosine, a log-likelihood ratio (llr, natural logarithm) by ida-q and ida-ql, and a "
         "number of its own by each other method. Not a probability."
     )
+    llr: float | None = Field(
+        description="score where it is a log-likelihood ratio (natural logarithm; ida-q, ida-ql): above 0 the pair is "
+        "likelier of one person than of two. Null by other methods."
+    )
     similarity: float = Field(description="The raw cosine of the two embeddings, in [-1, 1].")
     dao_score: float | None = Field(
         description="The score calibrated by discrepancy alignment: lower where the faces' neighbourhoods are crowded. "
