@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from service.faces.select import no_face
 
-_ID: Final = "988ebf28255aeb45"
+_ID: Final = "3baa958babb66b0d"
 _BASE64: Final = "/9j/4AAQSkZJRgABAQAAAQABAAD..."
 _PHOTO: Final[dict[str, Any]] = {"image": _BASE64}
 _POINT: Final = "fmr_1e-4"
@@ -120,7 +120,7 @@ def _brief(face: dict[str, Any]) -> dict[str, Any]:
 _MODEL: Final[dict[str, Any]] = {
     "pack": "opencv-sface",
     "backbone_id": "ab5297adc3acb1c3",
-    "pipeline_id": "d5ebde4dc6a14e94",
+    "pipeline_id": "225246e20ca6e238",
 }
 _MADE_BY: Final[dict[str, Any]] = {
     "anchor_set": {"id": _ID, "generation": 0},
@@ -128,14 +128,14 @@ _MADE_BY: Final[dict[str, Any]] = {
     "request_id": "b72d816637f849f3b21c86c57995f07f",
     "timings_ms": {"decode": 1.67, "detect": 15.15, "align": 12.08, "embed": 38.11, "total": 67.01},
 }
-_MEASURED_ON: Final[dict[str, Any]] = {"stratum": None, "pairs": 1_549_380, "people": 973}
+_MEASURED_ON: Final[dict[str, Any]] = {"stratum": "good-good", "pairs": 429_021, "people": 544}
 _BASIC: Final[dict[str, Any]] = {
     "decision": "match",
-    "threshold": 0.5509264,
-    "score": 0.924239,
+    "threshold": 5.605702,
+    "score": 27.08786,
     "similarity": 0.9669881,
-    "fmr_at_score": 7.7e-08,
-    "evidence": 7.11,
+    "fmr_at_score": 1e-09,
+    "evidence": 9.0,
     "reasons": [],
     "faces": {"probe": _brief(_PROBE), "reference": _brief(_REFERENCE)},
 }
@@ -164,27 +164,27 @@ VERIFIED: Final[dict[str, Any]] = {
     "two photographs of one person": {
         **_BASIC,
         "faces": {"probe": _PROBE, "reference": _REFERENCE},
-        "fmr_interval": [1e-12, 2.69e-06],
-        "fmr_sampling_interval": [1e-12, 2.69e-06],
-        "fmr_between_sets": None,
+        "fmr_interval": [6.04e-12, 1.34e-06],
+        "fmr_sampling_interval": [6.21e-12, 1.32e-06],
+        "fmr_between_sets": 1.72,
         "extrapolated": True,
-        "evidence_interval": [5.57, 12.0],
+        "evidence_interval": [5.87, 11.22],
         "population": _MEASURED_ON,
         "no_decision_reason": None,
         "operating_point": _POINT,
-        "method": "ida-r",
-        "llr": None,
-        "dao_score": 0.924239,
+        "method": "ida-q",
+        "llr": 27.08786,
+        "dao_score": 0.924208,
         "cosine": {
             "decision": "match",
-            "threshold": 0.4433128,
-            "fmr_at_score": 1.01e-07,
-            "fmr_interval": [1e-12, 2.8e-06],
-            "fmr_sampling_interval": [1e-12, 2.8e-06],
-            "fmr_between_sets": None,
+            "threshold": 0.4444506,
+            "fmr_at_score": 1e-09,
+            "fmr_interval": [7.56e-12, 7.55e-07],
+            "fmr_sampling_interval": [7.86e-12, 7.34e-07],
+            "fmr_between_sets": 1.84,
             "extrapolated": True,
-            "evidence": 7.0,
-            "evidence_interval": [5.55, 12.0],
+            "evidence": 9.0,
+            "evidence_interval": [6.12, 11.12],
             "population": _MEASURED_ON,
             "no_decision_reason": None,
             "reasons": [],
@@ -196,16 +196,16 @@ VERIFIED: Final[dict[str, Any]] = {
             "policy": "decide",
             "probe": {
                 "norm": _within(12.61243, 9.174),
-                "detection_score": _within(0.9379252, 0.8552),
-                "evenness_of_detail": _within(0.8591334, 0.6063),
-                "eye_light": _within(0.8266421, 0.1706),
+                "detection_score": _within(0.9379252, 0.8775),
+                "evenness_of_detail": _within(0.8591334, 0.6062),
+                "eye_light": _within(0.8266421, 0.1674),
                 "crowding": _not_judged(0.2722811),
             },
             "reference": {
                 "norm": _within(12.36397, 9.174),
-                "detection_score": _within(0.9354686, 0.8552),
-                "evenness_of_detail": _within(0.8801389, 0.6063),
-                "eye_light": _within(0.8273031, 0.1706),
+                "detection_score": _within(0.9354686, 0.8775),
+                "evenness_of_detail": _within(0.8801389, 0.6062),
+                "eye_light": _within(0.8273031, 0.1674),
                 "crowding": _not_judged(0.2639719),
             },
         },

@@ -6,7 +6,7 @@ from typing import Any, Final
 from service.faces.pictures.formats import FORMATS
 from service.pack import PREPARATION
 
-_ID: Final = "988ebf28255aeb45"
+_ID: Final = "3baa958babb66b0d"
 _READY: Final[dict[str, Any]] = {
     "status": "ready",
     "anchor_set_id": _ID,
@@ -42,7 +42,7 @@ INFO: Final[dict[str, Any]] = {
         "model": {
             "pack": "opencv-sface",
             "backbone_id": "ab5297adc3acb1c3",
-            "pipeline_id": "d5ebde4dc6a14e94",
+            "pipeline_id": "225246e20ca6e238",
             "description": "YuNet detector, five landmarks by MTCNN's ONet on its boxes, SFace backbone (128-d)",
             "detector": "yunet",
             "preparation": asdict(PREPARATION),
@@ -56,53 +56,56 @@ INFO: Final[dict[str, Any]] = {
             "search": "on",
             "k": 50,
             "tau": 1.0,
-            "strength": 0.4,
-            "norm_power": 0.4,
+            "strength": 0.3,
+            "norm_power": 0.7,
             "provenance": {"command": "ida-verify anchors build", "pack": "opencv-sface"},
         },
         "no_anchor_set": None,
         "ssr_head": {
-            "head_sha256": "c037650153365a7f74264525db91391bdb91342594606710db765afbc79c7386",
+            "head_sha256": "d0e1a536aab82b23c5d980e4da20d3961fb445cd56a1be0f9059ad9c67605a07",
             "target": "log-f",
             "k": 50,
             "tau": 1.0,
             "guard": None,
         },
         "calibration": {
-            "population": "half of the people of two development sets of public web photographs: 74 celebrities with "
-            "many pictures each (CelebA) and 1,548 people of LFW; mostly adults, frontal, press photographs",
+            "population": "CelebA and LFW: web photographs of celebrities and of people in the news",
             "methods": [
                 {
-                    "method": "ida-r",
+                    "method": "ida-q",
                     "input_form": "photo",
-                    "parameters": {
-                        "k": 50,
-                        "tau": 1.0,
-                        "strength": 0.4,
-                        "guard": None,
-                        "norm_power": 0.4,
-                        "typical_norm": 3.568,
-                    },
-                    "fmr_shown_down_to": 9.153343212841775e-07,
+                    "parameters": {"k": 50, "tau": 1.0, "guard": None, "typical_norm": 12.504},
+                    "fmr_shown_down_to": 1.9373287078534138e-06,
                     "operating_points": [
                         {
                             "name": "fmr_1e-4",
                             "fmr": 0.0001,
-                            "threshold": 0.3798110472820452,
+                            "threshold": 5.453724350980919,
                             "quality": "measured",
-                            "fmr_low": 6.507394473345688e-05,
-                            "fmr_high": 0.00015009334422293216,
-                            "fnmr": 0.1828417380272756,
-                            "fnmr_low": 0.138710207233099,
-                            "fnmr_high": 0.23356097274850204,
-                            "false_matches": 326,
-                            "non_mated_pairs": 3277491,
-                            "mated_pairs": 18918,
-                            "people": 1379,
-                            "identity_pairs": 867223,
+                            "fmr_low": 1.9651023379364998e-05,
+                            "fmr_high": 0.0005211637986860359,
+                            "fnmr": 0.15351829513470044,
+                            "fnmr_low": 0.10636028179757202,
+                            "fnmr_high": 0.2092517551086133,
+                            "false_matches": 163,
+                            "non_mated_pairs": 1548524,
+                            "mated_pairs": 12435,
+                            "people": 973,
+                            "identity_pairs": 429221,
                         }
                     ],
-                    "strata": None,
+                    "strata": {
+                        "norms": [10.454, 11.383, 12.645],
+                        "strata": [
+                            {
+                                "stratum": "poor-poor",
+                                "pairs": 31576,
+                                "people": 202,
+                                "fmr_shown_down_to": 9.500886749429947e-05,
+                                "thresholds": {"fmr_1e-3": 4.80875, "fmr_1e-4": 7.129806},
+                            }
+                        ],
+                    },
                 }
             ],
             "limits": {
@@ -112,29 +115,29 @@ INFO: Final[dict[str, Any]] = {
                     "guard": None,
                     "measures": {
                         "norm": {
-                            "limit": 2.6,
+                            "limit": 9.174,
                             "share": 0.005,
-                            "quantiles": {"0.001": 2.2, "0.005": 2.6, "0.5": 3.56},
-                            "faces": 3126,
+                            "quantiles": {"0.001": 7.363, "0.005": 9.174, "0.5": 12.57},
+                            "faces": 2461,
                         },
                         "crowding": {
-                            "limit": 0.42,
-                            "share": 0.005,
-                            "quantiles": {"0.5": 0.28, "0.995": 0.42},
-                            "faces": 3126,
+                            "limit": None,
+                            "share": 0.0,
+                            "quantiles": {"0.5": 0.2481, "0.995": 0.3279},
+                            "faces": 2461,
                         },
                     },
                 }
             },
             "reference_pictures": [1, 2, 4, 8, 16],
         },
-        "methods": ["as-norm", "cosine", "csls", "ida-l", "ida-r", "s-norm"],
+        "methods": ["as-norm", "cosine", "csls", "ida-l", "ida-q", "ida-ql", "ida-r", "s-norm"],
         "not_served": {
             "pfe": "the bundle has no PFE head (`ida-verify pfe train` makes one)",
             "pfe+ida-r": "the bundle has no PFE head (`ida-verify pfe train` makes one)",
         },
-        "default_method": "ida-r",
-        "anchor_set_default_method": "ida-r",
+        "default_method": "ida-q",
+        "anchor_set_default_method": "ida-q",
         "limits": {
             "max_image_bytes": 16777216,
             "max_image_pixels": 50000000,
