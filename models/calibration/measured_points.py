@@ -10,6 +10,7 @@ from models.calibration.curve import FittedCurve, fit_curve
 from models.calibration.operating_points import operating_points
 from models.calibration.seen_strata import SeenStratum, seen_strata
 from models.calibration.strata_fit import fit_strata
+from models.calibration.vouched_tails import vouched
 from models.labelled.comparable import Comparable
 from models.labelled.pairs.comparisons import Comparisons
 from models.labelled.pairs.resampling import WeightArray, person_weights
@@ -108,6 +109,8 @@ def measure_method(method: Method, work: Measuring, parts: MeasuredParts) -> Mea
     fitted = fit_curve(fitted_on)
     fitted = replace(fitted, curve=replace(fitted.curve, between_sets=between_sets([(fitted.curve, fitted_on)])))
     strata = fit_strata(parts.stratified, _scorers(method, work, parts.stratified), parts.cuts)
+    if strata is not None:
+        strata = vouched(strata, fitted.curve)
     points = operating_points(fitted.curve, method.scale, fitted_on, weights)
     tick(0.5)
     aside = [part.compare_by(method, parameters, work.sources) for part in parts.report]
