@@ -105,6 +105,10 @@ def calibrate_bundle(
     method: Annotated[
         list[str] | None, typer.Option(help="Methods to calibrate; by default all that the bundle has the parts for.")
     ] = None,
+    default_method: Annotated[
+        str | None,
+        typer.Option(help="Method of requests that name none, one of those calibrated; by default what was chosen."),
+    ] = None,
     limit: Annotated[
         list[str] | None,
         typer.Option(
@@ -223,6 +227,8 @@ def calibrate_bundle(
                 copies=copies,
                 teach=teach,
             )
+        if default_method is not None:
+            found = replace(found, method=_calibrated(default_method, found))
         report, bundle_id = calibrated_bundle(
             out,
             bundle,
@@ -238,6 +244,20 @@ def calibrate_bundle(
         typer.echo(json.dumps({"anchor_set_id": bundle_id, **report}, indent=2))
     else:
         _print(found, out, bundle_id)
+
+
+def _calibrated(name: str, found: Calibrated) -> str:
+    """Return the name of a method that was calibrated.
+
+    Raises:
+        BadParameter: if it was not.
+    """
+    names = [one.calibration.method for one in found.measured]
+    if name not in names:
+        raise typer.BadParameter(
+            f"{name}: the calibrated methods are {', '.join(names)}.", param_hint="--default-method"
+        )
+    return name
 
 
 def _limits(asked: Sequence[str]) -> dict[str, float]:
