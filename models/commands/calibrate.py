@@ -146,7 +146,11 @@ def calibrate_bundle(
     trains = ida_q and not keep_parameters and not unlabelled
     refuse_without_effect(
         context,
-        Needs(not unlabelled, "with --unlabelled: nobody is named, and nothing chosen", (*_CHOOSING, *_NAMING)),
+        Needs(
+            not unlabelled,
+            "with --unlabelled: nobody is named, and nothing chosen",
+            (*_CHOOSING, *_NAMING, "default_method"),
+        ),
         Needs(not keep_parameters, "with --keep-parameters", _CHOOSING),
         label_files_needed(texts),
         pictures_needed(texts, "input_form", "no_cache", "pack", "face_policy", "recipe"),
