@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from service.faces.select import no_face
 
-_ID: Final = "3baa958babb66b0d"
+_ID: Final = "2b0175c4c4866c1e"
 _BASE64: Final = "/9j/4AAQSkZJRgABAQAAAQABAAD..."
 _PHOTO: Final[dict[str, Any]] = {"image": _BASE64}
 _POINT: Final = "fmr_1e-4"
@@ -131,11 +131,11 @@ _MADE_BY: Final[dict[str, Any]] = {
 _MEASURED_ON: Final[dict[str, Any]] = {"stratum": "good-good", "pairs": 429_021, "people": 544}
 _BASIC: Final[dict[str, Any]] = {
     "decision": "match",
-    "threshold": 5.605702,
-    "score": 27.08786,
+    "threshold": 0.5549992,
+    "score": 0.924208,
     "similarity": 0.9669881,
-    "fmr_at_score": 1e-09,
-    "evidence": 9.0,
+    "fmr_at_score": 1.01e-07,
+    "evidence": 6.99,
     "reasons": [],
     "faces": {"probe": _brief(_PROBE), "reference": _brief(_REFERENCE)},
 }
@@ -164,27 +164,27 @@ VERIFIED: Final[dict[str, Any]] = {
     "two photographs of one person": {
         **_BASIC,
         "faces": {"probe": _PROBE, "reference": _REFERENCE},
-        "fmr_interval": [6.04e-12, 1.34e-06],
-        "fmr_sampling_interval": [6.21e-12, 1.32e-06],
-        "fmr_between_sets": 1.72,
+        "fmr_interval": [1.54e-08, 1.53e-06],
+        "fmr_sampling_interval": [1.61e-08, 1.49e-06],
+        "fmr_between_sets": 1.48,
         "extrapolated": True,
-        "evidence_interval": [5.87, 11.22],
+        "evidence_interval": [5.82, 7.81],
         "population": _MEASURED_ON,
         "no_decision_reason": None,
         "operating_point": _POINT,
-        "method": "ida-q",
-        "llr": 27.08786,
+        "method": "ida-r",
+        "llr": None,
         "dao_score": 0.924208,
         "cosine": {
             "decision": "match",
             "threshold": 0.4444506,
-            "fmr_at_score": 1e-09,
-            "fmr_interval": [7.56e-12, 7.55e-07],
-            "fmr_sampling_interval": [7.86e-12, 7.34e-07],
+            "fmr_at_score": 9.48e-08,
+            "fmr_interval": [1.26e-08, 1.51e-06],
+            "fmr_sampling_interval": [1.38e-08, 1.41e-06],
             "fmr_between_sets": 1.84,
             "extrapolated": True,
-            "evidence": 9.0,
-            "evidence_interval": [6.12, 11.12],
+            "evidence": 7.02,
+            "evidence_interval": [5.82, 7.9],
             "population": _MEASURED_ON,
             "no_decision_reason": None,
             "reasons": [],

@@ -6,7 +6,7 @@ from typing import Any, Final
 from service.faces.pictures.formats import FORMATS
 from service.pack import PREPARATION
 
-_ID: Final = "3baa958babb66b0d"
+_ID: Final = "2b0175c4c4866c1e"
 _READY: Final[dict[str, Any]] = {
     "status": "ready",
     "anchor_set_id": _ID,
@@ -136,8 +136,8 @@ INFO: Final[dict[str, Any]] = {
             "pfe": "the bundle has no PFE head (`ida-verify pfe train` makes one)",
             "pfe+ida-r": "the bundle has no PFE head (`ida-verify pfe train` makes one)",
         },
-        "default_method": "ida-q",
-        "anchor_set_default_method": "ida-q",
+        "default_method": "ida-r",
+        "anchor_set_default_method": "ida-r",
         "limits": {
             "max_image_bytes": 16777216,
             "max_image_pixels": 50000000,
