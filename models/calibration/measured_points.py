@@ -105,7 +105,7 @@ def measure_method(method: Method, work: Measuring, parts: MeasuredParts) -> Mea
     tick = work.stage(f"measuring {method.name}")
     fitted_on = [part.compare_by(method, parameters, work.sources) for part in parts.calibrate]
     tick(0.3)
-    weights = _weights(fitted_on, work.replicates, work.seed)
+    weights = weights_by_set(fitted_on, work.replicates, work.seed)
     fitted = fit_curve(fitted_on)
     fitted = replace(fitted, curve=replace(fitted.curve, between_sets=between_sets([(fitted.curve, fitted_on)])))
     strata = fit_strata(parts.stratified, _scorers(method, work, parts.stratified), parts.cuts)
@@ -114,7 +114,7 @@ def measure_method(method: Method, work: Measuring, parts: MeasuredParts) -> Mea
     points = operating_points(fitted.curve, method.scale, fitted_on, weights)
     tick(0.5)
     aside = [part.compare_by(method, parameters, work.sources) for part in parts.report]
-    aside_weights = _weights(aside, work.replicates, work.seed + REPORT_SEED)
+    aside_weights = weights_by_set(aside, work.replicates, work.seed + REPORT_SEED)
     thresholds = np.array([on_scale(point.threshold, method.scale) for point in points])
     by_set = {
         found.name: observe(thresholds, method.scale, [found], [drawn])
@@ -143,5 +143,6 @@ def _scorers(method: Method, work: "Measuring", parts: Sequence[Comparable]) -> 
     return [part.scorer_by(method, work.parameters, work.sources) for part in parts]
 
 
-def _weights(found: Sequence[Comparisons], replicates: int, seed: int) -> list[WeightArray]:
+def weights_by_set(found: Sequence[Comparisons], replicates: int, seed: int) -> list[WeightArray]:
+    """Return how often each person of every set is drawn in each replicate, each set from a seed of its own."""
     return [person_weights(of_set.people, replicates, seed + number) for number, of_set in enumerate(found)]

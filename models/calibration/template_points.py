@@ -11,11 +11,10 @@ import numpy as np
 
 from models.calibration.between_sets import between_sets
 from models.calibration.curve import fit_curve
-from models.calibration.measured_points import REPORT_SEED, Measuring
+from models.calibration.measured_points import REPORT_SEED, Measuring, weights_by_set
 from models.calibration.operating_points import operating_points
 from models.labelled.comparable import Comparable
 from models.labelled.labelled_faces import PairList
-from models.labelled.pairs.resampling import person_weights
 from models.labelled.pairs.sweep import ExcludedPairs
 from models.labelled.rates.observed import ObservedRates, observe
 from service.arrays import Bools, Ints
@@ -112,19 +111,14 @@ def measure_templates(method: Method, work: Measuring, of_sizes: Sequence[Templa
     for place, of_size in enumerate(of_sizes):
         calibrate, report = of_size.parts["calibrate"], of_size.parts["report"]
         fitted_on = [part.compare_by(method, work.parameters, work.sources) for part in calibrate]
-        weights = [
-            person_weights(one.people, work.replicates, work.seed + number) for number, one in enumerate(fitted_on)
-        ]
+        weights = weights_by_set(fitted_on, work.replicates, work.seed)
         curve = _thinned(fit_curve(fitted_on).curve)
         curve = replace(curve, between_sets=between_sets([(curve, fitted_on)]))
         points = operating_points(curve, method.scale, fitted_on, weights)
         observed = None
         if report:
             aside = [part.compare_by(method, work.parameters, work.sources) for part in report]
-            drawn = [
-                person_weights(one.people, work.replicates, work.seed + REPORT_SEED + number)
-                for number, one in enumerate(aside)
-            ]
+            drawn = weights_by_set(aside, work.replicates, work.seed + REPORT_SEED)
             thresholds = np.array([on_scale(point.threshold, method.scale) for point in points])
             observed = observe(thresholds, method.scale, aside, drawn)
         calibration = MethodCalibration(method.name, work.parameters, work.input_form, curve, points)
