@@ -22,6 +22,7 @@ _COMMANDS = MappingProxyType(
         "drift": ("models.commands.drift", "drift"),
         "paper": ("models.commands.paper", "paper_command"),
         "cache": ("models.commands.cache", "app"),
+        "keys": ("models.commands.keys_command", "app"),
         "models": ("models.commands.packs", "app"),
         "anchors": ("models.commands.anchors", "app"),
         "ssr": ("models.commands.ssr", "app"),

@@ -19,6 +19,8 @@ from service.activation.switch import Switch, describe
 from service.api import admin, status
 from service.api import batch as batches
 from service.api import verify as faces
+from service.api.access.key_door import SCOPES_OF_PATHS, KeyDoor
+from service.api.access.key_ring import KeyRing
 from service.api.admission import Door, Gate
 from service.api.attempts import Attempts
 from service.api.middleware import BodyLimit, RequestScope
@@ -66,23 +68,27 @@ def create_app(
         used: the metrics of what was loaded before; None for new ones.
 
     Raises:
-        SettingsInvalid: if the administrators' tokens, or the key that answers are signed by, cannot be read.
+        SettingsInvalid: if the administrators' tokens, the callers' keys, or the key that answers are signed by, cannot be read.
     """
     metrics = used or open_metrics()
     readiness = Readiness(metrics)
     tokens = load_tokens(settings)
+    keys = None if settings.api_keys_file is None else KeyRing(settings.api_keys_file)
     receipts = load_receipt_signer(settings)
     shared: list[State] = []
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, State]]:
         loaded = await anyio.to_thread.run_sync(load_service, settings, metrics)
-        state, closing = _assemble(settings, loaded, metrics, readiness, tokens, receipts)
+        state, closing = _assemble(settings, loaded, metrics, readiness, tokens, keys, receipts)
         if tokens is not None:
             await anyio.to_thread.run_sync(_sweep, loaded.store, state.uploads)
         state.follower.start()
         shared.append(state)
         readiness.set(True)
+        if keys is not None:
+            keys.start(readiness.knows_callers)
+            closing.append(keys.close)
         yield {"service": state}
         readiness.set(False)
         for close in closing:
@@ -96,7 +102,7 @@ def create_app(
     if tokens is not None:
         inside.append(admin.router)
     is_apart = settings.admin_port is not None
-    app = _application(lifespan, public if is_apart else public + inside, settings, metrics)
+    app = _application(lifespan, public if is_apart else public + inside, settings, metrics, keys)
     app.state.readiness = readiness
     app.state.inside = None
     if is_apart:
@@ -127,6 +133,7 @@ def _application(
     routers: list[APIRouter],
     settings: Settings,
     metrics: Metrics,
+    keys: KeyRing | None = None,
 ) -> FastAPI:
     app = DescribedApp(
         title="ida-verify",
@@ -142,6 +149,9 @@ def _application(
     install_error_handlers(app, metrics)
     app.add_middleware(BodyLimit, limits=body_limits(settings), metrics=metrics)
     app.add_middleware(Door, paths=(*faces.PATHS, *batches.PATHS), metrics=metrics)
+    if keys is not None:
+        app.closed_paths = frozenset(SCOPES_OF_PATHS)
+        app.add_middleware(KeyDoor, keys=keys, metrics=metrics)
     app.add_middleware(RequestScope, metrics=metrics)
     return app
 
@@ -152,6 +162,7 @@ def _assemble(
     metrics: Metrics,
     readiness: Readiness,
     tokens: Tokens | None,
+    keys: KeyRing | None,
     receipts: ReceiptSigner | None,
 ) -> tuple[State, list[Callable[[], None]]]:
     """Return what the endpoints use, and what is called one after the other when the service ends."""
@@ -213,6 +224,7 @@ def _assemble(
         anchor_sets=anchor_sets,
         activator=activator,
         tokens=tokens,
+        keys=keys,
         attempts=Attempts(),
         uploads=uploads,
         receipts=receipts,

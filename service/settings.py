@@ -89,6 +89,11 @@ class Settings(BaseSettings):
         description="File of tokens of the admin API, one a line: name:token, name:read:token or name:write:token; "
         "or one bare token.",
     )
+    api_keys_file: Path | None = Field(
+        default=None,
+        description="File of the callers' keys, which `ida-verify keys new` makes: each request then needs one, as "
+        "Authorization: Bearer KEY. Without it anybody is answered.",
+    )
     bundle_keys: Path | None = Field(
         default=None,
         description="File of a public key, or folder of .pub files: only anchor sets that one of these signed are "
@@ -288,7 +293,7 @@ class Settings(BaseSettings):
         "`ida-verify drift`.",
     )
 
-    @field_validator("home", "bundle", "cache", "admin_token_file", "bundle_keys", "receipt_key_file")
+    @field_validator("home", "bundle", "cache", "admin_token_file", "api_keys_file", "bundle_keys", "receipt_key_file")
     @classmethod
     def _expand_user(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser()

@@ -1,7 +1,7 @@
 """The OpenAPI document: FastAPI writes it from the models, and this adds the bodies that endpoints read themselves."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -32,13 +32,20 @@ DEADLINE: Mapping[str, Any] = MappingProxyType(
 
 
 class DescribedApp(FastAPI):
-    """An application whose OpenAPI document describes what its endpoints read and answer, and nothing else."""
+    """An application whose OpenAPI document describes what its endpoints read and answer, and nothing else.
+
+    Attributes:
+        closed_paths: those that take a key, where the service asks for one.
+    """
+
+    closed_paths: Collection[str] = ()
 
     def openapi(self) -> dict[str, Any]:
         """Return the document; it is made once. Every model stands in it once, under the name of its class."""
         if self.openapi_schema is None:
             document = super().openapi()
             schemas = document["components"]["schemas"]
+            _require_key(document, self.closed_paths)
             for path in document["paths"].values():
                 for operation in path.values():
                     _without_validation_error(operation["responses"])
@@ -113,6 +120,16 @@ def upload(description: str) -> dict[str, Any]:
     schema = {"type": "string", "format": "binary"}
     content = {"application/octet-stream": {"schema": schema}}
     return {"requestBody": {"required": True, "description": description, "content": content}}
+
+
+def _require_key(document: dict[str, Any], paths: Collection[str]) -> None:
+    if not paths:
+        return
+    scheme = {"type": "http", "scheme": "bearer", "description": "A key of IDA_API_KEYS_FILE."}
+    document["components"].setdefault("securitySchemes", {})["ApiKey"] = scheme
+    for path in document["paths"].keys() & set(paths):
+        for operation in document["paths"][path].values():
+            operation["security"] = [{"ApiKey": []}]
 
 
 def _schema(model: type[BaseModel]) -> dict[str, Any]:

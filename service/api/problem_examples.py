@@ -41,6 +41,10 @@ _DETAILS: Mapping[type[errors.IdaError], str] = MappingProxyType(
         errors.UnknownOperatingPoint: "There is no operating point 'strict'. Ask for one of: fmr_1e-3, fmr_1e-4.",
         problems.Unauthorized: "The admin API needs a token: send it as Authorization: Bearer TOKEN.",
         problems.ReadOnlyToken: "The token of bob may read, and this changes something. Use one that may write.",
+        problems.KeyUnknown: "This service asks for a key: send it as Authorization: Bearer KEY.",
+        problems.ScopeMissing: "The key of shop is good for verify, and this takes embed. Ask the operator for one.",
+        problems.RateLimited: "The key of shop may ask 20 times a second. Try again in 1 s.",
+        problems.KeysUnavailable: "The service cannot read its file of keys, and answers nobody until that is mended.",
         errors.BundleUnknown: "The store has no anchor set 2b0175c4c4866c1e. Send it first.",
         errors.GenerationUnknown: "There is no generation 3 that can be gone back to; the newest is 2.",
         problems.SlowRequest: "The request's body did not arrive within 30 s. Send it faster, or allow more time.",
@@ -84,7 +88,11 @@ _DETAILS: Mapping[type[errors.IdaError], str] = MappingProxyType(
     }
 )
 
+OF_A_CALLER = (problems.KeyUnknown, problems.ScopeMissing, problems.RateLimited, problems.KeysUnavailable)
+"""Of every request that takes a key, where the service asks for one."""
+
 OF_A_REQUEST = (
+    *OF_A_CALLER,
     problems.InvalidRequest,
     problems.UnknownField,
     errors.InvalidBase64,

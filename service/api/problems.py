@@ -42,6 +42,30 @@ class ReadOnlyToken(RequestRefused, code="read_only_token"):
     """The request changes something, and its token may only read."""
 
 
+class KeyUnknown(RequestRefused, code="key_unknown"):
+    """The request has no key, or one that nobody has, or one that has expired."""
+
+
+class ScopeMissing(RequestRefused, code="scope_missing"):
+    """The request's key is not good for what is asked."""
+
+
+class RateLimited(RequestRefused, code="rate_limited"):
+    """The request's key has no more requests now.
+
+    Attributes:
+        retry_after: seconds after which it has.
+    """
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class KeysUnavailable(RequestRefused, code="keys_unavailable"):
+    """The service cannot read its file of keys, and knows nobody."""
+
+
 class TooManyAttempts(RequestRefused, code="too_many_attempts"):
     """Too many wrong tokens came from the client's address.
 
@@ -107,6 +131,10 @@ STATUS: dict[type[errors.IdaError], int] = {
     DeadlineExceeded: 504,
     ReadOnlyToken: 403,
     TooManyAttempts: 429,
+    KeyUnknown: 401,
+    ScopeMissing: 403,
+    RateLimited: 429,
+    KeysUnavailable: 503,
     errors.BundleUnknown: 404,
     errors.GenerationUnknown: 404,
     errors.AnchorSetInUse: 409,
@@ -132,7 +160,7 @@ STATUS: dict[type[errors.IdaError], int] = {
     errors.LocalCopyUnusable: 503,
     errors.StorageFull: 507,
 }
-_HEADERS = {401: {"WWW-Authenticate": 'Bearer realm="ida-verify admin"'}}
+_HEADERS = {401: {"WWW-Authenticate": 'Bearer realm="ida-verify"'}}
 
 # A detail may quote a caller's own text, such as a field's name, which may be as long as a photograph.
 _LONGEST_DETAIL = 1000
@@ -159,7 +187,7 @@ def error_response(error: errors.IdaError) -> JSONResponse:
     if status == 500:
         return problem_response(status, "internal_error", INTERNAL_DETAIL)
     headers = dict(_HEADERS.get(status, {}))
-    if isinstance(error, Overloaded | TooManyAttempts):
+    if isinstance(error, Overloaded | RateLimited | TooManyAttempts):
         headers["Retry-After"] = str(error.retry_after)
     return problem_response(status, error.code, error.message, error.image, headers, _reasons(error), error.picture)
 

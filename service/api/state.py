@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from service.activation.activator import Activator
 from service.activation.anchor_sets import AnchorSets
 from service.activation.follower import Follower
+from service.api.access.key_ring import KeyRing
 from service.api.admission import Gate
 from service.api.attempts import Attempts
 from service.api.receipts import ReceiptSigner
@@ -26,15 +27,26 @@ class Readiness:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self.is_ready = False
+        self._is_set = False
+        self._knows_callers = True
         self.is_draining = False
         metrics.ready.set(0)
         metrics.draining.set(0)
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether the service is ready."""
+        return self._is_set and self._knows_callers
+
     def set(self, is_ready: bool) -> None:
-        """Say whether the service is ready."""
-        self.is_ready = is_ready
-        self._metrics.ready.set(is_ready)
+        """Say whether the service is ready, but for the callers' keys."""
+        self._is_set = is_ready
+        self._metrics.ready.set(self.is_ready)
+
+    def knows_callers(self, is_so: bool) -> None:
+        """Say whether the callers' keys can be read; a service that must refuse everybody is not ready."""
+        self._knows_callers = is_so
+        self._metrics.ready.set(self.is_ready)
 
     def drain(self) -> None:
         """Say that the service was told to stop: it still answers, and is not ready for more."""
@@ -59,6 +71,7 @@ class State:
     anchor_sets: AnchorSets
     activator: Activator
     tokens: Tokens | None
+    keys: KeyRing | None
     attempts: Attempts
     uploads: UploadFolder
     receipts: ReceiptSigner | None

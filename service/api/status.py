@@ -8,6 +8,7 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from service.api.openapi import answers
+from service.api.problem_examples import OF_A_CALLER
 from service.api.state import ServiceState
 from service.api.wire import status_examples as examples
 from service.api.wire.status_wire import (
@@ -77,11 +78,12 @@ async def get_readiness(state: ServiceState, response: Response) -> ReadinessAns
         lagging=state.follower.is_lagging,
         # Why, and where: the log and GET /admin/store say it to those who may know.
         store=ReachabilityAnswer(reachable=following.is_reachable, since=following.since.isoformat()),
+        api_keys="off" if state.keys is None else "read" if state.keys.is_readable else "unreadable",
         last_error=failure and LagAnswer(generation=failure.generation, code=failure.code),
     )
 
 
-@router.get("/info", responses=answers(examples=examples.INFO), summary="What is served")
+@router.get("/info", responses=answers(*OF_A_CALLER, examples=examples.INFO), summary="What is served")
 async def get_info(state: ServiceState) -> InfoAnswer:
     """Tell the versions, the models, the anchor set and its parameters, the methods and the limits."""
     settings, pipeline, snapshot = state.settings, state.pipeline, state.registry.current()

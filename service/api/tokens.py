@@ -51,7 +51,7 @@ class Tokens:
         """
         self._tokens = dict(tokens)
         self._file = file
-        self._stamp = None if file is None else _stamp(file)
+        self._stamp = None if file is None else file_stamp(file)
         self._problem: str | None = None
         self._turn = threading.Lock()
 
@@ -71,7 +71,7 @@ class Tokens:
         if self._file is None:
             return self._tokens
         with self._turn:
-            stamp = _stamp(self._file)
+            stamp = file_stamp(self._file)
             # What could not be read may be readable now, although the file is as it was.
             if stamp != self._stamp or self._problem is not None:
                 self._stamp = stamp
@@ -178,7 +178,8 @@ def _parsed(line: str, where: str) -> tuple[Administrator, bytes]:
     return Administrator(name, role), token.encode()
 
 
-def _stamp(file: Path) -> tuple[int, int, int, int] | None:
+def file_stamp(file: Path) -> tuple[int, int, int, int] | None:
+    """Return what changes with a file's content, or with the rights to it; None where it cannot be looked at."""
     try:
         found = file.stat()
     except OSError:

@@ -14,6 +14,7 @@ _READY: Final[dict[str, Any]] = {
     "newest_generation": 0,
     "lagging": False,
     "store": {"reachable": True, "since": "2026-11-28T06:42:03.284000+00:00"},
+    "api_keys": "off",
     "last_error": None,
 }
 
@@ -28,7 +29,10 @@ READY: Final[dict[str, Any]] = {
         "last_error": {"generation": 1, "code": "golden_check_failed"},
     },
 }
-NOT_READY: Final[dict[str, Any]] = {"told to stop": {**_READY, "status": "draining"}}
+NOT_READY: Final[dict[str, Any]] = {
+    "told to stop": {**_READY, "status": "draining"},
+    "the file of keys cannot be read": {**_READY, "status": "not ready", "api_keys": "unreadable"},
+}
 INFO: Final[dict[str, Any]] = {
     "the default pack and anchor set, shortened": {
         "service": {"version": "0.1.0", "python": "3.11.7", "onnxruntime": "1.32.0", "faiss": "1.15.1"},

@@ -43,6 +43,9 @@ class ReadinessAnswer(BaseModel):
     newest_generation: int = Field(description="The newest that this replica knows of.")
     lagging: bool
     store: ReachabilityAnswer
+    api_keys: Literal["off", "read", "unreadable"] = Field(
+        description="Whether the callers' keys are asked for; unreadable: nobody is known, and nobody answered."
+    )
     last_error: LagAnswer | None
 
 
