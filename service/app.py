@@ -23,6 +23,7 @@ from service.api.access.key_door import SCOPES_OF_PATHS, KeyDoor
 from service.api.access.key_ring import KeyRing
 from service.api.admission import Door, Gate
 from service.api.attempts import Attempts
+from service.api.audit import Auditor, AuditSetup, open_audit
 from service.api.middleware import BodyLimit, RequestScope
 from service.api.openapi import DescribedApp
 from service.api.problems import install_error_handlers
@@ -68,19 +69,21 @@ def create_app(
         used: the metrics of what was loaded before; None for new ones.
 
     Raises:
-        SettingsInvalid: if the administrators' tokens, the callers' keys, or the key that answers are signed by, cannot be read.
+        SettingsInvalid: if the administrators' tokens, the callers' keys, or the key that answers are signed by, cannot
+            be read, or the audit log cannot be written.
     """
     metrics = used or open_metrics()
     readiness = Readiness(metrics)
     tokens = load_tokens(settings)
     keys = None if settings.api_keys_file is None else KeyRing(settings.api_keys_file)
+    audit = open_audit(settings)
     receipts = load_receipt_signer(settings)
     shared: list[State] = []
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, State]]:
         loaded = await anyio.to_thread.run_sync(load_service, settings, metrics)
-        state, closing = _assemble(settings, loaded, metrics, readiness, tokens, keys, receipts)
+        state, closing = _assemble(settings, loaded, metrics, readiness, tokens, keys, audit, receipts)
         if tokens is not None:
             await anyio.to_thread.run_sync(_sweep, loaded.store, state.uploads)
         state.follower.start()
@@ -163,6 +166,7 @@ def _assemble(
     readiness: Readiness,
     tokens: Tokens | None,
     keys: KeyRing | None,
+    audit: AuditSetup,
     receipts: ReceiptSigner | None,
 ) -> tuple[State, list[Callable[[], None]]]:
     """Return what the endpoints use, and what is called one after the other when the service ends."""
@@ -211,6 +215,7 @@ def _assemble(
     uploads = UploadFolder(settings.cache_folder / "uploads")
     agreement = AgreementMonitor(settings.agreement_share, metrics.crowding_difference.observe, metrics.count_agreement)
     workers = Workers(settings.workers or usable_cpus(), metrics)
+    auditor = Auditor(audit.sink, audit.digest_key, pipeline, metrics)
     state = State(
         settings=settings,
         metrics=metrics,
@@ -225,8 +230,9 @@ def _assemble(
         activator=activator,
         tokens=tokens,
         keys=keys,
+        auditor=auditor,
         attempts=Attempts(),
         uploads=uploads,
         receipts=receipts,
     )
-    return state, [workers.close, follower.close, switch.close, agreement.close, uploads.close]
+    return state, [workers.close, auditor.close, follower.close, switch.close, agreement.close, uploads.close]

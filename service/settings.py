@@ -94,6 +94,25 @@ class Settings(BaseSettings):
         description="File of the callers' keys, which `ida-verify keys new` makes: each request then needs one, as "
         "Authorization: Bearer KEY. Without it anybody is answered.",
     )
+    audit_log: str = Field(
+        default="",
+        max_length=4096,
+        description="Where a line of JSON is written for each pair that is scored and each face that is embedded, "
+        "before it is answered: a file, or stdout. Without it there is no audit log.",
+    )
+    audit_log_bytes: int = Field(
+        default=100 * 1024**2,
+        ge=1024,
+        description="Size at which that file is turned over: it becomes NAME.1, that NAME.2 and so on.",
+    )
+    audit_log_files: int = Field(
+        default=10, ge=2, le=10_000, description="How many of those files are kept, with the one that is written now."
+    )
+    audit_digest_key_file: Path | None = Field(
+        default=None,
+        description="File of a secret of 32 bytes or more: the audit log then holds digests of the inputs, keyed by "
+        "it. Without it there are none.",
+    )
     bundle_keys: Path | None = Field(
         default=None,
         description="File of a public key, or folder of .pub files: only anchor sets that one of these signed are "
@@ -293,7 +312,16 @@ class Settings(BaseSettings):
         "`ida-verify drift`.",
     )
 
-    @field_validator("home", "bundle", "cache", "admin_token_file", "api_keys_file", "bundle_keys", "receipt_key_file")
+    @field_validator(
+        "home",
+        "bundle",
+        "cache",
+        "admin_token_file",
+        "api_keys_file",
+        "audit_digest_key_file",
+        "bundle_keys",
+        "receipt_key_file",
+    )
     @classmethod
     def _expand_user(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser()

@@ -71,7 +71,11 @@ async def verify_batch(request: Request, state: ServiceState) -> VerifyBatchAnsw
             liveness_policy=asked.liveness_policy,
         )
         read = await read_parts(batch, parts, place, state.verifier)
-        result = await place.run(partial(batch.verify, pairs, read))
+        result, digests = await place.run(
+            lambda: (batch.verify(pairs, read), state.auditor.digests(map(faces_of, pairs)))
+        )
+    scored = zip(result.items, digests, strict=True)
+    await state.auditor.pairs((item, found) for item, found in scored if not isinstance(item, InputError))
     state.metrics.observe_stages(result.timings_ms)
     for item in result.items:
         if isinstance(item, InputError):
@@ -109,7 +113,11 @@ async def embed_batch(request: Request, state: ServiceState) -> EmbedBatchAnswer
             method=asked.method, policy=asked.policy, liveness_policy=asked.liveness_policy
         )
         read = await read_parts(batch, parts, place, state.verifier)
-        found = await place.run(partial(batch.embed, faces, read))
+        found, digests = await place.run(
+            lambda: (batch.embed(faces, read), state.auditor.digests([(face,) for face in faces]))
+        )
+    embedded = zip(found, digests, strict=True)
+    await state.auditor.faces((item, told) for item, told in embedded if not isinstance(item, InputError))
     state.metrics.observe_stages(batch.clock.timings_ms)
     for item in found:
         if isinstance(item, InputError):

@@ -45,6 +45,7 @@ _DETAILS: Mapping[type[errors.IdaError], str] = MappingProxyType(
         problems.ScopeMissing: "The key of shop is good for verify, and this takes embed. Ask the operator for one.",
         problems.RateLimited: "The key of shop may ask 20 times a second. Try again in 1 s.",
         problems.KeysUnavailable: "The service cannot read its file of keys, and answers nobody until that is mended.",
+        problems.AuditUnavailable: "The service cannot write its audit log, and answers nothing without it.",
         errors.BundleUnknown: "The store has no anchor set 2b0175c4c4866c1e. Send it first.",
         errors.GenerationUnknown: "There is no generation 3 that can be gone back to; the newest is 2.",
         problems.SlowRequest: "The request's body did not arrive within 30 s. Send it faster, or allow more time.",
@@ -106,6 +107,7 @@ OF_A_REQUEST = (
     errors.TooFewAnchors,
     problems.Overloaded,
     problems.DeadlineExceeded,
+    problems.AuditUnavailable,
 )
 """Of every request that computes."""
 

@@ -66,6 +66,10 @@ class KeysUnavailable(RequestRefused, code="keys_unavailable"):
     """The service cannot read its file of keys, and knows nobody."""
 
 
+class AuditUnavailable(RequestRefused, code="audit_unavailable"):
+    """The audit log cannot be written, so that nothing is answered that belongs in it."""
+
+
 class TooManyAttempts(RequestRefused, code="too_many_attempts"):
     """Too many wrong tokens came from the client's address.
 
@@ -135,6 +139,7 @@ STATUS: dict[type[errors.IdaError], int] = {
     ScopeMissing: 403,
     RateLimited: 429,
     KeysUnavailable: 503,
+    AuditUnavailable: 503,
     errors.BundleUnknown: 404,
     errors.GenerationUnknown: 404,
     errors.AnchorSetInUse: 409,

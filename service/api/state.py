@@ -11,6 +11,7 @@ from service.activation.follower import Follower
 from service.api.access.key_ring import KeyRing
 from service.api.admission import Gate
 from service.api.attempts import Attempts
+from service.api.audit import Auditor
 from service.api.receipts import ReceiptSigner
 from service.api.tokens import Tokens
 from service.api.upload_folder import UploadFolder
@@ -72,6 +73,7 @@ class State:
     activator: Activator
     tokens: Tokens | None
     keys: KeyRing | None
+    auditor: Auditor
     attempts: Attempts
     uploads: UploadFolder
     receipts: ReceiptSigner | None

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
 
+from service.api.audit import Digests
 from service.api.body import PairInput, parse_face, parse_pair
 from service.api.openapi import DEADLINE, answers, json_or_form
 from service.api.pair_log import log_pair
@@ -77,7 +77,7 @@ async def verify_pair(request: Request, state: ServiceState) -> VerifyAnswer | B
     """
     async with state.gate.admitted(request) as (body, place):
 
-        def work(may_be_large: bool) -> tuple[Verification, PairInput] | PairInput | None:
+        def work(may_be_large: bool) -> tuple[Verification, Digests, PairInput] | PairInput | None:
             pair = parse_pair(body)
             if isinstance(pair.reference, Template):
                 return pair
@@ -92,14 +92,15 @@ async def verify_pair(request: Request, state: ServiceState) -> VerifyAnswer | B
                 quality_policy=pair.quality_policy,
                 liveness_policy=pair.liveness_policy,
             )
-            return result, pair
+            return result, state.auditor.digests([(pair.probe, pair.reference)])[0], pair
 
-        done: tuple[Verification, PairInput] | PairInput = await place.run_sized(work)
+        done: tuple[Verification, Digests, PairInput] | PairInput = await place.run_sized(work)
         if isinstance(done, PairInput):
             del body  # its pictures are held
-            result, asked = await _verify_template(done, place, state), done
+            (result, digests), asked = await _verify_template(done, place, state), done
         else:
-            result, asked = done
+            result, digests, asked = done
+    await state.auditor.pairs([(result, digests)])
     state.metrics.observe_stages(result.timings_ms)
     observe_pair(result, state.metrics)
     if state.settings.log_pairs:
@@ -107,7 +108,7 @@ async def verify_pair(request: Request, state: ServiceState) -> VerifyAnswer | B
     return verify_answer(result, state.pipeline, asked.detail, state.receipts, with_embeddings=asked.return_embeddings)
 
 
-async def _verify_template(pair: PairInput, place: Place, state: ServiceState) -> Verification:
+async def _verify_template(pair: PairInput, place: Place, state: ServiceState) -> tuple[Verification, Digests]:
     """Compare one picture with several, which are read as a batch's are: other requests have turns in between."""
     batch = state.verifier.batch(
         method=pair.method,
@@ -117,12 +118,13 @@ async def _verify_template(pair: PairInput, place: Place, state: ServiceState) -
         liveness_policy=pair.liveness_policy,
     )
     compared = (pair.probe, pair.reference)
-    read = await read_parts(batch, in_parts(faces_of(compared)), place, state.verifier)
-    result = await place.run(partial(batch.verify, [compared], read))
+    faces = faces_of(compared)
+    read = await read_parts(batch, in_parts(faces), place, state.verifier)
+    result, digests = await place.run(lambda: (batch.verify([compared], read), state.auditor.digests([faces])[0]))
     (verification,) = result.items
     if isinstance(verification, InputError):
         raise verification
-    return replace(verification, timings_ms=result.timings_ms)
+    return replace(verification, timings_ms=result.timings_ms), digests
 
 
 @router.post(
@@ -135,15 +137,17 @@ async def embed_face(request: Request, state: ServiceState) -> EmbedAnswer:
     """Embed one face: its unit embedding and the density of its neighbourhood."""
     async with state.gate.admitted(request) as (body, place):
 
-        def work(may_be_large: bool) -> EmbeddedFace | None:
+        def work(may_be_large: bool) -> tuple[EmbeddedFace, Digests] | None:
             asked = parse_face(body)
             if not may_be_large and state.verifier.is_large((asked.face,)):
                 return None
-            return state.verifier.embed(
+            result = state.verifier.embed(
                 asked.face, method=asked.method, policy=asked.face_policy, liveness_policy=asked.liveness_policy
             )
+            return result, state.auditor.digests([(asked.face,)])[0]
 
-        result = await place.run_sized(work)
+        result, digests = await place.run_sized(work)
+    await state.auditor.faces([(result, digests)])
     state.metrics.observe_stages(result.timings_ms)
     observe_face(result, state.metrics)
     return embed_answer(result, state.pipeline)

@@ -19,6 +19,9 @@ _TELL_TALES = ("PIL", "python_multipart")
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 """Id of the request that the current task serves, None outside one."""
 
+caller: ContextVar[str | None] = ContextVar("caller", default=None)
+"""Name of the key of whoever sent that request; None where no key is asked for."""
+
 
 class _Formatter(JsonFormatter):
     """Shows no secret of a URL, whoever logs it, in tracebacks as in messages."""

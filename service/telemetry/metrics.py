@@ -158,6 +158,14 @@ class Metrics:
             ["verdict"],
             registry=registry,
         )
+        self.audit_records = Counter(
+            "ida_audit_records",
+            "Lines of the audit log, by result: written or failed; with the latter their requests failed too.",
+            ["result"],
+            registry=registry,
+        )
+        for result in ("written", "failed"):  # a series that begins at 1 shows no increase
+            self.audit_records.labels(result)
         self.anchor_set_info = Gauge(
             "ida_anchor_set_info",
             "1 for the anchor set that is served.",

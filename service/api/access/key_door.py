@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service.api.access.key_file import KeyScope
 from service.api.access.key_ring import KeyRing, KnownKey
 from service.api.problems import KeysUnavailable, KeyUnknown, RateLimited, ScopeMissing, error_response
-from service.telemetry import Metrics
+from service.telemetry import Metrics, caller
 
 OPEN_PATHS = frozenset(
     {"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/docs", "/docs/oauth2-redirect", "/redoc"}
@@ -60,9 +60,11 @@ class KeyDoor:
                 scope["route"] = SimpleNamespace(path=path)  # not looked for, and counted all the same
             await error_response(error)(scope, receive, send)
             return
+        token = caller.set(scope["caller"])
         try:
             await self._app(scope, receive, send)
         finally:
+            caller.reset(token)
             leave()
 
     def _enter(self, scope: Scope, needed: KeyScope) -> Callable[[], None]:
