@@ -10,6 +10,7 @@ from operator import attrgetter
 
 import anyio.to_thread
 from fastapi import APIRouter, FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from service.activation.activator import Activator
 from service.activation.anchor_sets import AnchorSets
@@ -48,6 +49,8 @@ logger = logging.getLogger(__name__)
 # Two images in base64, which adds a third, and room for the rest of the JSON document or the form.
 _BASE64_GROWTH = 4 / 3
 _BODY_MARGIN = 64 * 1024
+# What pages may send besides what they always may.
+_HEADERS_OF_PAGES = ("Authorization", "Content-Type", "X-Deadline-Seconds", "X-Request-ID")
 # Of the largest size; photographs as they are sent are a fraction of it.
 _PAIRS_OF_A_BATCH = 4
 
@@ -106,6 +109,15 @@ def create_app(
         inside.append(admin.router)
     is_apart = settings.admin_port is not None
     app = _application(lifespan, public if is_apart else public + inside, settings, metrics, keys)
+    if settings.origins:
+        # Around all else: a page must be able to read why it was refused, and its browser asks first, without a key.
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.origins,
+            allow_methods=("GET", "POST"),
+            allow_headers=_HEADERS_OF_PAGES,
+            expose_headers=("Retry-After", "X-Request-ID"),
+        )
     app.state.readiness = readiness
     app.state.inside = None
     if is_apart:

@@ -36,6 +36,10 @@ PREFIX = "IDA_"
 _URL_BUT_FILE = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]*:/")
 
 
+# As browsers send it.
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
+
+
 class Settings(BaseSettings):
     """Frozen settings; an unknown value or one out of range is an error at start-up."""
 
@@ -112,6 +116,23 @@ class Settings(BaseSettings):
         default=None,
         description="File of a secret of 32 bytes or more: the audit log then holds digests of the inputs, keyed by "
         "it. Without it there are none.",
+    )
+    cors_origins: str = Field(
+        default="",
+        max_length=4096,
+        description="Origins whose pages may ask from a browser, such as https://shop.example,https://bank.example. "
+        "By default none may.",
+    )
+    tls_certificate: Path | None = Field(
+        default=None,
+        description="File of the certificate to show, PEM with the chain behind it: HTTPS is spoken then, on both "
+        "ports. Read again when it changes.",
+    )
+    tls_key: Path | None = Field(default=None, description="File of its private key, PEM, not encrypted.")
+    tls_client_ca: Path | None = Field(
+        default=None,
+        description="File of certificates, PEM: whoever asks on the main port must show a certificate that one of "
+        "these signed.",
     )
     bundle_keys: Path | None = Field(
         default=None,
@@ -313,14 +334,8 @@ class Settings(BaseSettings):
     )
 
     @field_validator(
-        "home",
-        "bundle",
-        "cache",
-        "admin_token_file",
-        "api_keys_file",
-        "audit_digest_key_file",
-        "bundle_keys",
-        "receipt_key_file",
+        *("home", "bundle", "cache", "admin_token_file", "bundle_keys", "receipt_key_file"),
+        *("api_keys_file", "audit_digest_key_file", "tls_certificate", "tls_key", "tls_client_ca"),
     )
     @classmethod
     def _expand_user(cls, value: Path | None) -> Path | None:
@@ -338,6 +353,30 @@ class Settings(BaseSettings):
         if self.admin_token is not None and self.admin_token_file is not None:
             raise ValueError("IDA_ADMIN_TOKEN and IDA_ADMIN_TOKEN_FILE are both set, give one of them")
         return self
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, value: str) -> str:
+        for origin in filter(None, value.split(",")):
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(
+                    "separate origins by commas, each scheme://host or scheme://host:port in small letters, without a "
+                    "path; * is none"
+                )
+        return value
+
+    @model_validator(mode="after")
+    def _certificate_has_its_key(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("IDA_TLS_CERTIFICATE and IDA_TLS_KEY go together, give both")
+        if self.tls_client_ca is not None and self.tls_certificate is None:
+            raise ValueError("IDA_TLS_CLIENT_CA takes IDA_TLS_CERTIFICATE and IDA_TLS_KEY too")
+        return self
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Origins whose pages may ask from a browser."""
+        return tuple(filter(None, self.cors_origins.split(",")))
 
     @property
     def gates(self) -> Gates:

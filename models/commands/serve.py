@@ -13,7 +13,8 @@ from models.commands import EXIT_FAILURE, reporting_errors
 from service.activation.decisions import why_undecided, why_unjudged
 from service.app import create_app
 from service.loaded import LoadedService, load
-from service.server.servers import NotListening, run_servers
+from service.server.certificates import open_certificate
+from service.server.servers import ImpatientLoop, NotListening, run_servers
 from service.settings import load_settings
 from service.telemetry import configure_logging
 from service.telemetry.metrics import open_metrics
@@ -34,10 +35,12 @@ def serve(
         metrics = open_metrics()
         loaded = load(settings, metrics)
         app = create_app(settings, lambda *_: loaded, metrics)
+        certificate = open_certificate(settings, metrics)
     # What is loaded stays: a full collection would look through all of it, and every request wait for that, 65 ms.
     gc.freeze()
     try:
-        asyncio.run(run_servers(app, settings, metrics))
+        with asyncio.Runner(loop_factory=lambda: ImpatientLoop(settings.header_seconds)) as runner:
+            runner.run(run_servers(app, settings, metrics, certificate))
     except NotListening as error:
         typer.echo(
             f"error: cannot listen on {settings.host} port {error.port}; the log above says why. Stop what listens "

@@ -59,6 +59,7 @@ async def get_liveness() -> AliveAnswer:
     | answers(examples=examples.NOT_READY, status=503, model=ReadinessAnswer),
     summary="Whether the service can answer",
 )
+@probes.get("/readyz", include_in_schema=False)
 @router.get("/v2/health/ready", include_in_schema=False)
 @router.head("/readyz", include_in_schema=False)
 @router.head("/v2/health/ready", include_in_schema=False)

@@ -2,17 +2,20 @@
 
 import asyncio
 import signal
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 
 from service.api.state import Readiness
-from service.server.connections import Connections, connection_limits
+from service.server.certificates import ServerCertificate
+from service.server.connections import ConnectionLimits, Connections, connection_limits
 from service.server.protocol import BoundedProtocol
 from service.settings import Settings
 from service.telemetry import Metrics
@@ -24,6 +27,20 @@ _MOST_INSIDE = 64
 _KEEP_ALIVE_SECONDS = 75
 
 
+class ImpatientLoop(asyncio.SelectorEventLoop):
+    """An event loop whose servers wait for a TLS handshake no longer than for headers; asyncio's wait a minute."""
+
+    def __init__(self, handshake_seconds: float) -> None:
+        super().__init__()
+        self._handshake_seconds = handshake_seconds
+
+    async def create_server(self, *arguments: Any, **options: Any) -> asyncio.Server:
+        """Return a server, as asyncio does."""
+        if options.get("ssl") is not None:
+            options.setdefault("ssl_handshake_timeout", self._handshake_seconds)
+        return await super().create_server(*arguments, **options)
+
+
 class NotListening(Exception):
     """A server could not open its port; uvicorn logged why."""
 
@@ -32,13 +49,16 @@ class NotListening(Exception):
         self.port = port
 
 
-async def run_servers(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
+async def run_servers(
+    app: FastAPI, settings: Settings, metrics: Metrics, certificate: ServerCertificate | None = None
+) -> None:
     """Serve until SIGTERM or SIGINT, then drain, finish what runs, and return.
 
     Args:
         app: as ``create_app`` made it.
         settings: address, ports, what connections may cost and how long to drain.
         metrics: where connections are counted.
+        certificate: to show; None for HTTP in the clear.
 
     Raises:
         NotListening: if a port cannot be opened.
@@ -49,17 +69,38 @@ async def run_servers(app: FastAPI, settings: Settings, metrics: Metrics) -> Non
     inside = replace(limits, most=max(1, min(_MOST_INSIDE, limits.most // 4)))
     if has_inside:
         limits = replace(limits, most=max(1, limits.most - inside.most))
+    watching = None if certificate is None else asyncio.create_task(certificate.watch())
+    try:
+        await _run(app, settings, metrics, limits, inside, certificate)
+    finally:
+        if watching is not None:
+            watching.cancel()
+
+
+async def _run(
+    app: FastAPI,
+    settings: Settings,
+    metrics: Metrics,
+    limits: ConnectionLimits,
+    inside: ConnectionLimits,
+    certificate: ServerCertificate | None,
+) -> None:
+    # On the inside nobody is asked for a certificate: probes and Prometheus have none, and administrators have tokens.
+    of_main = None if certificate is None else certificate.context(asks_clients=True)
+    of_inside = None if certificate is None else certificate.context(asks_clients=False)
     main = _MainServer(
-        server_config(app, settings, settings.port, Connections(limits, "main", metrics)),
+        server_config(app, settings, settings.port, Connections(limits, "main", metrics), of_main),
         app.state.readiness,
         settings.drain_seconds,
     )
-    if not has_inside:
+    if app.state.inside is None:
         await _serve(main)
         return
     assert settings.admin_port is not None  # noqa: S101  (else there is no application of its own)
     second = _SecondServer(
-        server_config(app.state.inside, settings, settings.admin_port, Connections(inside, "inside", metrics))
+        server_config(
+            app.state.inside, settings, settings.admin_port, Connections(inside, "inside", metrics), of_inside
+        )
     )
     serving = asyncio.create_task(_serve(main))
     while not (main.started or serving.done()):
@@ -73,8 +114,10 @@ async def run_servers(app: FastAPI, settings: Settings, metrics: Metrics) -> Non
             raise failure
 
 
-def server_config(app: FastAPI, settings: Settings, port: int, connections: Connections) -> uvicorn.Config:
-    """Return how one port is served, its connections bounded."""
+def server_config(
+    app: FastAPI, settings: Settings, port: int, connections: Connections, tls: ssl.SSLContext | None = None
+) -> uvicorn.Config:
+    """Return how one port is served, its connections bounded; by TLS where there is a context of it."""
     return uvicorn.Config(
         app,
         host=settings.host,
@@ -82,6 +125,7 @@ def server_config(app: FastAPI, settings: Settings, port: int, connections: Conn
         # uvicorn calls it and asks no more of it than a class would do.
         http=partial(BoundedProtocol, connections=connections),  # type: ignore[arg-type]
         ws="none",
+        ssl_context_factory=None if tls is None else lambda *_: tls,
         backlog=connections.limits.backlog,
         log_config=None,
         access_log=False,

@@ -166,6 +166,11 @@ class Metrics:
         )
         for result in ("written", "failed"):  # a series that begins at 1 shows no increase
             self.audit_records.labels(result)
+        self.certificate_expires = Gauge(
+            "ida_tls_certificate_expires_timestamp_seconds",
+            "When the certificate that is shown ends, in Unix time; 0 without one.",
+            registry=registry,
+        )
         self.anchor_set_info = Gauge(
             "ida_anchor_set_info",
             "1 for the anchor set that is served.",
