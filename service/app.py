@@ -91,6 +91,7 @@ def create_app(
             await anyio.to_thread.run_sync(_sweep, loaded.store, state.uploads)
         state.follower.start()
         shared.append(state)
+        _tell_what_is_served(settings, loaded, state)
         readiness.set(True)
         if keys is not None:
             keys.start(readiness.knows_callers)
@@ -135,6 +136,33 @@ def _sweep(store: BundleStore, uploads: UploadFolder) -> None:
         return
     if removed:
         logger.info("removed %s files that were cut short from the store", removed)
+
+
+def _tell_what_is_served(settings: Settings, loaded: LoadedService, state: State) -> None:
+    """Log in one line what decides how this replica answers."""
+    snapshot = loaded.started.loaded.snapshot
+    logger.info(
+        "serving",
+        extra={
+            "version": version("ida-verify"),
+            "pack": loaded.pipeline.manifest.name,
+            "pipeline_id": loaded.pipeline.pipeline_id,
+            "anchor_set_id": snapshot.bundle_id,
+            "generation": snapshot.generation,
+            "store": settings.store_location,
+            "replica": settings.replica_name,
+            "provider": loaded.pipeline.provider,
+            "threads": loaded.pipeline.threads,
+            "workers": state.workers.count,
+            "queue": settings.queue,
+            "deadline_seconds": settings.deadline_seconds,
+            "max_connections": settings.max_connections,
+            "max_body_bytes": settings.max_body_bytes,
+            "api_keys": "off" if state.keys is None else "read",
+            "audit_log": settings.audit_log or "off",
+            "tls": "off" if settings.tls_certificate is None else "on",
+        },
+    )
 
 
 def body_limits(settings: Settings) -> dict[str, int]:

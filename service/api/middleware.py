@@ -5,12 +5,13 @@ import re
 import time
 import uuid
 from collections.abc import Mapping
+from typing import Any
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.problems import INTERNAL_DETAIL, RequestTooLarge, problem_response
-from service.telemetry import Metrics, request_id
+from service.telemetry import Metrics, access_line, request_id, tell
 
 logger = logging.getLogger("service.access")
 
@@ -37,6 +38,10 @@ class RequestScope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        with access_line() as told:
+            await self._serve(scope, receive, send, told)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, told: Mapping[str, Any]) -> None:
         offered = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
         identifier = offered if _ACCEPTED_ID.fullmatch(offered) else uuid.uuid4().hex
         token = request_id.set(identifier)
@@ -62,10 +67,10 @@ class RequestScope:
                 await problem_response(500, "internal_error", INTERNAL_DETAIL)(scope, receive, send_with_id)
         finally:
             self._metrics.in_flight.dec()
-            self._record(scope, status or _CLIENT_GONE, time.perf_counter() - started)
+            self._record(scope, status or _CLIENT_GONE, time.perf_counter() - started, told)
             request_id.reset(token)
 
-    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+    def _record(self, scope: Scope, status: int, seconds: float, told: Mapping[str, Any]) -> None:
         # The route's template, not the path: a path is the caller's text and would make labels without end.
         route = getattr(scope.get("route"), "path", "unmatched")
         method = scope["method"] if scope["method"] in _METHODS else "other"
@@ -73,9 +78,8 @@ class RequestScope:
         self._metrics.request_seconds.labels(route).observe(seconds)
         # What asks every few seconds for ever would bury what somebody asked for.
         level = logging.DEBUG if route in _POLLED and status < _FAILED else logging.INFO
-        logger.log(
-            level, "request", extra={"route": route, "method": method, "status": status, "seconds": round(seconds, 6)}
-        )
+        known = {"route": route, "method": method, "status": status, "seconds": round(seconds, 6)}
+        logger.log(level, "request", extra={**told, **known})
 
 
 class BodyLimit:
@@ -114,6 +118,7 @@ class BodyLimit:
         await self._app(scope, limited_receive, send)
         if received:
             self._metrics.body_bytes.observe(received)
+            tell(body_bytes=received)
 
 
 def _refusal(limit: int) -> RequestTooLarge:

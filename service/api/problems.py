@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from service import errors
 from service.api.wire.verify_wire import DoubtAnswer, Problem
-from service.telemetry import Metrics, request_id
+from service.telemetry import Metrics, request_id, tell
 
 logger = logging.getLogger(__name__)
 
@@ -183,6 +183,7 @@ def problem_response(
 ) -> JSONResponse:
     """Return a problem document as an HTTP response; a very long detail is cut."""
     problem = _problem(status, code, detail, image, reasons, picture)
+    tell(code=code, **({} if image is None else {"image": image}))
     return JSONResponse(problem.model_dump(), status, media_type=PROBLEM_JSON, headers=headers)
 
 

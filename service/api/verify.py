@@ -51,7 +51,7 @@ from service.scoring.decision import Judgement
 from service.scoring.methods import METHODS
 from service.scoring.population import FaceCheck
 from service.snapshot.snapshot import Snapshot
-from service.telemetry import Metrics, request_id
+from service.telemetry import Metrics, request_id, tell
 from service.verifier import ComparedTemplate, Density, EmbeddedFace, Template, Verification
 from service.verifier.face_batch import faces_of, in_parts
 from service.verifier.results import ScoredEmbedding
@@ -154,7 +154,8 @@ async def embed_face(request: Request, state: ServiceState) -> EmbedAnswer:
 
 
 def observe_pair(result: Verification, metrics: Metrics) -> None:
-    """Take note of a scored pair in the metrics."""
+    """Take note of a scored pair in the metrics, and in the request's log line."""
+    _tell(result.method, result.snapshot)
     metrics.observe_pair(result.method, result.similarity, result.score)
     judged = result.judgement
     # The name of a point comes from the caller, and is a label only once a calibration was found to have it.
@@ -171,11 +172,16 @@ def observe_pair(result: Verification, metrics: Metrics) -> None:
 
 
 def observe_face(result: EmbeddedFace, metrics: Metrics) -> None:
-    """Take note of an embedded face in the metrics."""
+    """Take note of an embedded face in the metrics, and in the request's log line."""
+    _tell(result.density_method, result.snapshot)
     crowding = None if result.density is None else result.density.crowding
     metrics.observe_face(result.density_method, crowding, result.norm)
     if result.face and result.face.liveness:
         metrics.count_liveness(result.face.liveness.verdict)
+
+
+def _tell(method: str | None, snapshot: Snapshot) -> None:
+    tell(scoring_method=method, anchor_set_id=snapshot.bundle_id, generation=snapshot.generation)
 
 
 def verify_answer(

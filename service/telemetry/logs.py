@@ -5,6 +5,8 @@ import sys
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -18,6 +20,30 @@ _TELL_TALES = ("PIL", "python_multipart")
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 """Id of the request that the current task serves, None outside one."""
+
+_told: ContextVar[dict[str, Any] | None] = ContextVar("told", default=None)
+
+
+@contextmanager
+def access_line() -> Iterator[dict[str, Any]]:
+    """Give what the log line of a request says besides; ``tell`` adds to it wherever the request is worked on."""
+    told: dict[str, Any] = {}
+    token = _told.set(told)
+    try:
+        yield told
+    finally:
+        _told.reset(token)
+
+
+def tell(**fields: Any) -> None:
+    """Say something in the log line of the request that the current task serves; outside one, nothing.
+
+    Of a caller's own text only what was found in a closed list may be told.
+    """
+    told = _told.get()
+    if told is not None:
+        told.update(fields)
+
 
 caller: ContextVar[str | None] = ContextVar("caller", default=None)
 """Name of the key of whoever sent that request; None where no key is asked for."""

@@ -162,6 +162,15 @@ def test_what_is_refused_is_counted_and_no_text_of_a_stranger_becomes_a_label(cl
     assert "made-up" not in metrics
 
 
+def test_log_names_the_key_and_never_tells_it(client, caplog):
+    caplog.set_level("INFO", "service.access")
+    verify(client, SHOP)
+    client.get("/info", headers=bearer(SHOP))
+    told = [(record.route, record.status, record.key) for record in caplog.records if record.name == "service.access"]
+    assert told == [("/verify", 200, "shop"), ("/info", 403, "shop")]
+    assert SHOP not in str([vars(record) for record in caplog.records])
+
+
 # Limits
 
 

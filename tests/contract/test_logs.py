@@ -98,3 +98,35 @@ def test_log_tells_scores_and_measures_of_a_pair_only_where_it_is_asked_to(
     read = read_pairs_logged([tmp_path / "service.log"], (answer["anchor_set"] or {})["id"], photographs=True)
     assert (read.pairs, read.unread, list(read.scores)) == (asked, 0, [answer["method"]] * asked)
     assert len(read.measures.get("norm", ())) == 2 * asked
+
+
+def line_of(log, request):
+    (found,) = (line for line in map(json.loads, log.getvalue().splitlines()) if line["request_id"] == request)
+    return found
+
+
+def test_line_of_a_request_says_by_what_it_was_answered(client, log):
+    files = {"probe": picture(seed=1), "reference": picture(seed=2)}
+    answer = client.post("/verify", files=files, headers={"x-request-id": "order-19"}).json()
+    line = line_of(log, "order-19")
+    assert (line["route"], line["method"], line["scoring_method"]) == ("/verify", "POST", "ida-r")
+    assert (line["anchor_set_id"], line["generation"]) == (answer["anchor_set"]["id"], 0)
+    assert line["body_bytes"] > len(files["probe"]) + len(files["reference"])
+    assert not {"code", "image", "key"} & line.keys()
+
+
+def test_line_of_a_request_that_failed_says_what_was_wrong_with_which_picture(client, log):
+    files = {"probe": picture(seed=1), "reference": picture(faces=0)}
+    client.post("/verify", files=files, headers={"x-request-id": "order-20"})
+    client.get("/made-up", headers={"x-request-id": "order-21"})
+    line = line_of(log, "order-20")
+    assert (line["status"], line["code"], line["image"]) == (422, "no_face", "reference")
+    assert line_of(log, "order-21")["code"] == "not_found"
+
+
+def test_start_says_what_is_served_in_one_line(settings, bundle, backbone_session, log):
+    with serving(settings, bundle, backbone_session):
+        pass
+    (line,) = (line for line in map(json.loads, log.getvalue().splitlines()) if line["message"] == "serving")
+    assert (line["pack"], line["generation"], line["api_keys"], line["tls"]) == ("fake", 0, "off", "off")
+    assert {"version", "anchor_set_id", "store", "threads", "workers", "queue", "max_connections"} <= line.keys()

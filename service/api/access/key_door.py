@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service.api.access.key_file import KeyScope
 from service.api.access.key_ring import KeyRing, KnownKey
 from service.api.problems import KeysUnavailable, KeyUnknown, RateLimited, ScopeMissing, error_response
-from service.telemetry import Metrics, caller
+from service.telemetry import Metrics, caller, tell
 
 OPEN_PATHS = frozenset(
     {"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/docs", "/docs/oauth2-redirect", "/redoc"}
@@ -70,6 +70,7 @@ class KeyDoor:
     def _enter(self, scope: Scope, needed: KeyScope) -> Callable[[], None]:
         found: KnownKey = self._keys.known(Headers(scope=scope).get("authorization"))
         scope["caller"] = found.key.name
+        tell(key=found.key.name)
         if needed not in found.key.scopes:
             raise ScopeMissing(
                 f"The key of {found.key.name} is good for {', '.join(found.key.scopes)}, and this takes {needed}. Ask "
