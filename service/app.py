@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from importlib.metadata import version
 from operator import attrgetter
+from typing import TYPE_CHECKING
 
 import anyio.to_thread
 from fastapi import APIRouter, FastAPI
@@ -31,6 +32,7 @@ from service.api.problems import install_error_handlers
 from service.api.receipts import ReceiptSigner, load_receipt_signer
 from service.api.state import Readiness, State
 from service.api.tokens import Tokens, load_tokens
+from service.api.tracing import TraceScope
 from service.api.upload_folder import UploadFolder
 from service.api.workers import Workers
 from service.cpus import usable_cpus
@@ -43,6 +45,9 @@ from service.store.records import ReplicaReport, now
 from service.telemetry import Metrics
 from service.telemetry.metrics import open_metrics
 from service.verifier import AgreementMonitor
+
+if TYPE_CHECKING:
+    from service.telemetry.traces import Tracing
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +64,7 @@ def create_app(
     settings: Settings,
     load_service: Callable[[Settings, Metrics], LoadedService] = load,
     used: Metrics | None = None,
+    tracing: "Tracing | None" = None,
 ) -> FastAPI:
     """Return the application; it loads what it serves when its lifespan starts.
 
@@ -70,6 +76,7 @@ def create_app(
         settings: the service's settings.
         load_service: loads the models and the anchors; tests pass one that gives small ones.
         used: the metrics of what was loaded before; None for new ones.
+        tracing: makes the traces of requests; None for none.
 
     Raises:
         SettingsInvalid: if the administrators' tokens, the callers' keys, or the key that answers are signed by, cannot
@@ -86,7 +93,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, State]]:
         loaded = await anyio.to_thread.run_sync(load_service, settings, metrics)
-        state, closing = _assemble(settings, loaded, metrics, readiness, tokens, keys, audit, receipts)
+        state, closing = _assemble(settings, loaded, metrics, readiness, tokens, keys, audit, receipts, tracing)
         if tokens is not None:
             await anyio.to_thread.run_sync(_sweep, loaded.store, state.uploads)
         state.follower.start()
@@ -110,6 +117,8 @@ def create_app(
         inside.append(admin.router)
     is_apart = settings.admin_port is not None
     app = _application(lifespan, public if is_apart else public + inside, settings, metrics, keys)
+    if tracing is not None:
+        app.add_middleware(TraceScope, tracing=tracing)
     if settings.origins:
         # Around all else: a page must be able to read why it was refused, and its browser asks first, without a key.
         app.add_middleware(
@@ -208,6 +217,7 @@ def _assemble(
     keys: KeyRing | None,
     audit: AuditSetup,
     receipts: ReceiptSigner | None,
+    tracing: "Tracing | None",
 ) -> tuple[State, list[Callable[[], None]]]:
     """Return what the endpoints use, and what is called one after the other when the service ends."""
     pipeline, store, started = loaded.pipeline, loaded.store, loaded.started
@@ -271,8 +281,10 @@ def _assemble(
         tokens=tokens,
         keys=keys,
         auditor=auditor,
+        has_traces=tracing is not None,
         attempts=Attempts(),
         uploads=uploads,
         receipts=receipts,
     )
-    return state, [workers.close, auditor.close, follower.close, switch.close, agreement.close, uploads.close]
+    closing = [] if tracing is None else [tracing.close]
+    return state, [workers.close, auditor.close, follower.close, switch.close, agreement.close, uploads.close, *closing]

@@ -3,6 +3,7 @@
 This module and ``settings_in_force`` alone read the environment.
 """
 
+import os
 import re
 import socket
 from collections.abc import Sequence
@@ -36,6 +37,7 @@ PREFIX = "IDA_"
 _URL_BUT_FILE = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]*:/")
 
 
+_OTLP_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 # As browsers send it.
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 
@@ -420,6 +422,25 @@ def load_settings(**overrides: object) -> Settings:
     except ValidationError as error:
         reasons = faults(error, most=len(Settings.model_fields), place=_variable)
         raise SettingsInvalid(f"{reasons}. Correct or unset these environment variables.") from error
+
+
+def traces_are_asked_for() -> bool:
+    """Return whether OpenTelemetry's own variables ask for traces.
+
+    Raises:
+        SettingsInvalid: if they ask for a way of sending them that is not there.
+    """
+    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return False
+    exporter = os.environ.get("OTEL_TRACES_EXPORTER", "").strip()
+    if exporter not in ("", "none", "otlp"):
+        raise SettingsInvalid(f"OTEL_TRACES_EXPORTER: {exporter[:40]!r} is not there; otlp and none are.")
+    if exporter == "none" or not (exporter or any(os.environ.get(name) for name in _OTLP_ENDPOINTS)):
+        return False
+    for name in ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"):
+        if os.environ.get(name, "http/protobuf") != "http/protobuf":
+            raise SettingsInvalid(f"{name}: http/protobuf alone is there; point to the collector's port for it (4318).")
+    return True
 
 
 def _variable(place: Sequence[int | str]) -> str:

@@ -158,7 +158,7 @@ def picture(
     return buffer.getvalue()
 
 
-def serving(settings, bundle, session, change=lambda snapshot: snapshot, liveness=None):
+def serving(settings, bundle, session, change=lambda snapshot: snapshot, liveness=None, tracing=None):
     """A client of an application that serves a bundle, its snapshot changed."""
 
     def load(settings, metrics):
@@ -169,7 +169,7 @@ def serving(settings, bundle, session, change=lambda snapshot: snapshot, livenes
         loaded = replace(started.loaded, snapshot=change(started.loaded.snapshot))
         return LoadedService(pipeline, store, copies, replace(started, loaded=loaded))
 
-    app = create_app(settings.model_copy(update={"bundle": bundle}), load)
+    app = create_app(settings.model_copy(update={"bundle": bundle}), load, tracing=tracing)
     return DeclaredClient(app, raise_server_exceptions=False)
 
 

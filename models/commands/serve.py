@@ -3,7 +3,8 @@
 import asyncio
 import gc
 import json
-from typing import Annotated
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -12,12 +13,16 @@ from rich.table import Table
 from models.commands import EXIT_FAILURE, reporting_errors
 from service.activation.decisions import why_undecided, why_unjudged
 from service.app import create_app
+from service.errors import SettingsInvalid
 from service.loaded import LoadedService, load
 from service.server.certificates import open_certificate
 from service.server.servers import ImpatientLoop, NotListening, run_servers
-from service.settings import load_settings
+from service.settings import load_settings, traces_are_asked_for
 from service.telemetry import configure_logging
 from service.telemetry.metrics import open_metrics
+
+if TYPE_CHECKING:
+    from service.telemetry.traces import Tracing
 
 
 def serve(
@@ -34,7 +39,7 @@ def serve(
         # Loaded before the port opens: what cannot be loaded is one clear line, not a traceback in the server's log.
         metrics = open_metrics()
         loaded = load(settings, metrics)
-        app = create_app(settings, lambda *_: loaded, metrics)
+        app = create_app(settings, lambda *_: loaded, metrics, _tracing())
         certificate = open_certificate(settings, metrics)
     # What is loaded stays: a full collection would look through all of it, and every request wait for that, 65 ms.
     gc.freeze()
@@ -48,6 +53,24 @@ def serve(
             err=True,
         )
         raise typer.Exit(EXIT_FAILURE) from error
+
+
+def _tracing() -> "Tracing | None":
+    """Return what sends traces, where OpenTelemetry's variables ask for it.
+
+    Raises:
+        SettingsInvalid: if they do, and its SDK is not installed.
+    """
+    if not traces_are_asked_for():
+        return None
+    try:
+        from service.telemetry.traces import open_tracing  # noqa: PLC0415  (it is optional)
+    except ImportError as error:
+        raise SettingsInvalid(
+            "OpenTelemetry's variables (OTEL_...) ask for traces, and its SDK is not installed: pip install "
+            "'ida-verify[otel]', or unset them."
+        ) from error
+    return open_tracing(version("ida-verify"))
 
 
 def check(

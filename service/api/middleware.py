@@ -12,15 +12,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.problems import INTERNAL_DETAIL, RequestTooLarge, problem_response
 from service.telemetry import Metrics, access_line, request_id, tell
+from service.telemetry.logs import METHODS, POLLED
+from service.telemetry.metrics import exemplar
 
 logger = logging.getLogger("service.access")
 
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-_POLLED = frozenset({"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/metrics"})
 _FAILED = 400
 # What nginx logs for it too; it goes to nobody.
 _CLIENT_GONE = 499
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
 
 
 class RequestScope:
@@ -73,11 +73,10 @@ class RequestScope:
     def _record(self, scope: Scope, status: int, seconds: float, told: Mapping[str, Any]) -> None:
         # The route's template, not the path: a path is the caller's text and would make labels without end.
         route = getattr(scope.get("route"), "path", "unmatched")
-        method = scope["method"] if scope["method"] in _METHODS else "other"
+        method = scope["method"] if scope["method"] in METHODS else "other"
         self._metrics.requests.labels(route, method, str(status)).inc()
-        self._metrics.request_seconds.labels(route).observe(seconds)
-        # What asks every few seconds for ever would bury what somebody asked for.
-        level = logging.DEBUG if route in _POLLED and status < _FAILED else logging.INFO
+        self._metrics.request_seconds.labels(route).observe(seconds, exemplar())
+        level = logging.DEBUG if route in POLLED and status < _FAILED else logging.INFO
         known = {"route": route, "method": method, "status": status, "seconds": round(seconds, 6)}
         logger.log(level, "request", extra={**told, **known})
 

@@ -74,6 +74,7 @@ class State:
     tokens: Tokens | None
     keys: KeyRing | None
     auditor: Auditor
+    has_traces: bool
     attempts: Attempts
     uploads: UploadFolder
     receipts: ReceiptSigner | None

@@ -4,8 +4,9 @@ import platform
 from dataclasses import asdict
 from importlib.metadata import version
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import choose_encoder
 
 from service.api.openapi import answers
 from service.api.problem_examples import OF_A_CALLER
@@ -127,9 +128,12 @@ async def get_info(state: ServiceState) -> InfoAnswer:
 
 
 @scraped.get("/metrics", include_in_schema=False)
-def metrics(state: ServiceState) -> Response:
-    """Answer Prometheus's scrape."""
-    return Response(generate_latest(state.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+def metrics(state: ServiceState, request: Request) -> Response:
+    """Answer Prometheus's scrape; where traces are made, in the format that has exemplars, if it is asked for."""
+    if not state.has_traces:
+        return Response(generate_latest(state.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    encode, kind = choose_encoder(request.headers.get("accept", ""))
+    return Response(encode(state.metrics.registry), media_type=kind)
 
 
 def _anchor_set(snapshot: Snapshot, search: AnchorSearch) -> ServedAnchorSetAnswer | None:

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NamedTuple
 
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
@@ -20,6 +20,23 @@ _TELL_TALES = ("PIL", "python_multipart")
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 """Id of the request that the current task serves, None outside one."""
+
+
+class TraceOfRequest(NamedTuple):
+    """The trace that a request is a part of."""
+
+    trace_id: str
+    is_sampled: bool
+
+
+trace_of_request: ContextVar[TraceOfRequest | None] = ContextVar("trace_of_request", default=None)
+"""Of the request that the current task serves; None where no traces are asked for."""
+
+POLLED = frozenset({"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/metrics"})
+"""Paths that are asked every few seconds for ever: they would bury what somebody asked for."""
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
+"""What may be told of a request's method; any other is a caller's own text."""
 
 _told: ContextVar[dict[str, Any] | None] = ContextVar("told", default=None)
 
@@ -60,6 +77,9 @@ class _Formatter(JsonFormatter):
 class _RequestIdFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         record.request_id = request_id.get()
+        trace = trace_of_request.get()
+        if trace is not None:
+            record.trace_id = trace.trace_id
         return True
 
 

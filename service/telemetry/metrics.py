@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
+from service.telemetry.logs import trace_of_request
+
 # Geometric, factor 1.6, from 1 ms to about 12 s: a quantile is off by at most a third of itself.
 _LATENCY_BUCKETS = tuple(round(0.001 * 1.6**step, 6) for step in range(21))
 _SWAP_BUCKETS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
@@ -287,13 +289,20 @@ class Metrics:
 
     def observe_stages(self, timings_ms: Mapping[str, float]) -> None:
         """Take note of the milliseconds that each stage took; one that did not run is at 0, and left out."""
+        example = exemplar()
         for stage, milliseconds in timings_ms.items():
             if milliseconds > 0:
-                self.stage_seconds.labels(stage).observe(milliseconds / 1000)
+                self.stage_seconds.labels(stage).observe(milliseconds / 1000, example)
 
     def count_agreement(self, outcome: str) -> None:
         """Count a request of which predicted and searched densities were to be compared, by what became of it."""
         self.agreement_samples.labels(outcome).inc()
+
+
+def exemplar() -> dict[str, str] | None:
+    """Return what leads from a histogram to the trace of the current request; None where it is sent nowhere."""
+    trace = trace_of_request.get()
+    return {"trace_id": trace.trace_id} if trace is not None and trace.is_sampled else None
 
 
 def open_metrics() -> Metrics:

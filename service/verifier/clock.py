@@ -2,10 +2,14 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 _STAGES = ("decode", "detect", "align", "liveness", "embed", "search", "predict", "score")
+
+stage_listener: ContextVar[Callable[[str, float, float], None] | None] = ContextVar("stage_listener", default=None)
+"""Told each stage of the current request once it has ended: its name, when it began and ended (``perf_counter``)."""
 
 
 class Clock:
@@ -17,6 +21,7 @@ class Clock:
     def __init__(self) -> None:
         self._started = time.perf_counter()
         self._turn = threading.Lock()
+        self._listener = stage_listener.get()
         self.timings_ms = dict.fromkeys(_STAGES, 0.0)
 
     @contextmanager
@@ -26,8 +31,11 @@ class Clock:
         try:
             yield
         finally:
+            ended = time.perf_counter()
             with self._turn:
-                self.timings_ms[stage] += (time.perf_counter() - started) * 1000
+                self.timings_ms[stage] += (ended - started) * 1000
+            if self._listener is not None:
+                self._listener(stage, started, ended)
 
     def stop(self) -> dict[str, float]:
         """Add the stage ``total``, and return the milliseconds by stage."""
