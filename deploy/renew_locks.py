@@ -20,7 +20,7 @@ LOCKS = REPOSITORY / "deploy" / "locks"
 # The extras that each lock covers; none for the dependency group `build`. What the others share with the first, they
 # have in its version: what is tested is what is shipped.
 EXTRAS: dict[str, tuple[str, ...]] = {
-    "cpu-dev": ("cpu", "dev"),
+    "cpu-dev": ("cpu", "dev", "otel"),
     "cpu": ("cpu",),
     "gpu": ("gpu",),
     "cpu-bench": ("cpu", "bench"),
