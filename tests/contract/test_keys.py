@@ -8,6 +8,7 @@ import anyio
 import pytest
 from administering import ALICE, TOKEN
 from fakes import picture, serving
+from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
 from service.api.access.key_door import OPEN_PATHS, SCOPES_OF_PATHS
@@ -293,7 +294,10 @@ def test_without_the_setting_nobody_is_asked(settings, bundle, backbone_session)
 def test_inside_has_no_callers(settings, bundle, backbone_session):
     settings = settings.model_copy(update={"admin_port": 0})
     with serving(settings, bundle, backbone_session) as client:
-        assert "KeyDoor" not in str(client.app.state.inside.user_middleware)
+        with TestClient(client.app.state.inside) as inside:
+            answers = {path: inside.get(path).status_code for path in ("/healthz", "/readyz", "/metrics", "/verify")}
+        assert answers == {"/healthz": 200, "/readyz": 200, "/metrics": 200, "/verify": 404}
+        assert client.get("/metrics").status_code == 401
 
 
 def test_document_says_where_a_key_is_asked_for(client):
