@@ -169,6 +169,7 @@ def _tell_what_is_served(settings: Settings, loaded: LoadedService, state: State
             "max_body_bytes": settings.max_body_bytes,
             "api_keys": "off" if state.keys is None else "read",
             "audit_log": settings.audit_log or "off",
+            "receipts": "off" if state.receipts is None else state.receipts.key_id,
             "tls": "off" if settings.tls_certificate is None else "on",
         },
     )

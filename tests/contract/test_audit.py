@@ -5,7 +5,9 @@ import hashlib
 import hmac
 import json
 import threading
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from fakes import picture, serving
 
@@ -13,6 +15,8 @@ from service.api import audit
 from service.api.access.key_file import digest_of
 from service.app import create_app
 from service.errors import SettingsInvalid
+from service.scoring.calibration import Calibrations, FmrCurve, MethodCalibration
+from service.scoring.parameters import Parameters
 from service.telemetry.audit_sink import TurnedFile
 
 SECRET = "a-secret-of-the-operators-0123456789"
@@ -112,6 +116,48 @@ def test_inputs_have_keyed_digests_where_they_are_asked_for(with_digests, tmp_pa
     assert digests[2]["reference"] == keyed(TWO)
     assert len(digests[2]["probe"]) == 64
     assert SECRET not in (tmp_path / "audit.log").read_text()
+
+
+def several(*references, **options):
+    """Return a document whose reference is several pictures."""
+    return {
+        "probe": {"image": in_base64(ONE)},
+        "reference": [{"image": in_base64(one)} for one in references],
+        "unusable_pictures": "skip",
+        **options,
+    }
+
+
+@pytest.mark.parametrize("path", ["/verify", "/verify/batch"])
+def test_each_of_several_pictures_stands_in_the_line_and_what_was_left_out_says_why(with_digests, tmp_path, path):
+    empty, other = picture(faces=0), picture(seed=3)
+    asked = several(TWO, empty, other)
+    if path == "/verify":
+        told = with_digests.post(path, json=asked).json()["template"]
+    else:
+        skips = asked.pop("unusable_pictures")
+        answer = with_digests.post(path, json={"pairs": [asked], "unusable_pictures": skips}).json()
+        told = answer["items"][0]["answer"]["template"]
+    (line,) = lines(tmp_path)
+    assert line["inputs"]["probe"]["digest"] == keyed(ONE)
+    pictures = line["inputs"]["reference"]["pictures"]
+    assert [one["digest"] for one in pictures] == [keyed(TWO), keyed(empty), keyed(other)]
+    assert [one["weight"] for one in pictures] == pytest.approx([one["weight"] for one in told["pictures"]], rel=1e-6)
+    assert [one.get("code") for one in pictures] == [None, "no_face", None]
+
+
+def test_line_has_the_rate_and_the_evidence_of_its_answer(settings, bundle, backbone_session, tmp_path):
+    def calibrated(served):
+        scores, rates = np.array([-1.0, 0.2, 0.8]), np.array([0.0, -1.0, -5.0])
+        curve = FmrCurve(scores, rates, rates - 0.5, rates + 0.5, shown_down_to=1e-3)
+        method = MethodCalibration("cosine", Parameters(), "photo", curve, ())
+        return replace(served, calibrations=Calibrations("people made up", (method,)))
+
+    with serving(settings, bundle, backbone_session, calibrated) as client:
+        answer = client.post("/verify", files=FILES, data={"method": "cosine"}).json()
+    (line,) = lines(tmp_path)
+    assert line["fmr_at_score"] == pytest.approx(answer["fmr_at_score"], rel=1e-2)
+    assert line["evidence"] == pytest.approx(answer["evidence"], abs=0.01)
 
 
 def test_what_is_refused_has_no_line(client, tmp_path):
