@@ -109,11 +109,13 @@ class SteadyLoad:
             position += len(self._threads)
             began = time.monotonic()
             try:
-                status, content = self._ask(connection, pair)
-                if status == _BAD_GATEWAY:  # a comparison changes nothing: who sent it sends it again
+                status, content, pause = self._ask(connection, pair)
+                if status == _BAD_GATEWAY:  # a comparison changes nothing: who sent it sends it again, when it is told
                     with self._turn:
                         self.seen.cut_off += 1
-                    status, content = self._ask(connection, pair)
+                    # A process that was killed takes connections until the kernel has closed its last socket.
+                    self._stop.wait(pause)
+                    status, content, _ = self._ask(connection, pair)
             except (OSError, http.client.HTTPException) as error:
                 self._note(began, failure=f"{type(error).__name__}: {error}")
                 connection.close()
@@ -123,10 +125,10 @@ class SteadyLoad:
             else:
                 self._check(began, pair, json.loads(content))
 
-    def _ask(self, connection: http.client.HTTPConnection, pair: int) -> tuple[int, bytes]:
+    def _ask(self, connection: http.client.HTTPConnection, pair: int) -> tuple[int, bytes, float]:
         connection.request("POST", "/verify", self._pairs.bodies[pair], {"Content-Type": self._pairs.kind})
         answer = connection.getresponse()
-        return answer.status, answer.read()
+        return answer.status, answer.read(), float(answer.headers.get("Retry-After", 0))
 
     def _check(self, began: float, pair: int, answer: dict) -> None:
         expected = self._pairs.scores.get(answer["anchor_set"]["id"])
