@@ -28,6 +28,7 @@ from service.api.attempts import Attempts
 from service.api.audit import Auditor, AuditSetup, open_audit
 from service.api.middleware import BodyLimit, RequestScope
 from service.api.openapi import DescribedApp
+from service.api.pages import docs_router, page_router
 from service.api.problems import install_error_handlers
 from service.api.receipts import ReceiptSigner, load_receipt_signer
 from service.api.state import Readiness, State
@@ -116,6 +117,9 @@ def create_app(
     if tokens is not None:
         inside.append(admin.router)
     is_apart = settings.admin_port is not None
+    public.append(docs_router(is_beside_admin=tokens is not None and not is_apart))
+    if settings.page == "on":
+        public.append(page_router())
     app = _application(lifespan, public if is_apart else public + inside, settings, metrics, keys)
     if tracing is not None:
         app.add_middleware(TraceScope, tracing=tracing)
@@ -131,7 +135,8 @@ def create_app(
     app.state.readiness = readiness
     app.state.inside = None
     if is_apart:
-        app.state.inside = _application(of_the_same_service, [status.probes, *inside], settings, metrics)
+        inside = [status.probes, *inside, docs_router(is_beside_admin=True)]
+        app.state.inside = _application(of_the_same_service, inside, settings, metrics)
     return app
 
 
@@ -196,6 +201,9 @@ def _application(
         generate_unique_id_function=attrgetter("name"),
         # A redirected upload is an empty answer to who does not follow it; "not found" says what is wrong.
         redirect_slashes=False,
+        # FastAPI's own pages take their scripts from elsewhere; `pages` has /docs.
+        docs_url=None,
+        redoc_url=None,
     )
     for router in routers:
         app.include_router(router)

@@ -334,6 +334,11 @@ class Settings(BaseSettings):
         description="Whether each scored pair is logged: score and measures of both faces, numbers alone, for "
         "`ida-verify drift`.",
     )
+    page: Literal["on", "off"] = Field(
+        default="on",
+        description="The page at / on which people compare two pictures in their browser: on, or off. It is never on "
+        "the port of IDA_ADMIN_PORT.",
+    )
 
     @field_validator(
         *("home", "bundle", "cache", "admin_token_file", "bundle_keys", "receipt_key_file"),

@@ -3,6 +3,7 @@
 import platform
 from dataclasses import asdict
 from importlib.metadata import version
+from typing import get_args
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -11,11 +12,14 @@ from prometheus_client.exposition import choose_encoder
 from service.api.openapi import answers
 from service.api.problem_examples import OF_A_CALLER
 from service.api.state import ServiceState
+from service.api.verify import anchor_set_answer, rounded
 from service.api.wire import status_examples as examples
 from service.api.wire.status_wire import (
     AliveAnswer,
     CalibrationAnswer,
+    CurvesAnswer,
     DeviceAnswer,
+    FmrCurveAnswer,
     InfoAnswer,
     LagAnswer,
     LimitsAnswer,
@@ -33,7 +37,9 @@ from service.api.wire.status_wire import (
 from service.faces.pictures.formats import FORMATS
 from service.inference import session
 from service.pack import PREPARATION
-from service.scoring.calibration import Calibrations, MethodCalibration, relevant
+from service.scoring.calibration import Calibrations, InputForm, MethodCalibration, as_score, relevant
+from service.scoring.fmr_curve import FmrCurve
+from service.scoring.methods import find_method
 from service.scoring.strata import Strata
 from service.search import faiss_search
 from service.settings import AnchorSearch
@@ -127,6 +133,29 @@ async def get_info(state: ServiceState) -> InfoAnswer:
     )
 
 
+@router.get("/info/curves", responses=answers(examples=examples.CURVES), summary="The false-match rate of every score")
+def get_curves(state: ServiceState) -> CurvesAnswer:
+    """Give the curves of false-match rate against score that are in force, by method and form of input, to draw them.
+
+    A pair's own is that whose stratum its answer names under `population`; that without a stratum is of all pairs.
+    """
+    snapshot, pipeline_id = state.registry.current(), state.pipeline.pipeline_id
+    found = [
+        snapshot.calibration(method, (form, form), pipeline_id)
+        for method in sorted(snapshot.methods)
+        for form in get_args(InputForm)
+    ]
+    return CurvesAnswer(
+        anchor_set=anchor_set_answer(snapshot),
+        curves=[
+            curve
+            for calibration in found
+            if isinstance(calibration, MethodCalibration)
+            for curve in _curves(calibration)
+        ],
+    )
+
+
 @scraped.get("/metrics", include_in_schema=False)
 def metrics(state: ServiceState, request: Request) -> Response:
     """Answer Prometheus's scrape; where traces are made, in the format that has exemplars, if it is asked for."""
@@ -188,6 +217,44 @@ def _calibration(calibrations: Calibrations) -> CalibrationAnswer:
         ],
         limits=dict(calibrations.limits),
         reference_pictures=sorted({1, *(found.pictures for found in calibrations.templates)}),
+    )
+
+
+def _curves(found: MethodCalibration) -> list[FmrCurveAnswer]:
+    pooled = _curve(found, found.curve, None, {point.name: point.threshold for point in found.points})
+    if found.strata is None:
+        return [pooled]
+    return [pooled] + [
+        _curve(
+            found,
+            stratum.curve,
+            found.strata.name(stratum),
+            {point.name: found.threshold_in(stratum, point) for point in found.points},
+        )
+        for stratum in found.strata.strata.values()
+    ]
+
+
+def _curve(
+    found: MethodCalibration, curve: FmrCurve, stratum: str | None, thresholds: dict[str, float]
+) -> FmrCurveAnswer:
+    scale = find_method(found.method).scale
+    fmr, low, high = (
+        [rounded(10**value, 4) for value in rates.tolist()]
+        for rates in (curve.log10_fmr, curve.log10_low, curve.log10_high)
+    )
+    return FmrCurveAnswer(
+        method=found.method,
+        input_form=found.input_form,
+        stratum=stratum,
+        scale=scale,
+        scores=[rounded(as_score(value, scale)) for value in curve.scores.tolist()],
+        fmr=fmr,
+        fmr_low=low,
+        fmr_high=high,
+        fmr_shown_down_to=curve.shown_down_to,
+        thresholds={name: rounded(threshold) for name, threshold in thresholds.items()},
+        operating_points=list(found.points) if stratum is None else [],
     )
 
 

@@ -140,6 +140,36 @@ def test_pair_is_judged_by_the_stratum_of_its_norms(settings, bundle, backbone_s
     assert info["strata"][0]["thresholds"]["fmr_1e-3"] == pytest.approx(0.7)
 
 
+@pytest.mark.parametrize("method", ["cosine", "ida-r"])
+def test_curves_to_be_drawn_are_those_that_rates_are_stated_by(calibrated, method):
+    told = calibrated.get("/info/curves").json()
+    assert told["anchor_set"] == verify(calibrated).json()["anchor_set"]
+    (drawn,) = (found for found in told["curves"] if found["method"] == method)
+    onto = math.log if drawn["scale"] == "log" else float
+    for seed in (1, 2, 3):
+        answer = verify(calibrated, 1, seed, method=method).json()
+        knots = [onto(score) for score in drawn["scores"]]
+        for name, of_answer in (("fmr", answer["fmr_at_score"]), ("fmr_high", answer["fmr_interval"][1])):
+            expected = 10 ** np.interp(onto(answer["score"]), knots, np.log10(drawn[name]))
+            assert of_answer == pytest.approx(expected, rel=0.01)
+    assert drawn["operating_points"][0]["name"] == "fmr_1e-2"
+    assert drawn["input_form"] == "photo"
+
+
+def test_curves_that_do_not_hold_are_not_told(settings, bundle, backbone_session):
+    def change(served):
+        calibrations = Calibrations("made up", (COSINE, IDA))
+        other = served.parameters.model_copy(update={"k": served.parameters.k + 1})
+        return dataclasses.replace(served, calibrations=calibrations, parameters=other)
+
+    with serving(settings, bundle, backbone_session, change) as client:
+        assert [found["method"] for found in client.get("/info/curves").json()["curves"]] == ["cosine"]
+
+
+def test_without_a_calibration_there_are_no_curves(client):
+    assert client.get("/info/curves").json()["curves"] == []
+
+
 def test_no_operating_point_gives_the_rate_and_no_decision(calibrated):
     answer = verify(calibrated, method="cosine").json()
     assert answer["decision"] is None

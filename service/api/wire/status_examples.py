@@ -157,3 +157,24 @@ INFO: Final[dict[str, Any]] = {
         "liveness": {"policy": "off", "liveness_id": None},
     }
 }
+_POINT: Final = INFO["the default pack and anchor set, shortened"]["calibration"]["methods"][0]["operating_points"][0]
+CURVES: Final[dict[str, Any]] = {
+    "one method's, shortened": {
+        "anchor_set": {"id": _ID, "generation": 0},
+        "curves": [
+            {
+                "method": "ida-r",
+                "input_form": "photo",
+                "stratum": None,
+                "scale": "log",
+                "scores": [0.1375, 0.2902, 0.3114, 0.342, 0.391, 0.4231],
+                "fmr": [1.0, 0.3162, 0.1, 0.009968, 9.185e-05, 9.343e-06],
+                "fmr_low": [0.9226, 0.2917, 0.09225, 0.008266, 5.103e-05, 9.058e-07],
+                "fmr_high": [1.0, 0.3436, 0.1086, 0.0123, 0.000146, 2.678e-05],
+                "fmr_shown_down_to": 1.936e-06,
+                "thresholds": {"fmr_1e-4": 0.3901977},
+                "operating_points": [_POINT],
+            }
+        ],
+    }
+}

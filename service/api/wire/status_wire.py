@@ -10,6 +10,7 @@ from service.bundle.ssr_part import HeadTarget
 from service.choices import Device, FacePolicy, Gates, LivenessPolicy, QualityPolicy
 from service.pack import Preparation
 from service.scoring.calibration import InputForm, OperatingPoint
+from service.scoring.methods import Scale
 from service.scoring.population import PopulationLimits
 from service.settings import AnchorSearch
 
@@ -186,3 +187,30 @@ class InfoAnswer(BaseModel):
     limits: LimitsAnswer
     receipt_key_id: str | None = Field(description="Of the key by which answers are signed; null where they are not.")
     liveness: ServedLivenessAnswer
+
+
+class FmrCurveAnswer(BaseModel):
+    """False-match rate against score of one method, at the parameters in force."""
+
+    method: str
+    input_form: InputForm
+    stratum: str | None = Field(description="Of which pairs, as population of an answer says it; null for all.")
+    scale: Scale = Field(description="On which a straight line lies between two scores; the rates' is log.")
+    scores: list[float] = Field(description="Ascending, as `score` of an answer has them.")
+    fmr: list[float] = Field(description="Share of pairs of different people that score at least so much.")
+    fmr_low: list[float] = Field(description="Lower ends of the 95 % intervals.")
+    fmr_high: list[float] = Field(description="Upper ends.")
+    fmr_shown_down_to: float = Field(description="Rates below it are extrapolated.")
+    thresholds: dict[str, float] = Field(description="By operating point.")
+    operating_points: list[OperatingPoint] = Field(
+        description="Measured over all pairs; none with a stratum, of which no pairs of one person were measured."
+    )
+
+
+class CurvesAnswer(BaseModel):
+    """The curves by which rates are stated now."""
+
+    anchor_set: AnchorSetAnswer | None = Field(description="Whose curves they are; null where none is served.")
+    curves: list[FmrCurveAnswer] = Field(
+        description="Of each method that is served and form of input, where it is calibrated for what is in force."
+    )
