@@ -12,7 +12,7 @@ export async function photograph(name, onFile) {
     input.click();
     return;
   }
-  const video = el("video", { autoplay: true, muted: true, playsinline: true, "aria-label": "What the camera sees" });
+  const video = el("video", { onloadedmetadata: () => { button.disabled = false; button.focus(); }, autoplay: true, muted: true, playsinline: true, "aria-label": "What the camera sees" });
   video.srcObject = stream;
   const end = () => {
     stream.getTracks().forEach((track) => track.stop());
@@ -25,9 +25,10 @@ export async function photograph(name, onFile) {
     dialog.close();
     onFile(new File([blob], `${name}.png`, { type: "image/png" }));
   };
+  const button = el("button", { type: "button", class: "primary", onclick: take, disabled: true }, "Take the picture");
   const dialog = el("dialog", { "aria-label": `Photograph the ${name}`, onclose: end }, video,
     el("p", { class: "buttons" },
-      el("button", { type: "button", class: "primary", onclick: take, autofocus: true }, "Take the picture"),
+      button,
       el("button", { type: "button", onclick: () => dialog.close() }, "Cancel")));
   document.body.append(dialog);
   dialog.showModal();

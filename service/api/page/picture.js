@@ -19,6 +19,8 @@ export class PictureInput {
     this.input = el("input", {
       type: "file", accept: "image/*,.heic,.heif", id: `${name}-file`, class: "visually-hidden",
       onchange: () => this.input.files[0] && this.take(this.input.files[0]),
+      // Else the Enter key would send the form, as from a field of text.
+      onkeydown: (event) => { if (event.key === "Enter") { event.preventDefault(); this.input.click(); } },
     });
     this.image = el("img", { alt: "", hidden: true, draggable: "false" });
     this.overlay = svg("svg", { class: "overlay", "aria-hidden": "true" });
