@@ -75,9 +75,14 @@ function strangers(curve, place, to) {
   return stairs(steps);
 }
 
+// Whoever calibrates on faces that nobody named knows nothing of one person's pairs.
+function isMated(point) {
+  return point.fnmr !== null;
+}
+
 function samePerson(curve, place, to) {
   const points = [...curve.operating_points].sort((a, b) => a.threshold - b.threshold);
-  if (points.length < 2) return [];
+  if (points.length < 2 || !points.every(isMated)) return [];
   const steps = points.slice(1).map((point, i) => ({
     from: place(points[i].threshold), until: place(point.threshold),
     height: Math.max(point.fnmr - points[i].fnmr, 0) / (to(point.threshold) - to(points[i].threshold)),
@@ -105,8 +110,10 @@ function thresholds(points, asked, place, rate) {
     last = Math.max(x + 4, last + LABEL); // labels stand beside each other where thresholds lie close
     return svg("g", { class: point.name === asked ? "threshold asked" : "threshold" },
       svg("path", { d: `M${x} ${DISTRIBUTIONS[0]}V${RATES[1]}` }),
-      svg("path", { class: "whisker", d: `M${x} ${rate(point.fnmr_low)}V${rate(point.fnmr_high)}` }),
-      svg("rect", { class: "fnmr", x: x - 3.5, y: rate(point.fnmr) - 3.5, width: 7, height: 7 }),
+      isMated(point) ? [
+        svg("path", { class: "whisker", d: `M${x} ${rate(point.fnmr_low)}V${rate(point.fnmr_high)}` }),
+        svg("rect", { class: "fnmr", x: x - 3.5, y: rate(point.fnmr) - 3.5, width: 7, height: 7 }),
+      ] : [],
       svg("text", { class: "tick", x: 0, y: 0, transform: `translate(${last - 8} ${RATES[1] + 22}) rotate(90)` }, point.name));
   });
 }
@@ -139,11 +146,12 @@ function caption(curve, answer) {
   const key = (name, ...text) => el("li", {}, svg("svg", { class: "key", viewBox: "0 0 16 10", "aria-hidden": "true" },
     name === "fnmr" ? svg("rect", { class: "fnmr", x: 4.5, y: 1.5, width: 7, height: 7 })
       : name === "curve" ? svg("path", { class: "curve", d: "M0 5H16" }) : svg("rect", { class: name, width: 16, height: 10 })), " ", ...text);
+  const mated = curve.operating_points.every(isMated);
   return el("figcaption", {}, "What is drawn, from the calibration of the method ", el("b", {}, curve.method), ":", el("ul", {},
     key("non-mated", "pairs of different people by score, as the curve below has them (heights are relative)"),
-    key("mated", "pairs of one person between the operating points’ thresholds; how they lie below and above is not in the anchor set, so only their shares stand at the arrows"),
+    !mated ? el("li", {}, "of pairs of one person the calibration knows nothing") : key("mated", "pairs of one person between the operating points’ thresholds; how they lie below and above is not in the anchor set, so only their shares stand at the arrows"),
     key("curve", "false-match rate: pairs of different people that score at least so much, with its 95 % interval; dashed where it is extrapolated"),
-    key("fnmr", "pairs of one person that an operating point rejects (FNMR), with its 95 % interval")),
+    !mated ? null : key("fnmr", "pairs of one person that an operating point rejects (FNMR), with its 95 % interval")),
   answer.fmr_at_score !== null ? null : el("p", {}, "No rate is stated for this pair; the curve is that of pairs within the calibration’s limits."));
 }
 
@@ -153,7 +161,7 @@ function table(curve, answer) {
     el("td", {}, number(point.threshold)),
     el("td", {}, answer.score >= point.threshold ? "reached" : "not reached"),
     el("td", {}, `${oneIn(point.fmr)} (${oneIn(Math.max(point.fmr_low, 1e-12))} to ${oneIn(point.fmr_high)})`),
-    el("td", {}, `${percent(point.fnmr)} (${percent(point.fnmr_low)} to ${percent(point.fnmr_high)})`),
+    el("td", {}, isMated(point) ? `${percent(point.fnmr)} (${percent(point.fnmr_low)} to ${percent(point.fnmr_high)})` : "not known"),
     el("td", {}, point.quality));
   return el("details", {}, el("summary", {}, "The operating points as a table"), el("div", { class: "scrolls", tabindex: 0, role: "region", "aria-label": "Operating points" },
     el("table", {}, el("thead", {}, el("tr", {}, ["Operating point", "Threshold", "This pair", "Different people that pass", "One person’s pairs rejected", "Its rate is"].map((text) => el("th", { scope: "col" }, text)))),
