@@ -3,14 +3,15 @@
 import platform
 from dataclasses import asdict
 from importlib.metadata import version
-from typing import get_args
+from typing import Annotated, get_args
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.exposition import choose_encoder
 
 from service.api.openapi import answers
 from service.api.problem_examples import OF_A_CALLER
+from service.api.problems import InvalidRequest
 from service.api.state import ServiceState
 from service.api.verify import anchor_set_answer, rounded
 from service.api.wire import status_examples as examples
@@ -34,6 +35,8 @@ from service.api.wire.status_wire import (
     StratumAnswer,
     VersionsAnswer,
 )
+from service.api.wire.verify_wire import Name
+from service.errors import UnknownMethod
 from service.faces.pictures.formats import FORMATS
 from service.inference import session
 from service.pack import PREPARATION
@@ -133,16 +136,24 @@ async def get_info(state: ServiceState) -> InfoAnswer:
     )
 
 
-@router.get("/info/curves", responses=answers(examples=examples.CURVES), summary="The false-match rate of every score")
-def get_curves(state: ServiceState) -> CurvesAnswer:
+@router.get(
+    "/info/curves",
+    responses=answers(UnknownMethod, InvalidRequest, examples=examples.CURVES),
+    summary="The false-match rate of every score",
+)
+def get_curves(
+    state: ServiceState,
+    method: Annotated[Name | None, Query(description="Of this one alone; of all if absent.")] = None,
+) -> CurvesAnswer:
     """Give the curves of false-match rate against score that are in force, by method and form of input, to draw them.
 
     A pair's own is that whose stratum its answer names under `population`; that without a stratum is of all pairs.
     """
     snapshot, pipeline_id = state.registry.current(), state.pipeline.pipeline_id
+    asked = set(snapshot.methods) if method is None else {find_method(method).name}
     found = [
-        snapshot.calibration(method, (form, form), pipeline_id)
-        for method in sorted(snapshot.methods)
+        snapshot.calibration(name, (form, form), pipeline_id)
+        for name in sorted(asked & set(snapshot.methods))
         for form in get_args(InputForm)
     ]
     return CurvesAnswer(
@@ -239,19 +250,16 @@ def _curve(
     found: MethodCalibration, curve: FmrCurve, stratum: str | None, thresholds: dict[str, float]
 ) -> FmrCurveAnswer:
     scale = find_method(found.method).scale
-    fmr, low, high = (
-        [rounded(10**value, 4) for value in rates.tolist()]
-        for rates in (curve.log10_fmr, curve.log10_low, curve.log10_high)
-    )
+    stated = [curve.at(score) for score in curve.scores.tolist()]
     return FmrCurveAnswer(
         method=found.method,
         input_form=found.input_form,
         stratum=stratum,
         scale=scale,
         scores=[rounded(as_score(value, scale)) for value in curve.scores.tolist()],
-        fmr=fmr,
-        fmr_low=low,
-        fmr_high=high,
+        fmr=[rounded(rate.fmr, 4) for rate in stated],
+        fmr_low=[rounded(rate.low, 4) for rate in stated],
+        fmr_high=[rounded(rate.high, 4) for rate in stated],
         fmr_shown_down_to=curve.shown_down_to,
         thresholds={name: rounded(threshold) for name, threshold in thresholds.items()},
         operating_points=list(found.points) if stratum is None else [],

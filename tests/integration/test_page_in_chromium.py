@@ -169,20 +169,27 @@ def test_chart_shows_the_score_the_operating_points_and_both_kinds_of_pairs(open
     page.click("#compare")
     answer = answered(page)
     assert page.get_by_role("heading", level=2, name="No match").is_visible()
-    chart = page.locator(".drawing svg")
-    points = page.evaluate("fetch('/info/curves').then((answer) => answer.json())")["curves"]
-    points = next(found for found in points if found["method"] == answer["method"])["operating_points"]
+    chart = page.locator(".drawing svg").first
+    asked = f"fetch('/info/curves?method={answer['method']}').then((answer) => answer.json())"
+    curves = [found for found in page.evaluate(asked)["curves"] if found["input_form"] == "photo"]
+    (pooled,) = (found for found in curves if found["stratum"] is None)
+    (own,) = (found for found in curves if found["stratum"] == answer.get("population", {}).get("stratum"))
+    assert own["thresholds"][answer["operating_point"]] == answer["threshold"]
+    points = pooled["operating_points"]
     assert chart.locator(".threshold text").all_text_contents() == [point["name"] for point in points]
     assert f"this pair: {answer['score']:.4g}" in chart.text_content()
-    for drawn in ("non-mated", "mated", "curve"):
+    for drawn in ("non-mated", "curve"):
         assert chart.locator(f".{drawn}").first.is_visible()
+    if own is not pooled:
+        page.get_by_text("The same among all pairs").click()
+    assert page.locator(".drawing .mated").is_visible()
     # A higher score lies further to the right, and this one left of each threshold that it does not reach.
     at = chart.locator(".score-dot").bounding_box()
     lines = [chart.locator(".threshold > path:first-child").nth(i).bounding_box()["x"] for i in range(len(points))]
     assert lines == sorted(lines)
     assert at["x"] < lines[0]
-    page.get_by_text("The operating points as a table").click()
-    rows = page.locator("tbody tr").all_inner_texts()
+    page.get_by_text("The operating points as a table").last.click()
+    rows = page.locator("tbody").last.locator("tr").all_inner_texts()
     assert all("not reached" in row for row in rows)
     assert any(f"{100 * points[2]['fnmr']:.3g} %" in row for row in rows)
 

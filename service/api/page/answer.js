@@ -8,7 +8,7 @@ import { ADVICE, VERDICTS, capital, evidence, inSentences } from "./words.js";
 const WORTH_A_WORD = 50;
 const SIDES = ["probe", "reference"];
 
-export function answerView(answer, { inputs, curve, population, command }) {
+export function answerView(answer, { inputs, own, pooled, population, command }) {
   const kind = answer.decision ?? "none";
   const [sign, title, meaning] = VERDICTS[kind];
   return el("section", { class: "answer", "aria-labelledby": "verdict" },
@@ -19,8 +19,9 @@ export function answerView(answer, { inputs, curve, population, command }) {
     reasons(answer.reasons),
     el("div", { class: "pair" }, SIDES.map((side) => faceView(side, answer, inputs[side]))),
     el("section", {}, el("h3", {}, "The score on a line"),
-      curve ? scoreChart(curve, answer) : el("p", {}, `For the method ${answer.method} nothing is calibrated that holds here, so there is no scale to draw it on.`),
-      curve && population ? el("p", { class: "hint" }, `Calibrated on: ${population}. On other people and pictures the rates are others.`) : null),
+      own ? scoreChart(own, pooled, answer) : el("p", {}, `For the method ${answer.method} nothing is calibrated that holds here, so there is no scale to draw it on.`),
+      own && own !== pooled ? el("details", {}, el("summary", {}, "The same among all pairs of the calibration"), scoreChart(pooled, pooled, answer)) : null,
+      own && population ? el("p", { class: "hint" }, `Calibrated on: ${population}. On other people and pictures the rates are others.`) : null),
     el("section", {}, el("h3", {}, "Evidence"),
       el("dl", { class: "rows" }, evidence(answer).map(([name, value, note]) => el("div", {}, el("dt", {}, name), el("dd", {}, el("b", {}, value), " ", el("span", { class: "hint" }, note)))))),
     el("section", {}, el("h3", {}, "Time"), timings(answer.timings_ms)),

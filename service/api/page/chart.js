@@ -11,7 +11,17 @@ const RATES = [134, 258]; // of the lower one
 const SIDES = [46, 12];
 const LABEL = 13; // width of a label that stands upright
 
-export function scoreChart(curve, answer) {
+// A stratum (pairs whose pictures are about as good as these) has thresholds of its own; one person's pairs were measured over all.
+function pointsOf(curve, pooled) {
+  if (curve === pooled) return pooled.operating_points;
+  return pooled.operating_points.map((point) => ({
+    ...point, threshold: curve.thresholds[point.name], fmr_low: null, fmr_high: null, fnmr: null,
+    quality: point.fmr >= curve.fmr_shown_down_to ? "within what the pairs show" : "extrapolated",
+  }));
+}
+
+export function scoreChart(own, pooled, answer) {
+  const curve = { ...own, operating_points: pointsOf(own, pooled) };
   const figure = el("figure", { class: "chart" });
   const holder = el("div", { class: "drawing" });
   figure.append(holder, caption(curve, answer), table(curve, answer));
@@ -48,15 +58,15 @@ function drawing(curve, answer, width) {
   const scoreX = place(answer.score);
   const isRight = scoreX > width / 2;
   return svg("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, width, height: HEIGHT, role: "img", "aria-label": inWords(curve, answer) },
-    svg("clipPath", { id: "plot" }, svg("rect", { x: SIDES[0], y: 0, width: width - SIDES[0] - SIDES[1], height: HEIGHT })),
-    svg("path", { class: "non-mated", d: strangers(curve, place, to), "clip-path": "url(#plot)" }),
+    svg("clipPath", { id: `plot-${curve.stratum}` }, svg("rect", { x: SIDES[0], y: 0, width: width - SIDES[0] - SIDES[1], height: HEIGHT })),
+    svg("path", { class: "non-mated", d: strangers(curve, place, to), "clip-path": `url(#plot-${curve.stratum})` }),
     samePerson(curve, place, to),
     svg("path", { class: "axis", d: `M${SIDES[0]} ${DISTRIBUTIONS[1]}H${width - SIDES[1]}` }),
     decades(floor).map((exponent) => [
       svg("path", { class: "grid", d: `M${SIDES[0]} ${rate(10 ** exponent)}H${width - SIDES[1]}` }),
       svg("text", { class: "tick", x: SIDES[0] - 6, y: rate(10 ** exponent) + 4, "text-anchor": "end" }, exponent === 0 ? "1" : "10", exponent === 0 ? "" : superscript(exponent)),
     ]).flat(),
-    svg("g", { "clip-path": "url(#plot)" },
+    svg("g", { "clip-path": `url(#plot-${curve.stratum})` },
       svg("path", { class: "band", d: band }),
       svg("path", { class: "curve", d: path(0, shownTo) }),
       svg("path", { class: "curve beyond", d: path(Math.max(shownTo - 1, 0), curve.fmr.length) })),
@@ -147,9 +157,9 @@ function caption(curve, answer) {
     name === "fnmr" ? svg("rect", { class: "fnmr", x: 4.5, y: 1.5, width: 7, height: 7 })
       : name === "curve" ? svg("path", { class: "curve", d: "M0 5H16" }) : svg("rect", { class: name, width: 16, height: 10 })), " ", ...text);
   const mated = curve.operating_points.every(isMated);
-  return el("figcaption", {}, "What is drawn, from the calibration of the method ", el("b", {}, curve.method), ":", el("ul", {},
+  return el("figcaption", {}, "What is drawn, from the calibration of the method ", el("b", {}, curve.method), curve.stratum ? ` for pairs like this one (${curve.stratum}):` : " over all its pairs:", el("ul", {},
     key("non-mated", "pairs of different people by score, as the curve below has them (heights are relative)"),
-    !mated ? el("li", {}, "of pairs of one person the calibration knows nothing") : key("mated", "pairs of one person between the operating points’ thresholds; how they lie below and above is not in the anchor set, so only their shares stand at the arrows"),
+    !mated ? el("li", {}, curve.stratum ? "one person’s pairs were measured over all pairs alone: see below" : "of pairs of one person the calibration knows nothing") : key("mated", "pairs of one person between the operating points’ thresholds; how they lie below and above is not in the anchor set, so only their shares stand at the arrows"),
     key("curve", "false-match rate: pairs of different people that score at least so much, with its 95 % interval; dashed where it is extrapolated"),
     !mated ? null : key("fnmr", "pairs of one person that an operating point rejects (FNMR), with its 95 % interval")),
   answer.fmr_at_score !== null ? null : el("p", {}, "No rate is stated for this pair; the curve is that of pairs within the calibration’s limits."));
@@ -160,7 +170,7 @@ function table(curve, answer) {
     el("th", { scope: "row" }, point.name),
     el("td", {}, number(point.threshold)),
     el("td", {}, answer.score >= point.threshold ? "reached" : "not reached"),
-    el("td", {}, `${oneIn(point.fmr)} (${oneIn(Math.max(point.fmr_low, 1e-12))} to ${oneIn(point.fmr_high)})`),
+    el("td", {}, `${oneIn(point.fmr)}${point.fmr_low === null ? "" : ` (${oneIn(Math.max(point.fmr_low, 1e-12))} to ${oneIn(point.fmr_high)})`}`),
     el("td", {}, isMated(point) ? `${percent(point.fnmr)} (${percent(point.fnmr_low)} to ${percent(point.fnmr_high)})` : "not known"),
     el("td", {}, point.quality));
   return el("details", {}, el("summary", {}, "The operating points as a table"), el("div", { class: "scrolls", tabindex: 0, role: "region", "aria-label": "Operating points" },

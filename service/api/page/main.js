@@ -88,12 +88,14 @@ async function compare() {
 }
 
 async function show(answer, command) {
-  const { anchor_set: set, curves } = await (await fetch(new URL("info/curves", base))).json();
+  const { anchor_set: set, curves } = await (await fetch(new URL(`info/curves?method=${encodeURIComponent(answer.method)}`, base))).json();
   // The set may have been swapped between the two answers: a curve of another one says nothing of this score.
   const isSame = set?.id === answer.anchor_set?.id;
-  const curve = isSame ? curves.find((found) => found.method === answer.method && found.input_form === "photo") : undefined;
+  const drawn = isSame ? curves.filter((found) => found.input_form === "photo") : [];
+  const pooled = drawn.find((found) => found.stratum === null);
+  const own = drawn.find((found) => found.stratum === (answer.population?.stratum ?? null));
   for (const [name, input] of Object.entries(inputs)) if (answer.faces[name]) input.showFace(answer.faces[name]);
-  place.replaceChildren(answerView(answer, { inputs, curve, population: info.calibration?.population, command }));
+  place.replaceChildren(answerView(answer, { inputs, own, pooled, population: info.calibration?.population, command }));
 }
 
 // Where a dropped or pasted picture goes: two fill both sides, one the side it was meant for, or the first that is empty.
