@@ -138,7 +138,7 @@ async def get_info(state: ServiceState) -> InfoAnswer:
 
 @router.get(
     "/info/curves",
-    responses=answers(UnknownMethod, InvalidRequest, examples=examples.CURVES),
+    responses=answers(UnknownMethod, InvalidRequest, *OF_A_CALLER, examples=examples.CURVES),
     summary="The false-match rate of every score",
 )
 def get_curves(

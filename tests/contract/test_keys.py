@@ -11,7 +11,7 @@ from fakes import picture, serving
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
-from service.api.access.key_door import OPEN_PATHS, SCOPES_OF_PATHS
+from service.api.access.key_door import OPEN_FOLDERS, OPEN_PATHS, SCOPES_OF_PATHS
 from service.api.access.key_file import digest_of
 from service.app import create_app
 from service.errors import SettingsInvalid
@@ -118,7 +118,8 @@ def test_key_is_good_for_its_scopes_alone(client, key, method, path):
 
 
 @pytest.mark.parametrize(
-    "path", ["/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/openapi.json", "/docs"]
+    "path",
+    ["/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/openapi.json", "/docs", "/", "/page/main.js"],
 )
 def test_whether_it_is_well_and_how_it_is_asked_is_told_to_anybody(client, path):
     assert client.get(path).status_code == 200
@@ -129,8 +130,8 @@ def test_every_path_but_the_open_ones_takes_a_key(client):
     routers = [client.app, *(route.original_router for route in client.app.routes if not hasattr(route, "path"))]
     paths = {route.path for router in routers for route in router.routes if hasattr(route, "path")}
     assert paths >= OPEN_PATHS
-    for path in [*paths - OPEN_PATHS, "/nowhere", "//verify", "/verify/", "/admin", "/docs/x", "/healthz/x"]:
-        if not path.startswith("/admin/"):
+    for path in [*paths - OPEN_PATHS, "/nowhere", "//verify", "/verify/", "/admin", "/page", "/healthz/x"]:
+        if not path.startswith((*OPEN_FOLDERS, "/admin/")):
             assert client.get(path).status_code == 401, path
     assert set(SCOPES_OF_PATHS) <= paths
 

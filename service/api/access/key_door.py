@@ -11,11 +11,11 @@ from service.api.access.key_ring import KeyRing, KnownKey
 from service.api.problems import KeysUnavailable, KeyUnknown, RateLimited, ScopeMissing, error_response
 from service.telemetry import Metrics, caller, tell
 
-OPEN_PATHS = frozenset(
-    {"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/docs", "/docs/oauth2-redirect", "/redoc"}
-    | {"/openapi.json"}
-)
-"""What anybody may ask: whether the service is well, and how it is asked."""
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/", "/docs", "/openapi.json"})
+"""What anybody may ask: whether the service is well, how it is asked, and the page, which asks for a key itself."""
+
+OPEN_FOLDERS = ("/page/", "/docs/")
+"""Files of the page and of ``/docs``, which say nothing of who is served or what."""
 
 SCOPES_OF_PATHS: Mapping[str, KeyScope] = MappingProxyType(
     {
@@ -24,6 +24,7 @@ SCOPES_OF_PATHS: Mapping[str, KeyScope] = MappingProxyType(
         "/embed": "embed",
         "/embed/batch": "embed",
         "/info": "info",
+        "/info/curves": "info",
         "/metrics": "info",
     }
 )
@@ -48,10 +49,10 @@ class KeyDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http" or scope["path"] in OPEN_PATHS or scope["path"].startswith(_ADMIN):
+        path = scope.get("path", "")
+        if scope["type"] != "http" or path in OPEN_PATHS or path.startswith((*OPEN_FOLDERS, _ADMIN)):
             await self._app(scope, receive, send)
             return
-        path = scope["path"]
         try:
             leave = self._enter(scope, SCOPES_OF_PATHS.get(path, _OTHERWISE))
         except (KeysUnavailable, KeyUnknown, ScopeMissing, RateLimited) as error:
