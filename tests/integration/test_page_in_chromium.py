@@ -14,6 +14,8 @@ import pytest
 from e2e.fleet import Fleet, free_port
 from PIL import Image
 
+from service.api.access.key_file import digest_of
+
 pytestmark = [pytest.mark.weights, pytest.mark.system]
 
 SECONDS = 60_000  # on a machine that does much else
@@ -313,6 +315,43 @@ def test_pictures_are_dropped_pasted_and_taken_by_the_camera_and_what_has_no_fac
     assert (problem["code"], problem["image"]) == ("no_face", "probe")
     assert page.get_by_role("heading", level=2).filter(has_text="Not compared (probe)").is_visible()
     assert problem["detail"] in page.inner_text("#answer")
+
+
+def test_asks_for_a_key_where_the_service_does_and_keeps_it_out_of_the_command_line(opened, pictures, pack, tmp_path):
+    lines = [
+        f'{name} = {{ sha256 = "{digest_of(f"ida_{name}")}", scopes = {scopes} }}\n'
+        for name, scopes in (("shop", ["verify"]), ("bank", ["verify", "info"]))
+    ]
+    (tmp_path / "keys.toml").write_text("".join(lines))
+    fleet = Fleet(tmp_path)
+    closed = fleet.add(str(tmp_path / "store"), pack.folder.parents[1], IDA_API_KEYS_FILE=str(tmp_path / "keys.toml"))
+    try:
+        fleet.start()
+        page = opened(closed.url)
+        page.locator("#key-field").wait_for()
+        assert "key" in page.inner_text("#status")
+        put(page, pictures, "collins.jpg", "hopper.jpg")
+        page.click("#compare")
+        assert answered(page)["code"] == "key_unknown"
+        # A key that may compare and no more: no choices, no curves, the service's own decision.
+        page.fill("#key", "ida_shop")
+        page.keyboard.press("Tab")
+        page.locator("#status", has_text="may not ask what is served").wait_for()
+        page.click("#compare")
+        page.locator(".verdict:not(.problem)").wait_for()
+        assert "score" in answered(page)
+        page.fill("#key", "ida_bank")
+        page.keyboard.press("Tab")
+        page.locator("#options").wait_for()
+        page.select_option("#operating-point", "fmr_1e-3")
+        page.click("#compare")
+        page.locator(".drawing").first.wait_for()
+        assert answered(page)["operating_point"] == "fmr_1e-3"
+        command = page.locator("pre.command").text_content()
+        assert "$IDA_API_KEY" in command
+        assert "ida_bank" not in page.content()
+    finally:
+        fleet.close()
 
 
 def test_docs_show_every_endpoint_without_the_internet_and_plainly_beside_the_admin_api(opened, replica):

@@ -1,5 +1,6 @@
 // The page: two pictures in, one request to /verify out, its answer shown. Nothing is stored, here or there.
 
+import { address, ask, key } from "./access.js";
 import { answerView, problemView } from "./answer.js";
 import { el } from "./elements.js";
 import { PictureInput } from "./picture.js";
@@ -7,7 +8,6 @@ import { LIVENESS_POLICIES, QUALITY_POLICIES, verdictWord } from "./words.js";
 
 const find = (id) => document.getElementById(id);
 const [form, button, status, place] = ["form", "compare", "status", "answer"].map(find);
-const base = new URL(".", document.baseURI);
 let info = null;
 
 function changed(input) {
@@ -21,14 +21,24 @@ function fill(select, options, chosen) {
   select.replaceChildren(...options.map(([value, text]) => el("option", { value, selected: value === chosen }, text)));
 }
 
+// Without what is served, by a key that may not ask for it, the service's own method and operating point hold.
 async function begin() {
-  info = await (await fetch(new URL("info", base))).json();
+  const response = await ask("info");
+  find("options").hidden = !response.ok;
+  if (!response.ok) {
+    info = null;
+    const { code, detail } = await response.json();
+    status.textContent = code === "scope_missing" ? "This key compares, and may not ask what is served: nothing can be chosen, and no curve is drawn." : detail;
+    if (response.status === 401) find("key").focus();
+    return;
+  }
+  status.textContent = "";
+  info = await response.json();
   fill(find("method"), info.methods.map((name) => [name, name === info.default_method ? `${name} (the default)` : name]), info.default_method);
   const { quality_policy: policy } = info.limits;
   fill(find("quality-policy"), Object.entries(QUALITY_POLICIES), policy);
   find("liveness-field").hidden = info.liveness.liveness_id === null;
   fill(find("liveness-policy"), Object.entries(LIVENESS_POLICIES), info.liveness.policy);
-  find("method").addEventListener("change", offerPoints);
   offerPoints();
   const set = info.anchor_set ? `anchor set ${info.anchor_set.id} of ${info.anchor_set.count.toLocaleString("en")} faces` : "no anchor set";
   find("served").textContent = `ida-verify ${info.service.version}, ${info.model.pack}, ${set}.`;
@@ -43,6 +53,7 @@ function offerPoints() {
 }
 
 function options() {
+  if (!info) return [];
   const asked = { operating_point: find("operating-point").value, method: find("method").value, quality_policy: find("quality-policy").value };
   if (!find("liveness-field").hidden) asked.liveness_policy = find("liveness-policy").value;
   return Object.entries(asked).filter(([, value]) => value !== "");
@@ -53,7 +64,8 @@ const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replac
 function commandLine(sent) {
   const files = Object.entries(sent).map(([name, file]) => `-F ${quoted(`${name}=@${file.name}`)}`);
   const fields = options().map(([name, value]) => `-F ${name}=${quoted(value)}`);
-  return ["curl", ...files, ...fields, new URL("verify", base).href].join(" ");
+  const caller = key() ? ['-H "Authorization: Bearer $IDA_API_KEY"'] : [];
+  return ["curl", ...caller, ...files, ...fields, address("verify").href].join(" ");
 }
 
 async function compare() {
@@ -72,7 +84,7 @@ async function compare() {
     const body = new FormData();
     for (const [name, file] of Object.entries(sent)) body.append(name, file, file.name);
     for (const [name, value] of options()) body.append(name, value);
-    const response = await fetch(new URL("verify", base), { method: "POST", body });
+    const response = await ask("verify", { method: "POST", body });
     const answer = await response.json();
     const command = commandLine(sent);
     if (response.ok) await show(answer, command);
@@ -88,14 +100,15 @@ async function compare() {
 }
 
 async function show(answer, command) {
-  const { anchor_set: set, curves } = await (await fetch(new URL(`info/curves?method=${encodeURIComponent(answer.method)}`, base))).json();
+  const found = info && (await ask(`info/curves?method=${encodeURIComponent(answer.method)}`));
+  const { anchor_set: set, curves } = found?.ok ? await found.json() : { curves: [] };
   // The set may have been swapped between the two answers: a curve of another one says nothing of this score.
   const isSame = set?.id === answer.anchor_set?.id;
   const drawn = isSame ? curves.filter((found) => found.input_form === "photo") : [];
   const pooled = drawn.find((found) => found.stratum === null);
   const own = drawn.find((found) => found.stratum === (answer.population?.stratum ?? null));
   for (const [name, input] of Object.entries(inputs)) if (answer.faces[name]) input.showFace(answer.faces[name]);
-  place.replaceChildren(answerView(answer, { inputs, own, pooled, population: info.calibration?.population, command }));
+  place.replaceChildren(answerView(answer, { inputs, own, pooled, population: info?.calibration?.population, command }));
 }
 
 // Where a dropped or pasted picture goes: two fill both sides, one the side it was meant for, or the first that is empty.
@@ -116,4 +129,7 @@ document.addEventListener("drop", (event) => {
   put(event.dataTransfer.files, sideOf(event.target));
 });
 document.addEventListener("paste", (event) => put(event.clipboardData.files, sideOf(document.activeElement)));
-begin().catch((error) => { status.textContent = `What is served cannot be read: ${error.message}.`; });
+const start = () => begin().catch((error) => { status.textContent = `What is served cannot be read: ${error.message}.`; });
+find("method").addEventListener("change", offerPoints);
+find("key").addEventListener("change", start);
+start();
