@@ -271,10 +271,10 @@ class Settings(BaseSettings):
         description="Strength a of the density term; the anchor set's own by default (1: the paper).",
     )
     operating_point: str = Field(
-        default="",
+        default="fmr_1e-4",
         max_length=64,
-        description="Operating point of a request that names none, such as fmr_1e-4; without it such a request gets no "
-        "decision.",
+        description="Operating point of a request that names none. If it is set, an anchor set without it is refused; "
+        "if it is set empty, such a request gets no decision.",
     )
     face_policy: FacePolicy = Field(
         default="prominent",

@@ -149,11 +149,12 @@ class BundleLoader:
         return LoadedSnapshot(snapshot, golden, {"check": time.perf_counter() - began})
 
     def _check_operating_point(self, snapshot: Snapshot) -> None:
-        """Refuse an anchor set by which no request that names no operating point would get a decision."""
-        if not self._settings.operating_point or snapshot.calibrations is None:
+        """Refuse an anchor set without the operating point that the operator chose; the default is nobody's choice."""
+        chosen = self._settings.operating_point if "operating_point" in self._settings.model_fields_set else ""
+        if not chosen or snapshot.calibrations is None:
             return
         try:
-            snapshot.calibrations.require_point(self._settings.operating_point)
+            snapshot.calibrations.require_point(chosen)
         except UnknownOperatingPoint as error:
             raise SettingsInvalid(
                 f"IDA_OPERATING_POINT does not fit the anchor set {snapshot.bundle_id}. {error.message}"

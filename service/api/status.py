@@ -124,6 +124,7 @@ async def get_info(state: ServiceState) -> InfoAnswer:
         methods=sorted(snapshot.methods),
         not_served=dict(snapshot.not_served),
         default_method=snapshot.default_method,
+        operating_point=settings.operating_point or None,
         anchor_set_default_method=manifest and manifest.default_method,
         limits=LimitsAnswer(
             **asdict(pipeline.gates),

@@ -53,7 +53,7 @@ def test_pair_has_a_line_that_says_what_its_answer_says(client, tmp_path):
     answer = client.post("/verify", files=FILES, headers={"X-Request-ID": "order-17"}).json()
     (line,) = lines(tmp_path)
     assert (line["event"], line["request_id"], line["key"]) == ("verify", "order-17", None)
-    assert (line["decision"], line["undecided"]) == (answer["decision"], "no_operating_point")
+    assert (line["decision"], line["undecided"]) == (answer["decision"], "not_calibrated")
     assert line["method"] == answer["method"]
     assert line["score"] == pytest.approx(answer["score"], rel=1e-6)
     assert line["similarity"] == pytest.approx(answer["similarity"], rel=1e-5)

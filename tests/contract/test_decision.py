@@ -170,8 +170,14 @@ def test_without_a_calibration_there_are_no_curves(client):
     assert client.get("/info/curves").json()["curves"] == []
 
 
-def test_no_operating_point_gives_the_rate_and_no_decision(calibrated):
-    answer = verify(calibrated, method="cosine").json()
+def test_without_any_operating_point_there_is_the_rate_and_no_decision(settings, bundle, backbone_session):
+    none = settings.model_copy(update={"operating_point": ""})
+    calibrations = Calibrations("made up", (COSINE, IDA))
+    with serving(
+        none, bundle, backbone_session, lambda served: dataclasses.replace(served, calibrations=calibrations)
+    ) as client:
+        answer = verify(client, method="cosine").json()
+        assert client.get("/info").json()["operating_point"] is None
     assert answer["decision"] is None
     assert answer["threshold"] is None
     assert answer["fmr_at_score"] is not None
@@ -197,6 +203,26 @@ def test_default_operating_point_decides_where_none_is_asked(settings, bundle, b
     # No error: it was not the caller who named it.
     assert lacking["decision"] is None
     assert "fmr_1e-2" in lacking["no_decision_reason"]
+
+
+def test_who_names_no_operating_point_gets_a_decision_at_one_in_ten_thousand(settings, bundle, backbone_session):
+    """Nothing is set, nothing is asked: an anchor set with fmr_1e-4 decides, one without says what it has."""
+    cosine = dataclasses.replace(COSINE, points=(*COSINE.points, point("fmr_1e-4", 1e-4, 0.5)))
+    for calibrated_by in (cosine, COSINE):
+        found = Calibrations("made up", (calibrated_by,))
+        with serving(
+            settings,
+            bundle,
+            backbone_session,
+            lambda served, found=found: dataclasses.replace(served, calibrations=found),
+        ) as client:
+            answer = verify(client, method="cosine").json()
+            assert client.get("/info").json()["operating_point"] == "fmr_1e-4"
+        if calibrated_by is cosine:
+            assert (answer["operating_point"], answer["threshold"], answer["decision"]) == ("fmr_1e-4", 0.5, "match")
+        else:
+            assert answer["decision"] is None
+            assert "fmr_1e-2, fmr_1e-3" in answer["no_decision_reason"]
 
 
 def test_start_with_a_default_operating_point_that_nothing_was_calibrated_for_is_refused(

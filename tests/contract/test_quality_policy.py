@@ -270,7 +270,8 @@ def test_metrics_count_every_scored_pair_by_its_decision_and_the_first_reason(se
         assert counted(client) == {
             ("fmr_1e-2", "match", ""): 3,
             ("fmr_1e-2", "inconclusive", "poor_picture"): 1,
-            ("", "none", "no_operating_point"): 1,
+            # Of the default operating point, which this anchor set has not.
+            ("", "none", "not_calibrated"): 1,
         }
         assert registry.get_sample_value("ida_failures_total", {"reason": "low_quality"}) == 1
         assert registry.get_sample_value("ida_embedding_norm_count") == 10

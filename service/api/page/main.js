@@ -47,9 +47,9 @@ async function begin() {
 function offerPoints() {
   const of = info.calibration?.methods.find((found) => found.method === find("method").value && found.input_form === "photo");
   const points = of?.operating_points ?? [];
-  // The strictest rate that the calibration's pairs show.
-  const chosen = points.filter((point) => point.quality === "measured").sort((a, b) => a.fmr - b.fmr)[0] ?? points[0];
-  fill(find("operating-point"), [...points.map((point) => [point.name, `${point.name} (${point.quality})`]), ["", "no decision"]], chosen?.name ?? "");
+  const names = points.map((point) => point.name);
+  fill(find("operating-point"), points.length ? points.map((point) => [point.name, `${point.name} (${point.quality})`]) : [["", "no decision"]],
+    names.includes(info.operating_point) ? info.operating_point : names.at(0));
 }
 
 function options() {

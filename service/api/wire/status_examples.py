@@ -141,6 +141,7 @@ INFO: Final[dict[str, Any]] = {
             "pfe+ida-r": "the bundle has no PFE head (`ida-verify pfe train` makes one)",
         },
         "default_method": "ida-r",
+        "operating_point": "fmr_1e-4",
         "anchor_set_default_method": "ida-r",
         "limits": {
             "max_image_bytes": 16777216,

@@ -181,6 +181,7 @@ class InfoAnswer(BaseModel):
     methods: list[str]
     not_served: dict[str, str] = Field(description="Why each other method is not served.")
     default_method: str
+    operating_point: str | None = Field(description="Where a request that names none is decided; null for nowhere.")
     anchor_set_default_method: str | None = Field(
         description="The anchor set's own, which a setting may override; null without one."
     )

@@ -88,7 +88,7 @@ class PairOptions(_Request):
     operating_point: Name | None = Field(
         default=None,
         description="Name of the operating point to decide at, such as fmr_1e-4. If absent the service's default "
-        "(IDA_OPERATING_POINT), or no decision.",
+        "(IDA_OPERATING_POINT), which /info tells.",
     )
     face_policy: FacePolicy | None = Field(default=None, description="Which of several faces is compared.")
     quality_policy: QualityPolicy | None = Field(
