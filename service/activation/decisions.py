@@ -43,6 +43,12 @@ def why_unjudged(snapshot: Snapshot, pipeline_id: str) -> str | None:
     return "; ".join(sorted(reasons)[:_MOST_TOLD]) or None
 
 
+def unjudged_forms(snapshot: Snapshot, pipeline_id: str) -> list[InputForm]:
+    """Return the forms of input that get decisions, and of which no measure of quality has a limit."""
+    decided = sorted({form for _, form in decisions(snapshot, pipeline_id)})
+    return [form for form in decided if not snapshot.limits_in_force(form, pipeline_id).limits]
+
+
 def losses(before: Snapshot, after: Snapshot, pipeline_id: str) -> tuple[str, ...]:
     """Return, in words, what requests get by one snapshot and would not get by another."""
     had, has = decisions(before, pipeline_id), decisions(after, pipeline_id)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from service.activation.built_in import BuiltIn, built_in_of
-from service.activation.decisions import require_decisions, why_undecided, why_unjudged
+from service.activation.decisions import require_decisions, unjudged_forms, why_undecided, why_unjudged
 from service.activation.loading import BundleLoader, LoadedSnapshot, load_stored
 from service.errors import IdaError, StoreUnavailable
 from service.snapshot.snapshot import without_anchor_set
@@ -81,8 +81,10 @@ def start(loader: BundleLoader, store: BundleStore, copies: LocalCopies, bundle:
     elif reason is not None:
         logger.warning("no request gets a decision by the anchor set that is served: %s", reason)
     unjudged = why_unjudged(started.loaded.snapshot, loader.pipeline_id)
-    if unjudged is not None:
+    if unjudged_forms(started.loaded.snapshot, loader.pipeline_id):
         logger.warning("decisions rest on scores alone, since quality is not judged: %s", unjudged)
+    elif unjudged is not None:
+        logger.info("of the measures of quality, some have no limit: %s", unjudged)
     return started
 
 

@@ -4,12 +4,14 @@ import errno
 import shutil
 
 import pytest
+from calibrated_bundles import calibrated
 from small_bundles import small_bundle
 
 from service.activation import built_in
 from service.activation.loading import BundleLoader
 from service.activation.start import start
 from service.errors import BundleInvalid, BundleMismatch, StoreUnavailable
+from service.scoring.population import MeasureLimit, PopulationLimits
 from service.settings import NO_BUNDLE, Settings
 from service.store import local_copies
 from service.store.bundle_store import open_store
@@ -165,3 +167,29 @@ def test_bundle_is_shipped_for_the_backbone_it_was_made_for(monkeypatch, tmp_pat
     monkeypatch.setattr(built_in, "DEFAULT_BUNDLE", shipped / "default")
     found = [built_in.built_in_of(shipped / "default", letter * 16).folder for letter in "cde"]
     assert found == [shipped / "default", shipped / "second", None]
+
+
+NO_LIMIT_OF_CROWDING = PopulationLimits(
+    10,
+    1.0,
+    None,
+    {
+        "norm": MeasureLimit(limit=1.0, share=0.01, quantiles={}, faces=9),
+        "crowding": MeasureLimit(limit=None, share=0.0, quantiles={}, faces=9),
+    },
+)
+
+
+@pytest.mark.parametrize(("limits", "is_warned"), [(None, True), (NO_LIMIT_OF_CROWDING, False)])
+def test_start_warns_of_decisions_by_scores_alone_and_not_of_a_limit_that_was_left_out(
+    world, caplog, limits, is_warned
+):
+    caplog.set_level("INFO")
+    folder = world.folder / "calibrated"
+    bundle_id = calibrated(folder, world.built_in, pipeline_id=world.pipeline.pipeline_id, limits=limits)
+    world.store.push(folder)
+    world.activated(bundle_id)
+    world.replica()
+    told = [(record.levelname, record.message) for record in caplog.records]
+    assert any(level == "WARNING" and "scores alone" in message for level, message in told) is is_warned
+    assert any(level == "INFO" and "crowding of photos" in message for level, message in told) is not is_warned
