@@ -14,7 +14,8 @@ from service.bundle.ssr_part import SsrCard
 from service.inference.ssr_head import SsrHead
 from service.search.face_terms import TermFinder
 from service.search.faiss_search import FaissSearch
-from service.snapshot.term_sources import SsrSource, TermSources
+from service.snapshot.head_sources import SsrSource
+from service.snapshot.term_sources import TermSources
 
 
 def direction(dimension: int) -> np.ndarray:

@@ -16,7 +16,8 @@ from service.bundle.reader import read_bundle, read_manifest
 from service.errors import BundleInvalid, HeadMismatch
 from service.inference.likelihood_head import LikelihoodHead
 from service.scoring.likelihood import SEARCHED_INPUTS
-from service.snapshot.term_sources import LikelihoodSource, open_sources
+from service.snapshot.head_sources import LikelihoodSource
+from service.snapshot.term_sources import open_sources
 
 WIDTH = len(SEARCHED_INPUTS)
 

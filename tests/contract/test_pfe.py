@@ -13,7 +13,8 @@ from service.bundle.pfe_part import PfeCard
 from service.bundle.reader import read_bundle, read_manifest
 from service.errors import HeadMismatch
 from service.inference.pfe_head import PfeHead
-from service.snapshot.term_sources import PfeSource, open_sources
+from service.snapshot.head_sources import PfeSource
+from service.snapshot.term_sources import open_sources
 
 VARIANCE = 0.004
 

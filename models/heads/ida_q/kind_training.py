@@ -20,7 +20,8 @@ from service.scoring.likelihood import face_statistics
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
 from service.scoring.terms import LIKELIHOOD, LIKELIHOOD_PREDICTED, Statistic
-from service.snapshot.term_sources import LikelihoodSource, TermSources
+from service.snapshot.head_sources import LikelihoodSource
+from service.snapshot.term_sources import TermSources
 
 FOLDS = 2
 

@@ -21,7 +21,8 @@ from service.bundle.pfe_part import PfeCard
 from service.bundle.reader import Bundle
 from service.choices import Device
 from service.inference.pfe_head import PfeHead
-from service.snapshot.term_sources import PfeSource, open_sources
+from service.snapshot.head_sources import PfeSource
+from service.snapshot.term_sources import open_sources
 
 if TYPE_CHECKING:
     from models.heads.pfe.pfe_training import TrainedPfe

@@ -32,7 +32,8 @@ from service.choices import Device
 from service.inference.ssr_head import SsrHead
 from service.scoring.parameters import Parameters
 from service.search.face_terms import TermFinder
-from service.snapshot.term_sources import SsrSource, TermSources
+from service.snapshot.head_sources import SsrSource
+from service.snapshot.term_sources import TermSources
 
 if TYPE_CHECKING:
     from models.heads.ssr.ssr_training import Trained
