@@ -26,6 +26,8 @@ from service.api.access.key_ring import KeyRing
 from service.api.admission import Door, Gate
 from service.api.attempts import Attempts
 from service.api.audit import Auditor, AuditSetup, open_audit
+from service.api.compat.adapters import Adapters, adapters_of
+from service.api.compat.peer_errors import PeerErrors
 from service.api.middleware import BodyLimit, RequestScope
 from service.api.openapi import DescribedApp
 from service.api.pages import docs_router, page_router
@@ -120,7 +122,9 @@ def create_app(
     public.append(docs_router(is_beside_admin=tokens is not None and not is_apart))
     if settings.page == "on":
         public.append(page_router())
-    app = _application(lifespan, public if is_apart else public + inside, settings, metrics, keys)
+    compat = adapters_of(settings.peers)
+    public += compat.routers
+    app = _application(lifespan, public if is_apart else public + inside, settings, metrics, keys, compat)
     if tracing is not None:
         app.add_middleware(TraceScope, tracing=tracing)
     if settings.origins:
@@ -176,6 +180,7 @@ def _tell_what_is_served(settings: Settings, loaded: LoadedService, state: State
             "audit_log": settings.audit_log or "off",
             "receipts": "off" if state.receipts is None else state.receipts.key_id,
             "tls": "off" if settings.tls_certificate is None else "on",
+            "compat": settings.compat or "off",
         },
     )
 
@@ -183,7 +188,9 @@ def _tell_what_is_served(settings: Settings, loaded: LoadedService, state: State
 def body_limits(settings: Settings) -> dict[str, int]:
     """Return the most bytes of a request's body, by path."""
     pair = int(2 * settings.max_image_bytes * _BASE64_GROWTH) + _BODY_MARGIN
-    return dict.fromkeys(faces.PATHS, pair) | dict.fromkeys(batches.PATHS, _PAIRS_OF_A_BATCH * pair)
+    compat = adapters_of(settings.peers)
+    of_a_pair, of_a_batch = (*faces.PATHS, *compat.computing), (*batches.PATHS, *compat.batches)
+    return dict.fromkeys(of_a_pair, pair) | dict.fromkeys(of_a_batch, _PAIRS_OF_A_BATCH * pair)
 
 
 def _application(
@@ -192,7 +199,9 @@ def _application(
     settings: Settings,
     metrics: Metrics,
     keys: KeyRing | None = None,
+    compat: Adapters | None = None,
 ) -> FastAPI:
+    compat = compat or adapters_of(())
     app = DescribedApp(
         title="ida-verify",
         version=version("ida-verify"),
@@ -209,10 +218,12 @@ def _application(
         app.include_router(router)
     install_error_handlers(app, metrics)
     app.add_middleware(BodyLimit, limits=body_limits(settings), metrics=metrics)
-    app.add_middleware(Door, paths=(*faces.PATHS, *batches.PATHS), metrics=metrics)
+    app.add_middleware(Door, paths=(*faces.PATHS, *batches.PATHS, *compat.computing), metrics=metrics)
     if keys is not None:
-        app.closed_paths = frozenset(SCOPES_OF_PATHS)
-        app.add_middleware(KeyDoor, keys=keys, metrics=metrics)
+        app.closed_paths = frozenset(SCOPES_OF_PATHS) | compat.keys.scopes.keys()
+        app.add_middleware(KeyDoor, keys=keys, metrics=metrics, foreign=compat.keys)
+    if compat.tellers:
+        app.add_middleware(PeerErrors, tellers=compat.tellers)
     app.add_middleware(RequestScope, metrics=metrics)
     return app
 

@@ -10,6 +10,9 @@ GpuEngine = Literal["cuda", "cuda-graphs", "tensorrt"]
 UnusablePictures = Literal["refuse", "skip"]
 """What becomes of a reference of several pictures one of which cannot be used: an error, or it is left out."""
 
+Peer = Literal["deepface", "compreface", "facepp", "localai", "oip"]
+"""Whose requests and answers are served besides the service's own, where that is asked for."""
+
 LivenessPolicy = Literal["off", "report", "require"]
 QualityPolicy = Literal["report", "gate", "decide"]
 

@@ -9,13 +9,13 @@ import socket
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from service.choices import DamagedImages, Device, FacePolicy, Gates, GpuEngine, LivenessPolicy, QualityPolicy
+from service.choices import DamagedImages, Device, FacePolicy, Gates, GpuEngine, LivenessPolicy, Peer, QualityPolicy
 from service.errors import SettingsInvalid
 from service.faults import faults
 from service.scoring.parameters import Strength, SupportSize, Tau
@@ -339,6 +339,12 @@ class Settings(BaseSettings):
         description="The page at / on which people compare two pictures in their browser: on, or off. It is never on "
         "the port of IDA_ADMIN_PORT.",
     )
+    compat: str = Field(
+        default="",
+        max_length=256,
+        description="Whose requests are answered in their own shape besides, under /compat/NAME: of deepface, "
+        "compreface, facepp, localai and oip, several separated by commas. See service/COMPAT.md.",
+    )
 
     @field_validator(
         *("home", "bundle", "cache", "admin_token_file", "bundle_keys", "receipt_key_file"),
@@ -372,6 +378,14 @@ class Settings(BaseSettings):
                 )
         return value
 
+    @field_validator("compat")
+    @classmethod
+    def _are_peers(cls, value: str) -> str:
+        names = [name.strip() for name in value.split(",") if name.strip()]
+        if not set(names) <= set(get_args(Peer)):
+            raise ValueError(f"separate names by commas, each one of {', '.join(get_args(Peer))}")
+        return ",".join(dict.fromkeys(names))
+
     @model_validator(mode="after")
     def _certificate_has_its_key(self) -> Self:
         if (self.tls_certificate is None) != (self.tls_key is None):
@@ -384,6 +398,12 @@ class Settings(BaseSettings):
     def origins(self) -> tuple[str, ...]:
         """Origins whose pages may ask from a browser."""
         return tuple(filter(None, self.cors_origins.split(",")))
+
+    @property
+    def peers(self) -> tuple[Peer, ...]:
+        """Whose requests are answered in their own shape."""
+        asked = self.compat.split(",")
+        return tuple(name for name in get_args(Peer) if name in asked)
 
     @property
     def gates(self) -> Gates:

@@ -32,7 +32,7 @@ def _check(response, operation, where):
 
 
 def _operation(app, method, path):
-    paths = _document(app)["paths"]
+    paths = document_of(app)["paths"]
     # The plain path before the one with a parameter, as the router takes them.
     for template in sorted(paths, key=lambda template: "{" in template):
         if method.lower() in paths[template] and _pattern(template).fullmatch(path):
@@ -40,9 +40,10 @@ def _operation(app, method, path):
     return None
 
 
-def _document(app):
+def document_of(app):
     """Return an application's document; made once for each kind of application, since it takes a while."""
-    kind = hasattr(app.state, "inside"), len(app.routes)  # the main one or the inside, with so many routers
+    routers = [app, *(route.original_router for route in app.routes if not hasattr(route, "path"))]
+    kind = frozenset(route.path for router in routers for route in router.routes if hasattr(route, "path"))
     if kind not in _DOCUMENTS:
         _DOCUMENTS[kind] = app.openapi()
     return _DOCUMENTS[kind]

@@ -3,10 +3,11 @@
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from types import SimpleNamespace
+from typing import TypeVar
 
 from fastapi import Request
 from starlette.datastructures import Headers
@@ -18,6 +19,8 @@ from service.api.problems import InvalidRequest, Overloaded, SlowRequest, error_
 from service.api.workers import Workers
 from service.settings import Settings
 from service.telemetry import Metrics
+
+BodyT = TypeVar("BodyT")
 
 _DEADLINE_HEADER = "x-deadline-seconds"
 # How long a body may be on its way before it has to make room for another where there is none.
@@ -67,9 +70,18 @@ class Gate:
             self._bytes -= arrival.bytes
             self._count()
 
-    @asynccontextmanager
-    async def admitted(self, request: Request) -> AsyncIterator[tuple[Body, Place]]:
+    def admitted(self, request: Request) -> AbstractAsyncContextManager[tuple[Body, Place]]:
         """Give the body of a request that ``Door`` let in, and its place among those that are worked on.
+
+        Raises: as ``admitted_as`` says.
+        """
+        return self.admitted_as(request, read_body)
+
+    @asynccontextmanager
+    async def admitted_as(
+        self, request: Request, read: Callable[[Request], Awaitable[BodyT]]
+    ) -> AsyncIterator[tuple[BodyT, Place]]:
+        """Give the body of a request that ``Door`` let in, as ``read`` reads it, and its place.
 
         Raises:
             SlowRequest: if the body does not arrive before the deadline, or too slowly while others wait.
@@ -78,7 +90,7 @@ class Gate:
             DeadlineExceeded, ClientDisconnect: of the place's calls, as ``Place.run`` says.
         """
         arrival: Arrival = request.scope["arrival"]
-        received = [await arrival.receive(request)]
+        received = [await arrival.receive_as(request, read)]
         self._check_queue(arrival.deadline)
         async with self._workers.place(arrival.deadline, partial(_hung_up, request)) as place:
             yield received.pop(), place  # nothing here holds the body on: who works on it may let it go
@@ -135,6 +147,13 @@ class Arrival:
     async def receive(self, request: Request) -> Body:
         """Return the request's body; counted as it comes.
 
+        Raises: as ``receive_as`` says.
+        """
+        return await self.receive_as(request, read_body)
+
+    async def receive_as(self, request: Request, read: Callable[[Request], Awaitable[BodyT]]) -> BodyT:
+        """Return the request's body as ``read`` reads it; counted as it comes.
+
         Raises:
             SlowRequest: if it does not come before the deadline, or was given up for another.
             Overloaded: if there is no room for it.
@@ -150,7 +169,7 @@ class Arrival:
 
         try:
             async with asyncio.timeout(self.deadline - time.monotonic()) as self._limit:
-                return await read_body(Request(request.scope, counted))
+                return await read(Request(request.scope, counted))
         except TimeoutError as error:
             why = "while others waited for its room" if self._is_given_up else f"within {self._seconds:g} s"
             raise SlowRequest(

@@ -107,16 +107,30 @@ async def read_body(request: Request) -> Body:
     if content_type == "application/json":
         return await request.body()
     if content_type == "multipart/form-data":
-        return await _read_form(request)
+        return await read_form(request)
     raise UnsupportedMediaType(
         f"The body's type is {content_type or 'not stated'}; send multipart/form-data with the image files, or "
         "application/json with the images in base64."
     )
 
 
-async def _read_form(request: Request) -> FormBody:
+async def read_form(request: Request, *, max_fields: int = 12, max_field_bytes: int = 64 * 1024) -> FormBody:
+    """Receive a multipart body, all of it in memory.
+
+    Args:
+        request: whose body it is.
+        max_fields: most text fields.
+        max_field_bytes: most bytes of one; files are bounded by the body's own limit alone.
+
+    Raises:
+        InvalidRequest: if it is malformed, cut short or names a field twice.
+    """
     parser = _Form(
-        request.headers, request.stream(), max_files=MOST_PICTURES + 4, max_fields=12, max_part_size=64 * 1024
+        request.headers,
+        request.stream(),
+        max_files=MOST_PICTURES + 4,
+        max_fields=max_fields,
+        max_part_size=max_field_bytes,
     )
     try:
         form = await parser.parse()

@@ -1,6 +1,8 @@
 """The door that asks for a key: before a request has a place in the queue, and before its body is read."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from types import MappingProxyType, SimpleNamespace
 
 from starlette.datastructures import Headers
@@ -36,16 +38,35 @@ _ADMIN = "/admin/"
 _OTHERWISE: KeyScope = "verify"
 
 
+@dataclass(frozen=True, slots=True)
+class ForeignKeys:
+    """How requests in other people's shapes say whose they are, besides ``Authorization``.
+
+    Attributes:
+        scopes: what a key must be good for, by path.
+        headers: the header that has the key, by path, in small letters.
+        late_paths: where the body has it: whoever answers there lets the caller in by ``enter_late``, and nobody else.
+    """
+
+    scopes: Mapping[str, KeyScope] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    late_paths: frozenset[str] = frozenset()
+
+
 class KeyDoor:
     """Lets nobody in without a key that is good for what is asked, and within its limits.
 
     ``scope["caller"]`` is then the name of the key.
     """
 
-    def __init__(self, app: ASGIApp, keys: KeyRing, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, keys: KeyRing, metrics: Metrics, foreign: ForeignKeys | None = None) -> None:
         self._app = app
         self._keys = keys
         self._metrics = metrics
+        foreign = foreign or ForeignKeys()
+        self._scopes = {**SCOPES_OF_PATHS, **foreign.scopes}
+        self._headers = foreign.headers
+        self._late = foreign.late_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -53,11 +74,18 @@ class KeyDoor:
         if scope["type"] != "http" or path in OPEN_PATHS or path.startswith((*OPEN_FOLDERS, _ADMIN)):
             await self._app(scope, receive, send)
             return
+        headers = Headers(scope=scope)
+        authorization = headers.get("authorization")
+        if authorization is None and path in self._late:
+            await self._app(scope, receive, send)
+            return
+        if authorization is None and path in self._headers and (key := headers.get(self._headers[path])) is not None:
+            authorization = f"Bearer {key}"
         try:
-            leave = self._enter(scope, SCOPES_OF_PATHS.get(path, _OTHERWISE))
+            leave = _enter(self._keys, scope, authorization, self._scopes.get(path, _OTHERWISE))
         except (KeysUnavailable, KeyUnknown, ScopeMissing, RateLimited) as error:
             self._metrics.failures.labels(error.code).inc()
-            if path in SCOPES_OF_PATHS:
+            if path in self._scopes:
                 scope["route"] = SimpleNamespace(path=path)  # not looked for, and counted all the same
             await error_response(error)(scope, receive, send)
             return
@@ -68,14 +96,40 @@ class KeyDoor:
             caller.reset(token)
             leave()
 
-    def _enter(self, scope: Scope, needed: KeyScope) -> Callable[[], None]:
-        found: KnownKey = self._keys.known(Headers(scope=scope).get("authorization"))
-        scope["caller"] = found.key.name
-        tell(key=found.key.name)
-        if needed not in found.key.scopes:
-            raise ScopeMissing(
-                f"The key of {found.key.name} is good for {', '.join(found.key.scopes)}, and this takes {needed}. Ask "
-                "the operator for one that may."
-            )
-        found.use.enter(found.key)
-        return found.use.leave
+
+@contextmanager
+def enter_late(keys: KeyRing | None, scope: Scope, key: str | None, needed: KeyScope) -> Iterator[None]:
+    """Let in whoever's key stood in the body, before anything is computed of it; who was let in stays so.
+
+    Args:
+        keys: those that are known; None where none is asked for.
+        scope: of the request.
+        key: what the body had; None for none.
+        needed: what it must be good for.
+
+    Raises:
+        KeysUnavailable, KeyUnknown, ScopeMissing, RateLimited: as at the door.
+    """
+    if keys is None or "caller" in scope:
+        yield
+        return
+    leave = _enter(keys, scope, None if key is None else f"Bearer {key}", needed)
+    token = caller.set(scope["caller"])
+    try:
+        yield
+    finally:
+        caller.reset(token)
+        leave()
+
+
+def _enter(keys: KeyRing, scope: Scope, authorization: str | None, needed: KeyScope) -> Callable[[], None]:
+    found: KnownKey = keys.known(authorization)
+    scope["caller"] = found.key.name
+    tell(key=found.key.name)
+    if needed not in found.key.scopes:
+        raise ScopeMissing(
+            f"The key of {found.key.name} is good for {', '.join(found.key.scopes)}, and this takes {needed}. Ask "
+            "the operator for one that may."
+        )
+    found.use.enter(found.key)
+    return found.use.leave
