@@ -238,7 +238,7 @@ ida-verify() {
 def replica(pack, tmp_path_factory):
     folder = tmp_path_factory.mktemp("documents")
     fleet = Fleet(folder)
-    fleet.add(str(folder / "store"), pack.folder.parents[1])
+    fleet.add(str(folder / "store"), pack.folder.parents[1], IDA_COMPAT="deepface,compreface,facepp,localai,oip")
     fleet.start()
     yield fleet.replicas[0]
     fleet.close()
