@@ -26,8 +26,8 @@ from service.api.access.key_ring import KeyRing
 from service.api.admission import Door, Gate
 from service.api.attempts import Attempts
 from service.api.audit import Auditor, AuditSetup, open_audit
-from service.api.compat.adapters import Adapters, adapters_of
 from service.api.compat.peer_errors import PeerErrors
+from service.api.compat.peers import Adapters, adapters_of
 from service.api.middleware import BodyLimit, RequestScope
 from service.api.openapi import DescribedApp
 from service.api.pages import docs_router, page_router

@@ -4,14 +4,14 @@ import dataclasses
 import json
 
 import pytest
-from compat_serving import NOBODY, ONE, TWO, compat_serving, data_uri, in_base64
+from compat_serving import NOBODY, ONE, TWO, compat_serving, data_uri, in_base64, one_for_many_tests
 from declared import document_of
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from pydantic import ValidationError
 
 from service.api.access.key_file import digest_of
-from service.api.compat.adapters import ADAPTERS, adapters_of
+from service.api.compat.peers import ADAPTERS, adapters_of
 from service.app import body_limits
 from service.scoring.population import MeasureLimit, PopulationLimits
 from service.settings import Settings
@@ -52,10 +52,17 @@ def shape(path, answer):
     return document[{COMPREFACE: "message", FACEPP: "detail", INFER: "error"}[path]]
 
 
-@pytest.fixture
-def client(settings, bundle, backbone_session):
-    with compat_serving(settings, bundle, backbone_session) as client:
+@pytest.fixture(scope="module")
+def client(tmp_path_factory):
+    with one_for_many_tests(tmp_path_factory.mktemp("compat")) as client:
         yield client
+
+
+@pytest.fixture
+def fresh(settings, bundle, backbone_session):
+    """A client of an application that nobody asked before."""
+    with compat_serving(settings, bundle, backbone_session) as fresh:
+        yield fresh
 
 
 def test_each_is_off_unless_asked_for(settings, bundle, backbone_session):
@@ -143,13 +150,13 @@ def test_errors_before_an_endpoint_have_its_shape_too(client, path):
 
 
 @pytest.mark.parametrize("path", BODIES)
-def test_fault_that_nobody_foresaw_has_its_shape_and_is_counted(client, backbone_session, path):
+def test_fault_that_nobody_foresaw_has_its_shape_and_is_counted(fresh, backbone_session, path):
     backbone_session.fail_with = ZeroDivisionError("a secret of ours")
-    answer = client.post(path, **BODIES[path])
+    answer = fresh.post(path, **BODIES[path])
     assert answer.status_code == 500
     assert "request id" in shape(path, answer)
     assert "secret" not in answer.text
-    assert 'ida_failures_total{reason="internal_error"} 1.0' in client.get("/metrics").text
+    assert 'ida_failures_total{reason="internal_error"} 1.0' in fresh.get("/metrics").text
 
 
 def test_overload_is_told_with_when_to_come_again(client, monkeypatch):
@@ -278,12 +285,12 @@ def test_pair_stands_in_the_audit_log_before_it_is_answered_and_without_it_nothi
         assert "audit log" in shape(path, answer)
 
 
-def test_pairs_and_failures_are_counted_as_those_of_verify(client, caplog):
+def test_pairs_and_failures_are_counted_as_those_of_verify(fresh, caplog):
     caplog.set_level("INFO", "service.access")
     for path, body in BODIES.items():
-        client.post(path, **body)
-        client.post(path, **bodies(NOBODY)[path])
-    metrics = client.get("/metrics").text
+        fresh.post(path, **body)
+        fresh.post(path, **bodies(NOBODY)[path])
+    metrics = fresh.get("/metrics").text
     decisions = 'ida_decisions_total{decision="non_match",method="ida-r",operating_point="fmr_1e-2",reason=""} 5.0'
     assert decisions in metrics
     assert 'ida_failures_total{reason="no_face"} 5.0' in metrics

@@ -23,7 +23,7 @@ HEADER_LENGTH = "Inference-Header-Content-Length"
 
 Datatype = Literal["BYTES", "FP32", "FP64"]
 Parameter = str | bool | int | float
-Parameters = Annotated[dict[Annotated[str, Field(max_length=64)], Parameter], MaxLen(16)]
+TensorParameters = Annotated[dict[Annotated[str, Field(max_length=64)], Parameter], MaxLen(16)]
 
 _LENGTH = struct.Struct("<I")
 _TYPES: Mapping[str, Any] = MappingProxyType({"FP32": np.dtype("<f4"), "FP64": np.dtype("<f8")})
@@ -35,7 +35,7 @@ class TensorInput(BaseModel, extra="forbid"):
     name: str = Field(max_length=64)
     shape: Annotated[list[int], MaxLen(4), FirstError()]
     datatype: str = Field(max_length=16)
-    parameters: Parameters = {}
+    parameters: TensorParameters = {}
     data: list[Any] | None = None
 
 
@@ -43,7 +43,7 @@ class TensorAsked(BaseModel, extra="forbid"):
     """A tensor that is asked for."""
 
     name: str = Field(max_length=64)
-    parameters: Parameters = {}
+    parameters: TensorParameters = {}
 
 
 class InferRequest(BaseModel, extra="forbid"):
@@ -51,7 +51,7 @@ class InferRequest(BaseModel, extra="forbid"):
 
     id: str | None = Field(default=None, max_length=256)
     model_name: str | None = Field(default=None, max_length=64)
-    parameters: Parameters = {}
+    parameters: TensorParameters = {}
     inputs: Annotated[list[TensorInput], MaxLen(4)]
     outputs: Annotated[list[TensorAsked], MaxLen(16)] | None = None
 
