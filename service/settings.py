@@ -260,6 +260,9 @@ class Settings(BaseSettings):
         default=256 * 1024 * 1024, ge=1024, description="Bytes of all those bodies together; who comes beyond gets 429."
     )
     max_batch: int = Field(default=64, ge=1, le=4096, description="Most pairs or faces of one batch.")
+    max_embedding_pairs: int = Field(
+        default=4096, ge=1, le=65_536, description="Most pairs of embeddings of one batch in bytes."
+    )
     k: SupportSize | None = Field(
         default=None,
         description="Support set size; the anchor set's own by default. With a k or tau that its SSR head was not "

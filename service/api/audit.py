@@ -60,6 +60,11 @@ class Auditor:
         self._thread = None if sink is None else ThreadPoolExecutor(1, thread_name_prefix="audit")
         self._is_failing = False
 
+    @property
+    def writes(self) -> bool:
+        """Whether there is an audit log."""
+        return self._sink is not None
+
     def digests(self, groups: Iterable[Sequence[FaceInput]]) -> list[Digests]:
         """Return the digests of pairs, or of single faces: HMAC-SHA256 of a file's bytes, or an embedding's float32s.
 

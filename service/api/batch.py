@@ -5,8 +5,9 @@ from functools import partial
 
 from fastapi import APIRouter, Request
 
-from service.api.body import Body, FormBody, parse_json, shortened, to_face, to_reference
-from service.api.openapi import DEADLINE, answers, json_or_form
+from service.api.binary_pairs import verify_octets
+from service.api.body import Body, FormBody, RawBody, parse_json, shortened, to_face, to_reference
+from service.api.openapi import DEADLINE, QUERY_OF_OCTETS, answers, json_or_form
 from service.api.pair_log import log_pair
 from service.api.parts import read_parts
 from service.api.problem_examples import OF_A_REQUEST
@@ -21,11 +22,12 @@ from service.api.wire.batch_wire import (
     EmbedItem,
     VerifyBatchAnswer,
     VerifyBatchRequest,
+    VerifyColumnsAnswer,
     VerifyItem,
 )
 from service.api.wire.verify_wire import BasicVerifyAnswer, Detail, VerifyAnswer
 from service.choices import FacePolicy, LivenessPolicy, QualityPolicy
-from service.errors import InputError, UnknownOperatingPoint
+from service.errors import DimensionMismatch, InputError, UnknownOperatingPoint
 from service.verifier import FaceInput, Verification
 from service.verifier.face_batch import Pair, faces_of, in_parts
 
@@ -49,18 +51,26 @@ class _Options:
 
 @router.post(
     PATHS[0],
-    openapi_extra={**DEADLINE, **json_or_form(VerifyBatchRequest, examples.VERIFY_BATCH_REQUESTS)},
-    responses=answers(*OF_A_REQUEST, UnknownOperatingPoint, examples=examples.VERIFIED_BATCH),
+    openapi_extra={
+        "parameters": [*DEADLINE["parameters"], *QUERY_OF_OCTETS],
+        **json_or_form(VerifyBatchRequest, examples.VERIFY_BATCH_REQUESTS, octets=True),
+    },
+    responses=answers(*OF_A_REQUEST, UnknownOperatingPoint, DimensionMismatch, examples=examples.VERIFIED_BATCH),
     summary="Compare many pairs",
 )
-async def verify_batch(request: Request, state: ServiceState) -> VerifyBatchAnswer:
+async def verify_batch(request: Request, state: ServiceState) -> VerifyBatchAnswer | VerifyColumnsAnswer:
     """Compare many pairs of faces, all with the anchor set that is served when the batch begins.
 
     Each face is detected and embedded once, however many pairs it is in. A pair that cannot be scored has a problem in
     its item, and the others are scored all the same.
+
+    Pairs of embeddings alone may be sent as `application/octet-stream`: float32, little-endian, each pair's probe and
+    then its reference, with the options in the query. They are answered in columns.
     """
     pipeline = state.pipeline
     async with state.gate.admitted(request) as (body, place):
+        if isinstance(body, RawBody):
+            return await verify_octets(body, request.query_params, place, state)
         asked, pairs, parts = await place.run(partial(_pairs, body, state.settings.max_batch))
         del body  # its faces are held, and nothing of it is needed any more
         batch = state.verifier.batch(
@@ -171,7 +181,7 @@ def _faces(body: Body, most: int) -> tuple[_Options, list[FaceInput], list[list[
     return _Options(asked.method, asked.face_policy, asked.liveness_policy), faces, in_parts(faces)
 
 
-def _document(body: Body) -> bytes:
+def _document(body: Body) -> RawBody | bytes:
     if isinstance(body, FormBody):
         raise UnsupportedMediaType("A batch is a JSON document; send application/json with the images in base64.")
     return body

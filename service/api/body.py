@@ -37,6 +37,13 @@ class FormBody:
     fields: dict[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class RawBody:
+    """A body of bytes that are neither a form nor a JSON document, and have not been looked at."""
+
+    content: bytes
+
+
 # Values of one face in a JSON document, an embedding's with room for one of another backbone, and of all the rest.
 _FACE_VALUES = 2048
 _SPARE = 64
@@ -56,8 +63,8 @@ _REPEATED = "reference"
 # What a fault in a face names besides its fields.
 _NO_FIELDS = frozenset({ONE_PICTURE, SEVERAL_PICTURES})
 
-Body = FormBody | bytes
-"""A multipart body, or the bytes of a JSON document that is yet to be parsed."""
+Body = FormBody | RawBody | bytes
+"""A multipart body, one of bytes alone, or the bytes of a JSON document that is yet to be parsed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +107,7 @@ async def read_body(request: Request) -> Body:
     """Receive a request's body; parsing a JSON document is left to a worker thread.
 
     Raises:
-        UnsupportedMediaType: if it is neither multipart nor JSON.
+        UnsupportedMediaType: if it is neither multipart nor JSON nor bytes alone.
         InvalidRequest: if a multipart body is malformed, cut short or names a field twice.
     """
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -108,6 +115,8 @@ async def read_body(request: Request) -> Body:
         return await request.body()
     if content_type == "multipart/form-data":
         return await read_form(request)
+    if content_type == "application/octet-stream":
+        return RawBody(await request.body())
     raise UnsupportedMediaType(
         f"The body's type is {content_type or 'not stated'}; send multipart/form-data with the image files, or "
         "application/json with the images in base64."
@@ -260,7 +269,7 @@ def _flag(body: FormBody, name: str) -> bool:
     return value == "true"
 
 
-def parse_json(model: type[ModelT], body: bytes, faces: int) -> ModelT:
+def parse_json(model: type[ModelT], body: RawBody | bytes, faces: int) -> ModelT:
     """Return a JSON document as a model.
 
     Args:
@@ -271,7 +280,13 @@ def parse_json(model: type[ModelT], body: bytes, faces: int) -> ModelT:
     Raises:
         DocumentTooComplex: if it holds more; nothing was parsed.
         InvalidRequest, UnknownField: naming the field.
+        UnsupportedMediaType: if it is a body of bytes alone.
     """
+    if isinstance(body, RawBody):
+        raise UnsupportedMediaType(
+            "/verify/batch alone takes application/octet-stream, for pairs of embeddings; send multipart/form-data or "
+            "application/json."
+        )
     check_structure(
         body,
         max_bytes=len(body),  # bounded as it came

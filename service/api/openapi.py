@@ -3,7 +3,7 @@
 import json
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args
 
 from fastapi import FastAPI
 from pydantic import BaseModel
@@ -12,6 +12,7 @@ from service import errors
 from service.api.problem_examples import problem_examples
 from service.api.problems import PROBLEM_JSON
 from service.api.wire.verify_wire import Problem
+from service.choices import QualityPolicy
 
 _SCHEMAS = "#/components/schemas/"
 
@@ -29,6 +30,28 @@ DEADLINE: Mapping[str, Any] = MappingProxyType(
     }
 )
 """The part of an operation that describes the header by which a request that computes says when it is given up."""
+
+
+QUERY_OF_OCTETS: tuple[dict[str, Any], ...] = tuple(
+    {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "description": f"With a body of application/octet-stream alone: {says}",
+        "schema": schema,
+    }
+    for name, says, schema in (
+        ("dimension", "values of one embedding, as /info tells; required.", {"type": "integer", "minimum": 1}),
+        ("method", "as in JSON.", {"type": "string", "maxLength": 64}),
+        ("operating_point", "as in JSON.", {"type": "string", "maxLength": 64}),
+        ("quality_policy", "as in JSON.", {"type": "string", "enum": list(get_args(QualityPolicy))}),
+    )
+)
+"""The part of an operation that describes how embeddings that come as bytes are compared."""
+
+
+OCTETS = "application/octet-stream"
+"""Type of a body that is bytes and nothing else."""
 
 
 class DescribedApp(FastAPI):
@@ -95,6 +118,7 @@ def json_or_form(
     examples: Mapping[str, Any],
     *,
     form: type[BaseModel] | None = None,
+    octets: bool = False,
     required: bool = True,
 ) -> dict[str, Any]:
     """Return the part of an operation that describes a body which the endpoint reads itself, for ``openapi_extra``.
@@ -103,6 +127,7 @@ def json_or_form(
         document: what a JSON document must be.
         examples: documents by what they show.
         form: what a multipart form must be; None where none is taken.
+        octets: whether bytes alone are taken too.
         required: whether there must be a body.
     """
     content = {"application/json": {"schema": _schema(document), "examples": _named(examples)}}
@@ -112,13 +137,22 @@ def json_or_form(
             if "anyOf" in field:  # or null, which a form cannot say
                 field.update(field.pop("anyOf")[0])
         content["multipart/form-data"] = {"schema": schema}
+    if octets:
+        content[OCTETS] = {"schema": {"type": "string", "format": "binary"}}
     return {"requestBody": {"required": required, "content": content}}
+
+
+def or_octets(described: dict[int | str, dict[str, Any]], description: str) -> dict[int | str, dict[str, Any]]:
+    """Return the answers of an operation, the first of which may also be bytes."""
+    first = described[200]
+    octets = {OCTETS: {"schema": {"type": "string", "format": "binary", "description": description}}}
+    return {**described, 200: {**first, "content": {**first["content"], **octets}}}
 
 
 def upload(description: str) -> dict[str, Any]:
     """Return the part of an operation that describes a body of bytes."""
     schema = {"type": "string", "format": "binary"}
-    content = {"application/octet-stream": {"schema": schema}}
+    content = {OCTETS: {"schema": schema}}
     return {"requestBody": {"required": True, "description": description, "content": content}}
 
 

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from fastapi import APIRouter, Request
+import numpy as np
+from fastapi import APIRouter, Request, Response
 
 from service.api.audit import Digests
 from service.api.body import PairInput, parse_face, parse_pair
-from service.api.openapi import DEADLINE, answers, json_or_form
+from service.api.openapi import DEADLINE, OCTETS, answers, json_or_form, or_octets
 from service.api.pair_log import log_pair
 from service.api.parts import read_parts
 from service.api.places import Place
@@ -130,11 +131,19 @@ async def _verify_template(pair: PairInput, place: Place, state: ServiceState) -
 @router.post(
     PATHS[1],
     openapi_extra={**DEADLINE, **json_or_form(EmbedRequest, examples.EMBED_REQUESTS, form=EmbedForm)},
-    responses=answers(*OF_A_REQUEST, *OF_A_FACE, examples=examples.EMBEDDED, image="image"),
+    response_model=EmbedAnswer,
+    responses=or_octets(
+        answers(*OF_A_REQUEST, *OF_A_FACE, examples=examples.EMBEDDED, image="image"),
+        "With `Accept: application/octet-stream` the embedding alone.",
+    ),
     summary="Embed one face",
 )
-async def embed_face(request: Request, state: ServiceState) -> EmbedAnswer:
-    """Embed one face: its unit embedding and the density of its neighbourhood."""
+async def embed_face(request: Request, state: ServiceState) -> EmbedAnswer | Response:
+    """Embed one face: its unit embedding and the density of its neighbourhood.
+
+    Who accepts `application/octet-stream` gets the embedding alone, float32, little-endian, as long as the backbone
+    gave it (of unit norm where that is not known): as it is, it may be a part of a body of `/verify/batch`.
+    """
     async with state.gate.admitted(request) as (body, place):
 
         def work(may_be_large: bool) -> tuple[EmbeddedFace, Digests] | None:
@@ -150,7 +159,16 @@ async def embed_face(request: Request, state: ServiceState) -> EmbedAnswer:
     await state.auditor.faces([(result, digests)])
     state.metrics.observe_stages(result.timings_ms)
     observe_face(result, state.metrics)
+    if _accepts_octets(request):
+        long = result.embedding * np.float32(result.norm or 1.0)
+        return Response(long.astype("<f4").tobytes(), media_type=OCTETS)
     return embed_answer(result, state.pipeline)
+
+
+def _accepts_octets(request: Request) -> bool:
+    """Return whether a request names bytes among what it accepts, and JSON not before them."""
+    named = [one.partition(";")[0].strip().lower() for one in request.headers.get("accept", "").split(",")]
+    return next((one for one in named if one in (OCTETS, "application/json")), None) == OCTETS
 
 
 def observe_pair(result: Verification, metrics: Metrics) -> None:

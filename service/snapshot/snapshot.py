@@ -97,13 +97,21 @@ class Snapshot:
             )
         return asked
 
-    def terms(self, embeddings: Floats32, needs: Sequence[Statistic], norms: Floats | None = None) -> FaceTerms:
+    def terms(
+        self,
+        embeddings: Floats32,
+        needs: Sequence[Statistic],
+        norms: Floats | None = None,
+        *,
+        is_kept: bool = True,
+    ) -> FaceTerms:
         """Return the terms of faces at the parameters in force.
 
         Args:
             embeddings: (n, d) float32, unit norm.
             needs: those of methods that are served.
             norms: (n,), lengths of what the backbone gave, 0 where one is not known; None where none is.
+            is_kept: whether what costs more to find than to keep is looked up in the cache, and kept there.
 
         Raises:
             DimensionMismatch: if d is not the anchors' dimension.
@@ -114,15 +122,15 @@ class Snapshot:
         found = FaceTerms()
         for statistic in needs:
             if not statistic.rests_on:
-                found = found.joined(self._terms(embeddings, statistic))
+                found = found.joined(self._terms(embeddings, statistic, is_kept))
         known = np.zeros(len(embeddings), np.float32) if norms is None else norms
         return self.sources.concluded(found, needs, self.parameters, known)
 
-    def _terms(self, embeddings: Floats32, statistic: Statistic) -> FaceTerms:
+    def _terms(self, embeddings: Floats32, statistic: Statistic, is_kept: bool) -> FaceTerms:
         def find(faces: Floats32) -> FaceTerms:
             return self.sources.terms(faces, (statistic,), self.parameters)
 
-        if self.cache is None or not statistic.is_kept:
+        if self.cache is None or not (is_kept and statistic.is_kept):
             return find(embeddings)
         return self.cache.terms(embeddings, statistic, find)
 

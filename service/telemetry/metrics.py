@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
+from service.arrays import Floats
 from service.telemetry.logs import trace_of_request
 
 # Geometric, factor 1.6, from 1 ms to about 12 s: a quantile is off by at most a third of itself.
@@ -252,16 +254,28 @@ class Metrics:
         self.similarity.observe(similarity)
         self.score.labels(method).observe(score)
 
-    def count_decision(self, operating_point: str, method: str, decision: str, reason: str) -> None:
-        """Count a scored pair by its decision.
+    def count_decision(self, operating_point: str, method: str, decision: str, reason: str, count: int = 1) -> None:
+        """Count scored pairs by their decision.
 
         Args:
             operating_point: where it was decided, one that the anchor set has; empty where none decided.
             method: the method that decided.
             decision: "match", "non_match", "inconclusive" or "none".
             reason: code of why it is one of the last two; empty for the others.
+            count: how many pairs.
         """
-        self.decisions.labels(operating_point, method, decision, reason).inc()
+        self.decisions.labels(operating_point, method, decision, reason).inc(count)
+
+    def observe_pairs(self, method: str, similarities: Floats, scores: Floats) -> None:
+        """Take note of many verified pairs' scores at once, (n,) each."""
+        _observe_all(self.similarity, similarities)
+        _observe_all(self.score.labels(method), scores)
+
+    def observe_faces(self, method: str | None, crowding: Floats | None, norms: Floats) -> None:
+        """Take note of many faces at once: their crowding, any shape, None where it is not known, and known norms."""
+        if crowding is not None:
+            _observe_all(self.crowding.labels(method), crowding)
+        _observe_all(self.embedding_norm, norms)
 
     def observe_face(self, method: str | None, crowding: float | None, norm: float | None) -> None:
         """Take note of a face: its crowding, the method that computed it, its norm; None for what is not known."""
@@ -297,6 +311,15 @@ class Metrics:
     def count_agreement(self, outcome: str) -> None:
         """Count a request of which predicted and searched densities were to be compared, by what became of it."""
         self.agreement_samples.labels(outcome).inc()
+
+
+def _observe_all(histogram: Histogram, values: Floats) -> None:
+    """Observe many values: the library does so one by one, which takes longer than scoring the pairs they are of."""
+    values = values[~np.isnan(values)]
+    bounds, counts = np.unique(np.searchsorted(histogram._upper_bounds, values), return_counts=True)
+    histogram._sum.inc(float(values.sum(dtype=np.float64)))
+    for bound, count in zip(bounds.tolist(), counts.tolist(), strict=True):
+        histogram._buckets[bound].inc(count)
 
 
 def exemplar() -> dict[str, str] | None:

@@ -85,12 +85,12 @@ class PairScorer:
         """
         self.snapshot = snapshot
         self.method = method
-        self._point = operating_point
+        self.operating_point = operating_point
         self._is_point_required = is_point_required
         self._quality_policy = quality_policy
         self._face_policy = face_policy
-        self._requires_liveness = requires_liveness
-        self._pipeline_id = pipeline_id
+        self.requires_liveness = requires_liveness
+        self.pipeline_id = pipeline_id
         self._agreement = agreement
         # Whatever is asked, Eq. 4's score is told beside it, and needs a density, which needs an anchor set.
         self._density = snapshot.density_for(method)
@@ -108,16 +108,17 @@ class PairScorer:
             UnknownOperatingPoint: naming those there are.
         """
         calibration = self._calibration(self.method.name, forms)
-        if self._point is not None and self._is_point_required and not isinstance(calibration, str):
-            calibration.point(self._point)
+        if self.operating_point is not None and self._is_point_required and not isinstance(calibration, str):
+            calibration.point(self.operating_point)
 
-    def terms(self, embeddings: Floats32, norms: Floats32, clock: Clock) -> FaceTerms:
+    def terms(self, embeddings: Floats32, norms: Floats32, clock: Clock, *, is_kept: bool = True) -> FaceTerms:
         """Return what the method knows of faces besides their embeddings, each face's whatever the others are.
 
         Args:
             embeddings: (n, d) float32, unit norm.
             norms: (n,), lengths they had; 0 where one is not known.
             clock: times the stages.
+            is_kept: whether what a search finds is looked up in the snapshot's cache, and kept there.
 
         Raises:
             TooFewAnchors, InferenceFailed, SearchFailed: as ``Snapshot.terms`` says.
@@ -127,7 +128,7 @@ class PairScorer:
         for statistic in self._needs:
             if not statistic.rests_on:
                 with clock("search" if statistic.source == ANCHORS else "predict"):
-                    terms = terms.joined(self.snapshot.terms(embeddings, (statistic,)))
+                    terms = terms.joined(self.snapshot.terms(embeddings, (statistic,), is_kept=is_kept))
         if any(statistic.rests_on for statistic in self._needs):
             with clock("predict"):
                 terms = self.snapshot.sources.concluded(terms, tuple(self._needs), parameters, norms)
@@ -159,7 +160,7 @@ class PairScorer:
             templates: those among the faces that stand for several pictures, by row.
         """
         with clock("score"):
-            densities = self._densities(faces)
+            densities = self.face_densities(faces)
             probes, references = (np.array(rows, dtype=np.int64) for rows in zip(*pairs, strict=True))
             both = np.concatenate([probes, references])
             scores = self.method.score(
@@ -176,14 +177,15 @@ class PairScorer:
 
     def checks(self, faces: EmbeddedFaces, rows: Iterable[int]) -> Mapping[int, FaceCheck]:
         """Return how the faces in some rows stand to the calibrated population."""
-        return self._checks(faces, self._densities(faces), rows, {})
+        return self._checks(faces, self.face_densities(faces), rows, {})
 
     def densities(self, faces: EmbeddedFaces) -> list[Density | None]:
         """Return each face's density; None for each where no anchor set is served."""
-        densities = self._densities(faces)
+        densities = self.face_densities(faces)
         return [None if densities is None else density_of(densities, row) for row in range(len(faces.embeddings))]
 
-    def _densities(self, faces: EmbeddedFaces) -> FaceDensities | None:
+    def face_densities(self, faces: EmbeddedFaces) -> FaceDensities | None:
+        """Return the densities of faces; None where no anchor set is served."""
         return None if self._density is None else faces.terms.densities(self.snapshot.parameters)
 
     def _checks(
@@ -194,7 +196,7 @@ class PairScorer:
         templates: Mapping[int, PooledTemplate],
     ) -> Mapping[int, FaceCheck]:
         limits: dict[InputForm, LimitsInForce] = {
-            form: self.snapshot.limits_in_force(form, self._pipeline_id) for form in set(faces.forms)
+            form: self.snapshot.limits_in_force(form, self.pipeline_id) for form in set(faces.forms)
         }
         told = [{} if aligned is None else aligned.measures for aligned in faces.aligned]
         values = measured_values(faces.norms, None if densities is None else densities.crowding, picture_values(told))
@@ -227,7 +229,7 @@ class PairScorer:
             self._calibration(name, forms, policy, template) for name in (self.method.name, COSINE)
         )
         told = tuple(told_with_quality(faces.aligned[side], checks[side]) for side in pair)
-        if self._requires_liveness:
+        if self.requires_liveness:
             doubts += liveness_doubts(told[0])
         similarity, score = float(scores.similarity[row]), float(scores.score[row])
         dao = scores.dao_score
@@ -237,9 +239,9 @@ class PairScorer:
             score=score,
             dao_score=None if dao is None else float(dao[row]),
             method=self.method.name,
-            operating_point=self._point,
-            judgement=judge(score, calibration, self._point, doubts, norms),
-            cosine_judgement=judge(similarity, of_cosine, self._point, doubts, norms),
+            operating_point=self.operating_point,
+            judgement=judge(score, calibration, self.operating_point, doubts, norms),
+            cosine_judgement=judge(similarity, of_cosine, self.operating_point, doubts, norms),
             density_method=self.density_method,
             densities=None if densities is None else (density_of(densities, probe), density_of(densities, reference)),
             norms=norms,
@@ -280,7 +282,7 @@ class PairScorer:
             if template.form is None:
                 return "the reference's pictures are of several forms, and a calibration holds for one: send all alike"
             pictures = template.size
-        return self.snapshot.calibration(method, forms, self._pipeline_id, face_policy, pictures)
+        return self.snapshot.calibration(method, forms, self.pipeline_id, face_policy, pictures)
 
 
 def _scored(faces: EmbeddedFaces, row: int) -> ScoredEmbedding:

@@ -12,6 +12,7 @@ from service.snapshot.snapshot import Snapshot
 from service.verifier.agreement_monitor import AgreementMonitor
 from service.verifier.face_batch import Batch
 from service.verifier.inputs import FaceInput, Reference, Template, form_of, pictures_of
+from service.verifier.pair_columns import EmbeddingBatch
 from service.verifier.pair_scoring import PairScorer
 from service.verifier.reading import FaceReader, PhotographWatch
 from service.verifier.results import EmbeddedFace, Verification
@@ -144,6 +145,20 @@ class Verifier:
         liveness = self._liveness(liveness_policy)
         scorer = self._scorer(method, operating_point, liveness, quality_policy, policy)
         return Batch(scorer, self._reader, policy, with_liveness=liveness != "off")
+
+    def batch_of_embeddings(
+        self,
+        *,
+        method: str | None = None,
+        operating_point: str | None = None,
+        quality_policy: QualityPolicy | None = None,
+    ) -> EmbeddingBatch:
+        """Return a batch of pairs of embeddings, all of which are scored with what is served now; see ``verify``.
+
+        Raises:
+            UnknownMethod, MethodNotServed, UnknownOperatingPoint, LivenessNotServed: at once.
+        """
+        return EmbeddingBatch(self._scorer(method, operating_point, self._liveness(None), quality_policy, None))
 
     def batch_of_faces(
         self,

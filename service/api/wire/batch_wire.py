@@ -9,6 +9,7 @@ from service.api.wire.verify_wire import (
     SEVERAL_PICTURES,
     AnchorSetAnswer,
     BasicVerifyAnswer,
+    DoubtAnswer,
     EmbedAnswer,
     FaceOptions,
     FaceRequest,
@@ -20,6 +21,7 @@ from service.api.wire.verify_wire import (
     Problem,
     VerifyAnswer,
 )
+from service.scoring.decision import Decision
 
 
 class BatchFaceRequest(FaceRequest):
@@ -105,6 +107,40 @@ class VerifyBatchAnswer(BatchAnswer):
     """An item for each pair, in their order."""
 
     items: list[VerifyItem]
+
+
+class PairReasons(BaseModel):
+    """Why no rate is vouched for with a pair of the columns."""
+
+    pair: int = Field(description="Which pair, from 0.")
+    reasons: list[DoubtAnswer]
+
+
+class PairProblem(BaseModel):
+    """Why a pair of the columns was not scored."""
+
+    pair: int = Field(description="Which pair, from 0.")
+    status: int = Field(description="What /verify would have answered.")
+    problem: Problem
+
+
+class VerifyColumnsAnswer(BatchAnswer):
+    """Pairs of embeddings that were sent as bytes: in each column a value for each pair, in their order.
+
+    A pair that was not scored has null in every column, and its problem among `problems`. These answers are not signed.
+    """
+
+    decision: list[Decision | None]
+    score: list[float | None]
+    similarity: list[float | None]
+    threshold: list[float | None]
+    fmr_at_score: list[float | None]
+    evidence: list[float | None]
+    method: str
+    operating_point: str | None
+    no_decision_reason: str | None = Field(description="Why no pair has a decision; null where they have.")
+    reasons: list[PairReasons] = Field(description="Of the pairs with a face that is doubted.")
+    problems: list[PairProblem] = Field(description="Of the pairs that were not scored.")
 
 
 class EmbedBatchAnswer(BatchAnswer):
