@@ -1,4 +1,4 @@
-"""What others generate from the OpenAPI document: types in TypeScript, and a client in Python that verifies a pair.
+"""What is generated from the OpenAPI document: types in TypeScript, a client in Python; both compare faces here.
 
 The generators are fetched by npx and by uv, each in one version, into the caches of those programs.
 """
@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 from administering import TOKEN
+from document_of_clients import CLIENTS, generator
 from fakes import DIMENSION, picture, serving
 from prometheus_client import CollectorRegistry
 
@@ -89,6 +90,37 @@ def address(settings, bundle, backbone_session, token, tmp_path):
     yield f"http://127.0.0.1:{port}"
     server.should_exit = True
     thread.join(20)
+
+
+def test_types_of_the_typescript_client_are_those_that_are_generated_now(typescript):
+    del typescript  # fetched
+    made = generator()
+    assert made.MADE.read_text("utf-8") == made.types(made.document()), "poe typescript writes it anew"
+
+
+def test_typescript_client_is_typed_and_its_example_compares_two_pictures(require_program, address, tmp_path):
+    node = require_program("node")
+    client = tmp_path / "typescript"
+    shutil.copytree(CLIENTS / "typescript", client)
+    fetched((require_program("npm"), "install", "--silent", "--no-audit", "--no-fund"), client)
+    checked = run(client / "node_modules" / ".bin" / "tsc", "--project", ".", folder=client)
+    assert checked.returncode == 0, checked.stdout
+    for name, content in (("one", picture(seed=1)), ("two", picture(seed=2)), ("none", picture(faces=0))):
+        (client / f"{name}.png").write_bytes(content)
+    compared = run(node, "example.js", address, "one.png", "two.png", folder=client)
+    assert compared.returncode == 0, compared.stderr
+    told = json.loads(compared.stdout)
+    assert told["similarity"] == pytest.approx(1)
+    assert told["decision"] is None
+    assert isinstance(told["score"], float)
+    failed = run(node, "example.js", address, "none.png", "two.png", folder=client)
+    assert json.loads(failed.stdout) == {"code": "no_face", "image": "probe"}
+
+    (client / "wrong.ts").write_text(
+        'import { IdaClient } from "./client.js";\n'
+        'new IdaClient("http://a").verify(new Blob(), new Blob(), { quality_policy: "none" });\n'
+    )
+    assert run(client / "node_modules" / ".bin" / "tsc", "--project", ".", folder=client).returncode != 0
 
 
 @pytest.mark.usefixtures("address")

@@ -5,6 +5,7 @@ import re
 
 import pytest
 from administering import TOKEN
+from document_of_clients import generator
 from fakes import picture, serving
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -181,3 +182,10 @@ def test_examples_of_one_photograph_agree_with_each_other():
     assert (embedded["density"], embedded["crowding"]) == (full["density"]["probe"], full["crowding"]["probe"])
     stages = dict(full["timings_ms"])
     assert stages.pop("total") == pytest.approx(sum(stages.values()), abs=0.01)
+
+
+def test_types_of_the_typescript_client_are_of_this_document():
+    made = generator()
+    with made.MADE.open(encoding="utf-8") as file:
+        first = file.readline()
+    assert first == made.first_line(made.document()), "poe typescript writes it anew"
