@@ -47,6 +47,7 @@ class Readiness:
     def knows_callers(self, is_so: bool) -> None:
         """Say whether the callers' keys can be read; a service that must refuse everybody is not ready."""
         self._knows_callers = is_so
+        self._metrics.file_unusable.labels("api_keys").set(not is_so)
         self._metrics.ready.set(self.is_ready)
 
     def drain(self) -> None:

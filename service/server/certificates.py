@@ -37,7 +37,8 @@ class ServerCertificate:
             SettingsInvalid: if one of them cannot be used.
         """
         self._certificate, self._key, self._client_ca = certificate, key, client_ca
-        self._expires = metrics.certificate_expires
+        self._expires, self._begins = metrics.certificate_expires, metrics.certificate_begins
+        self._unusable = metrics.file_unusable.labels("tls_certificate")
         self._contexts: list[ssl.SSLContext] = []
         self._stamps = self._seen()
         self._problem: str | None = None
@@ -78,8 +79,10 @@ class ServerCertificate:
             if error.message != self._problem:
                 logger.error("%s The one that was read before is shown until that is mended.", error.message)
             self._problem = error.message
+            self._unusable.set(1)
             return
         self._problem = None
+        self._unusable.set(0)
         logger.info("the certificate was read again")
 
     async def watch(self) -> None:
@@ -102,6 +105,7 @@ class ServerCertificate:
         except (OSError, ssl.SSLError, ValueError) as error:
             raise SettingsInvalid(_unusable("IDA_TLS_CERTIFICATE, IDA_TLS_KEY", self._certificate, error)) from error
         self._expires.set(shown.not_valid_after_utc.timestamp())
+        self._begins.set(shown.not_valid_before_utc.timestamp())
 
 
 def open_certificate(settings: Settings, metrics: Metrics) -> ServerCertificate | None:

@@ -162,19 +162,7 @@ class Metrics:
             ["verdict"],
             registry=registry,
         )
-        self.audit_records = Counter(
-            "ida_audit_records",
-            "Lines of the audit log, by result: written or failed; with the latter their requests failed too.",
-            ["result"],
-            registry=registry,
-        )
-        for result in ("written", "failed"):  # a series that begins at 1 shows no increase
-            self.audit_records.labels(result)
-        self.certificate_expires = Gauge(
-            "ida_tls_certificate_expires_timestamp_seconds",
-            "When the certificate that is shown ends, in Unix time; 0 without one.",
-            registry=registry,
-        )
+        self._open_access(registry)
         self.anchor_set_info = Gauge(
             "ida_anchor_set_info",
             "1 for the anchor set that is served.",
@@ -238,6 +226,36 @@ class Metrics:
             registry=registry,
         )
         self.ready = Gauge("ida_ready", "1 while the service answers /readyz with ready.", registry=registry)
+
+    def _open_access(self, registry: CollectorRegistry) -> None:
+        """Make the collectors of who may ask, and of what is kept of it."""
+        self.audit_records = Counter(
+            "ida_audit_records",
+            "Lines of the audit log, by result: written or failed; with the latter their requests failed too.",
+            ["result"],
+            registry=registry,
+        )
+        for result in ("written", "failed"):  # a series that begins at 1 shows no increase
+            self.audit_records.labels(result)
+        self.certificate_expires = Gauge(
+            "ida_tls_certificate_expires_timestamp_seconds",
+            "When the certificate that is shown ends, in Unix time; 0 without one.",
+            registry=registry,
+        )
+        self.certificate_begins = Gauge(
+            "ida_tls_certificate_begins_timestamp_seconds",
+            "When the certificate that is shown began, in Unix time; 0 without one.",
+            registry=registry,
+        )
+        self.file_unusable = Gauge(
+            "ida_file_unusable",
+            "1 while a file that changes under the service cannot be used: api_keys (every caller is refused) or "
+            "tls_certificate (the one that was read before is shown).",
+            ["file"],
+            registry=registry,
+        )
+        for file in ("api_keys", "tls_certificate"):
+            self.file_unusable.labels(file)
 
     def count_lookups(self, hits: int, misses: int) -> None:
         """Count faces that were in the density cache, and faces that were not."""

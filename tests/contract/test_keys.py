@@ -267,13 +267,16 @@ def test_file_that_cannot_be_used_refuses_everybody_and_says_so(client, file, da
     assert client.get("/healthz").status_code == 200
     assert client.get("/admin/anchor-sets", headers=ALICE).status_code == 200
     assert sum(record.levelname == "ERROR" for record in caplog.records) == 1, "told once, not at every look"
-    assert client.app_state["service"].metrics.registry.get_sample_value("ida_ready") == 0
+    registry = client.app_state["service"].metrics.registry
+    assert registry.get_sample_value("ida_ready") == 0
+    assert registry.get_sample_value("ida_file_unusable", {"file": "api_keys"}) == 1
     if file.is_dir():
         file.rmdir()
     file.write_text(ALL)
     ring_of(client).look()
     assert verify(client, SHOP).status_code == 200
     assert client.get("/readyz").status_code == 200
+    assert registry.get_sample_value("ida_file_unusable", {"file": "api_keys"}) == 0
     assert SHOP not in caplog.text
 
 

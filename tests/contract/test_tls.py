@@ -180,6 +180,21 @@ def test_old_protocols_are_not_spoken(certificate):
 def test_end_of_the_certificate_is_told(certificate, metrics):
     told = metrics.registry.get_sample_value("ida_tls_certificate_expires_timestamp_seconds")
     assert told == (BEGIN + timedelta(days=3650)).timestamp()
+    assert metrics.registry.get_sample_value("ida_tls_certificate_begins_timestamp_seconds") == BEGIN.timestamp()
+
+
+def test_files_that_do_not_fit_each_other_are_told_until_they_do(certificate, authority, metrics, tmp_path):
+    def told() -> float | None:
+        return metrics.registry.get_sample_value("ida_file_unusable", {"file": "tls_certificate"})
+
+    assert told() == 0
+    new, key = authority.write("renewed")
+    new.replace(tmp_path / "server.pem")
+    certificate.look()
+    assert told() == 1
+    key.replace(tmp_path / "server.key")
+    certificate.look()
+    assert told() == 0
 
 
 def test_files_that_cannot_be_used_are_told_at_the_start(authority, metrics, tmp_path):
