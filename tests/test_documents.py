@@ -61,7 +61,7 @@ def test_tables_of_settings_and_metrics_are_the_codes() -> None:
 def test_documents_name_no_setting_that_does_not_exist() -> None:
     read_by_tests = {"IDA_CASES_DIR", "IDA_FACES_DIR", "IDA_REQUIRE_SYSTEM"}
     of_the_compose_file = {"IDA_REPLICAS", "IDA_ADMIN_TOKENS", "IDA_ALERTMANAGER", "IDA_RUNBOOKS"}
-    of_the_compose_file |= {"IDA_CPUS", "IDA_MEMORY"}
+    of_the_compose_file |= {"IDA_CPUS", "IDA_MEMORY", "IDA_API_KEYS", "IDA_PROXY_CERTIFICATE", "IDA_PROXY_KEY"}
     known = SETTINGS | read_by_tests | of_the_compose_file
     unknown = {
         (path.name, name)
@@ -186,7 +186,7 @@ def test_commands_and_options_exist(block: Block) -> None:
                 : next((at for at, word in enumerate(words) if not re.fullmatch(r"[a-z-]+", word)), len(words))
             ]
             path = [word for word in path if not word.startswith("-")]
-            if line.startswith(("docker", "ida()", "kubectl")) or not path:
+            if line.startswith(("docker", "ida()", "kubectl", "helm")) or not path:
                 continue
             options = {word.partition("=")[0].strip("[]") for word in words if re.match(r"\[?--\w", word)}
             assert options <= set(help_of(*path)), f"{block}: {line}"

@@ -147,7 +147,10 @@ class Fleet:
             until(replica.readiness, f"{replica.name} is ready")
 
     def start_proxy(self) -> None:
-        """Start nginx with the configuration that is deployed, in front of the replicas."""
+        """Start nginx with the configuration that is deployed, in front of the replicas.
+
+        What lies in the folder ``included`` stands for what the container includes into its server.
+        """
         self.proxy_port = free_port()
         values = {
             "IDA_PROXY_PORT": f"127.0.0.1:{self.proxy_port}",
@@ -165,7 +168,9 @@ class Fleet:
                 f"{kind}_temp_path {self.folder}/nginx-{kind};\n"
                 for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
             )
-            + site.replace("/dev/stdout", f"{self.folder}/access.log")
+            + site.replace("/dev/stdout", f"{self.folder}/access.log").replace(
+                "/etc/nginx/ida-verify/", f"{self.folder}/included/"
+            )
             + "}"
         )
         configuration = self.folder / "nginx.conf"

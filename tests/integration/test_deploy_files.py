@@ -21,6 +21,7 @@ BIN = Path(sys.executable).parent
 DOCKERFILE = (REPOSITORY / "Dockerfile").read_text("utf-8")
 GRAFANA = REPOSITORY / "deploy" / "grafana"
 PROMETHEUS_CONFIG = REPOSITORY / "deploy" / "prometheus" / "prometheus.yml"
+PROXY = Path("deploy/proxy/ida-verify.conf.template")
 SERVICE_VARIANTS = ["ida-verify", "ida-verify-gpu"]
 
 
@@ -115,7 +116,7 @@ def test_health_check_follows_readiness_and_ignores_a_proxy(status: int, healthy
 def test_container_files_set_only_settings_that_exist(file: str) -> None:
     of_the_file_itself = {
         *("IDA_REPLICAS", "IDA_ADMIN_TOKENS", "IDA_PROXY_PORT", "IDA_BACKEND", "IDA_RESOLVER"),
-        *("IDA_ALERTMANAGER", "IDA_RUNBOOKS", "IDA_CPUS", "IDA_MEMORY"),
+        *("IDA_ALERTMANAGER", "IDA_RUNBOOKS", "IDA_CPUS", "IDA_MEMORY", "IDA_API_KEYS"),
     }
     names = set(re.findall(r"\bIDA_[A-Z_]*[A-Z]\b", (REPOSITORY / file).read_text("utf-8")))
     assert names - of_the_file_itself <= {f"IDA_{field.upper()}" for field in Settings.model_fields}
@@ -152,6 +153,50 @@ def test_one_variable_scales_the_replicas_and_another_opens_the_admin_api(tmp_pa
     assert [service["deploy"]["replicas"] for service in services] == [1, 3]
     assert [service["environment"]["IDA_ADMIN_TOKEN_FILE"] for service in services] == ["", "/run/secrets/admin-tokens"]
     assert [found["secrets"]["admin-tokens"]["file"] for found in (default, changed)] == ["/dev/null", str(tokens)]
+
+
+@pytest.mark.parametrize("name", SERVICE_VARIANTS)
+def test_callers_are_asked_for_keys_and_answers_recorded_where_variables_say_so(tmp_path: Path, name: str) -> None:
+    keys = str(tmp_path / "keys.toml")
+    default, changed = resolved_compose(), resolved_compose(IDA_API_KEYS=keys, IDA_AUDIT_LOG="stdout")
+    told = [found["services"][name]["environment"] for found in (default, changed)]
+    assert [environment["IDA_API_KEYS_FILE"] for environment in told] == ["", "/run/secrets/api-keys"]
+    assert [environment["IDA_AUDIT_LOG"] for environment in told] == ["", "stdout"]
+    assert [found["secrets"]["api-keys"]["file"] for found in (default, changed)] == ["/dev/null", keys]
+    assert "api-keys" in {secret["source"] for secret in changed["services"][name]["secrets"]}
+    # Nothing is asked for where nothing is named.
+    for setting in ("IDA_API_KEYS_FILE", "IDA_AUDIT_LOG", "IDA_ADMIN_TOKEN_FILE"):
+        assert not getattr(settings_of(default["services"][name]["environment"]), setting.removeprefix("IDA_").lower())
+
+
+def settings_of(environment: dict[str, str]) -> Settings:
+    """Return the settings that a container's variables make."""
+    names = {f"IDA_{field.upper()}": field for field in Settings.model_fields}
+    return Settings(**{names[name]: value for name, value in environment.items() if name in names and value})
+
+
+def test_https_takes_the_place_of_the_proxys_port_in_the_clear(tmp_path: Path) -> None:
+    files = ["-f", "docker-compose.yml", "-f", "deploy/proxy/compose.tls.yml"]
+    missing = run(BIN / "docker-compose", *files, "config")
+    assert missing.returncode != 0
+    assert "IDA_PROXY_CERTIFICATE" in missing.stderr
+    said = {"IDA_PROXY_CERTIFICATE": str(tmp_path / "server.pem"), "IDA_PROXY_KEY": str(tmp_path / "server.key")}
+    command = [BIN / "docker-compose", *files, "config", "--format", "json"]
+    result = subprocess.run(
+        command, cwd=REPOSITORY, env={**os.environ, **said}, capture_output=True, text=True, check=True
+    )
+    found = json.loads(result.stdout)
+    proxy, server = found["services"]["proxy"], (REPOSITORY / "deploy/proxy/tls.conf").read_text("utf-8")
+    assert [f"{port['host_ip']} {port['published']} {port['target']}" for port in proxy["ports"]] == [
+        "127.0.0.1 8000 8443"
+    ]
+    assert "listen 8443 ssl;" in server
+    for secret in proxy["secrets"]:
+        assert f"/run/secrets/{secret['source']};" in server
+    assert [found["secrets"][name]["file"] for name in ("proxy-certificate", "proxy-key")] == list(said.values())
+    (mounted,) = [mount["target"] for mount in proxy["volumes"] if mount["target"].endswith("tls.conf")]
+    included = re.findall(r"^ +include (\S+);", (REPOSITORY / PROXY).read_text("utf-8"), re.MULTILINE)
+    assert [Path(mounted).match(pattern) for pattern in included] == [True]
 
 
 def test_replicas_share_the_store_and_stop_in_time(compose: dict) -> None:
@@ -285,10 +330,10 @@ def test_prometheus_scrapes_each_variant_where_it_listens(compose: dict) -> None
     assert discovery["names"] == SERVICE_VARIANTS
     for name in discovery["names"]:
         service = compose["services"][name]
-        listens = {port["target"] for port in service.get("ports", [])} | {
-            int(port) for port in service.get("expose", [])
-        }
-        assert listens == {discovery["port"]}
+        # No key is asked for there, and strangers are not let in.
+        assert service["environment"]["IDA_ADMIN_PORT"] == str(discovery["port"])
+        assert str(discovery["port"]) in service["expose"]
+        assert discovery["port"] not in {port["target"] for port in service.get("ports", [])}
         assert compose["services"][name]["networks"].keys() == compose["services"]["prometheus"]["networks"].keys()
 
 

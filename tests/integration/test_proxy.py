@@ -5,11 +5,16 @@ import http.server
 import json
 import re
 import socket
+import ssl
 import threading
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-from e2e.fleet import REPOSITORY, Fleet, ask
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from e2e.fleet import REPOSITORY, Fleet, ask, free_port
 
 from service.api.wire.verify_wire import Problem
 from service.app import body_limits
@@ -162,3 +167,39 @@ def test_replica_that_is_gone_is_not_noticed(url, backends):
     backends[1].close()
     assert {ask(f"{url}/info")[0] for _ in range(10)} == {200}
     assert {ask(f"{url}/verify", verb="POST", body=b"x")[0] for _ in range(10)} == {200}
+
+
+def write_certificate(folder):
+    """Write a certificate for localhost, signed by itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    made = made.serial_number(1).not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), False)
+    certificate, private = folder / "proxy-certificate", folder / "proxy-key"
+    certificate.write_bytes(made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    form = serialization.PrivateFormat.PKCS8
+    private.write_bytes(key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
+    return certificate
+
+
+def test_https_is_spoken_where_its_file_is_included(require_program, tmp_path, backends):
+    require_program("nginx")
+    certificate, port = write_certificate(tmp_path), free_port()
+    (tmp_path / "included").mkdir()
+    server = (TEMPLATE.parent / "tls.conf").read_text("utf-8")
+    server = server.replace("listen 8443", f"listen 127.0.0.1:{port}").replace("/run/secrets/", f"{tmp_path}/")
+    (tmp_path / "included" / "tls.conf").write_text(server)
+    fleet = Fleet(tmp_path, replicas=[SimpleNamespace(port=backend.port, process=None) for backend in backends])
+    fleet.start_proxy()
+    try:
+        trusted = ssl.create_default_context(cafile=certificate)
+        connection = http.client.HTTPSConnection("localhost", port, context=trusted, timeout=10)
+        for path, status in (("/info", 200), ("/metrics", 404), ("/admin/anchor-sets", 404)):
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            answer.read()
+            assert answer.status == status
+    finally:
+        fleet.close()
