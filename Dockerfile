@@ -35,7 +35,10 @@ LABEL org.opencontainers.image.title="ida-verify" \
       org.opencontainers.image.description="Face verification service with scores calibrated by Inter-class Discrepancy Alignment" \
       org.opencontainers.image.version="0.1.0-${VARIANT}" \
       org.opencontainers.image.licenses="MIT" \
-      org.opencontainers.image.revision="${REVISION}"
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.base.name="python:3.12.11-slim-bookworm" \
+      org.opencontainers.image.base.digest="sha256:519591d6871b7bc437060736b9f7456b8731f1499a57e22e6c285135ae657bf7" \
+      io.ida-verify.sbom="/opt/ida-verify/sbom.cdx.json"
 RUN groupadd --system --gid 10001 ida \
  && useradd --system --uid 10001 --gid ida --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin ida
 # Where replicas share bundles, and keep copies of those they served last: volumes take their owner from here.

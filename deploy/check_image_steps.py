@@ -5,7 +5,7 @@
 Every instruction is carried out in one temporary folder that stands for the image's root: COPY copies, RUN runs the
 same command line with the image's paths moved into that folder, ENV and USER hold for what follows them. Then the
 entry point is started as the image would start it, its health check is run until it succeeds, and SIGTERM must end it.
-The list of what is in the image must name what is installed.
+The list of what is in the image must name what is installed, and the labels must say what it is.
 
 What this does not show: the base images, their Python and their system libraries (this machine's are used), the
 accounts that groupadd and useradd make (the numeric id is used instead), a file system that is read-only throughout
@@ -23,7 +23,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,6 +42,12 @@ def instructions(dockerfile: str) -> Iterator[tuple[str, str]]:
             yield keyword.upper(), rest.strip()
 
 
+def labels(rest: str, arguments: Mapping[str, str]) -> dict[str, str]:
+    """Return what a LABEL instruction says, the build's arguments filled in."""
+    pairs = (pair.partition("=") for pair in shlex.split(rest))
+    return {name: re.sub(r"\$\{(\w+)\}", lambda found: arguments[found[1]], value) for name, _, value in pairs}
+
+
 @dataclass
 class Image:
     """The image so far: its root folder, and what ARG, ENV, WORKDIR, USER and the exec forms said."""
@@ -52,6 +58,7 @@ class Image:
     folder: Path = Path("/")
     user: int | None = None
     programs: dict[str, list[str]] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
 
     def moved(self, text: str) -> str:
         """Return a command line or value with the image's paths moved into the root folder."""
@@ -96,7 +103,9 @@ class Image:
                 self._become(int(rest.partition(":")[0]))
             case "ENTRYPOINT" | "CMD" | "HEALTHCHECK":
                 self.programs[keyword] = json.loads(rest[rest.index("[") :])
-            case "LABEL" | "EXPOSE":
+            case "LABEL":
+                self.labels |= labels(rest, self.environment)
+            case "EXPOSE":
                 pass
             case _:
                 raise SystemExit(f"{keyword} is an instruction that this script does not know.")
@@ -150,6 +159,22 @@ class Image:
             raise SystemExit(f"sbom.cdx.json does not list {sorted(missing)}.")
         print(f"   sbom.cdx.json lists all {len(told.splitlines())} packages", flush=True)
 
+    def check_labels(self) -> None:
+        """Compare the labels with what was built.
+
+        Raises:
+            SystemExit: if the version is not the installed one's, or no list of packages is where they say.
+        """
+        script = "import importlib.metadata as m; print(m.version('ida-verify'))"
+        command = [f"{self.root}/opt/ida-verify/venv/bin/python3", "-c", script]
+        installed = subprocess.run(command, check=True, capture_output=True, text=True, cwd="/", env={}).stdout.strip()
+        version = self.labels["org.opencontainers.image.version"]
+        if version != f"{installed}-{self.variant}":
+            raise SystemExit(f"The label says version {version}, and {installed} for {self.variant} is installed.")
+        if not Path(self.moved(self.labels["io.ida-verify.sbom"])).is_file():
+            raise SystemExit("The label io.ida-verify.sbom names no file of the image.")
+        print(f"   labelled {version}", flush=True)
+
     def serve(self) -> None:
         """Start the entry point, wait until the health check succeeds, and stop it.
 
@@ -197,6 +222,7 @@ def main() -> None:
         for keyword, rest in instructions((REPOSITORY / "Dockerfile").read_text("utf-8")):
             image.carry_out(keyword, rest)
         image.check_bill_of_materials()
+        image.check_labels()
         image.serve()
     print("Every step of the Dockerfile succeeded.")
 

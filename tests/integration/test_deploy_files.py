@@ -1,6 +1,7 @@
 """The files that put the service into containers, checked as far as a machine without a Docker engine can."""
 
 import http.server
+import importlib.util
 import json
 import os
 import re
@@ -86,6 +87,38 @@ def test_image_gets_only_files_that_the_builder_is_sent() -> None:
     }
     assert copied == sent
     assert all((REPOSITORY / source).exists() for source in copied)
+
+
+def image_labels(**arguments: str) -> dict[str, str]:
+    """The last stage's labels, as the script that carries out the Dockerfile reads them."""
+    spec = importlib.util.spec_from_file_location("check_image_steps", REPOSITORY / "deploy" / "check_image_steps.py")
+    steps = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = steps  # dataclasses look it up
+    spec.loader.exec_module(steps)
+    (rest,) = [rest for keyword, rest in steps.instructions(DOCKERFILE) if keyword == "LABEL"]
+    return steps.labels(rest, arguments)
+
+
+def test_labels_say_what_the_image_is_and_what_it_is_built_on() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
+    labels = image_labels(VARIANT="gpu", REVISION="abc")
+    told = {name.removeprefix("org.opencontainers.image."): value for name, value in labels.items()}
+    assert (told["title"], told["licenses"]) == (project["name"], project["license"])
+    assert (told["version"], told["revision"]) == (f"{project['version']}-gpu", "abc")
+    assert told["description"] == project["description"]
+    *_, base = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    assert f"{told['base.name']}@{told['base.digest']}" == base
+
+
+def test_label_names_the_list_of_packages_that_the_build_writes() -> None:
+    path = image_labels(VARIANT="cpu", REVISION="")["io.ida-verify.sbom"]
+    assert f"--output-file {path} " in DOCKERFILE.replace("\\\n", " ")
+    assert f"`{path}`" in (REPOSITORY / "deploy" / "README.md").read_text("utf-8")
+
+
+def test_compose_hands_the_commit_on_to_the_labels() -> None:
+    services = resolved_compose(REVISION="abc")["services"]
+    assert [services[name]["build"]["args"]["REVISION"] for name in SERVICE_VARIANTS] == ["abc", "abc"]
 
 
 @pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False)])
