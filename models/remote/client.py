@@ -1,5 +1,7 @@
 """A client of the admin API: its answers as documents, its failures in words."""
 
+import os
+import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -27,12 +29,21 @@ class AdminClient:
             url: of the service, or of the port that the admin API has of its own.
             token: one that the service knows.
             transport: how requests travel; tests pass one that needs no network.
+
+        Raises:
+            AdminUnreachable: if SSL_CERT_FILE names a file that cannot be used.
         """
         self.url = url.rstrip("/")
+        trusted = _trusted()
         headers = {"Authorization": f"Bearer {token}"}
         # No proxy of the environment: the token is for the service alone.
         self._http = httpx2.Client(
-            base_url=f"{self.url}/admin", headers=headers, timeout=_TIMEOUT, transport=transport, trust_env=False
+            base_url=f"{self.url}/admin",
+            headers=headers,
+            timeout=_TIMEOUT,
+            transport=transport,
+            trust_env=False,
+            verify=True if trusted is None else trusted,
         )
 
     def __enter__(self) -> Self:
@@ -130,3 +141,17 @@ def _pieces(file: BinaryIO, progress: Callable[[int], object]) -> Iterator[bytes
     while piece := file.read(_PIECE):
         yield piece
         progress(len(piece))
+
+
+def _trusted() -> ssl.SSLContext | None:
+    """Return whose certificates are believed, where SSL_CERT_FILE says so; None for those that the client knows."""
+    file = os.environ.get("SSL_CERT_FILE")
+    if not file:
+        return None
+    try:
+        return ssl.create_default_context(cafile=file)
+    except OSError as error:  # ssl.SSLError among them
+        raise AdminUnreachable(
+            f"SSL_CERT_FILE {file} cannot be used ({error.strerror or error}): it names the certificates that are "
+            "believed, PEM."
+        ) from error

@@ -7,14 +7,11 @@ import re
 import socket
 import ssl
 import threading
-from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from e2e.fleet import REPOSITORY, Fleet, ask, free_port
+from self_signed import write_certificate
 
 from service.api.wire.verify_wire import Problem
 from service.app import body_limits
@@ -169,24 +166,10 @@ def test_replica_that_is_gone_is_not_noticed(url, backends):
     assert {ask(f"{url}/verify", verb="POST", body=b"x")[0] for _ in range(10)} == {200}
 
 
-def write_certificate(folder):
-    """Write a certificate for localhost, signed by itself, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    made = made.serial_number(1).not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
-    made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), False)
-    certificate, private = folder / "proxy-certificate", folder / "proxy-key"
-    certificate.write_bytes(made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
-    form = serialization.PrivateFormat.PKCS8
-    private.write_bytes(key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
-    return certificate
-
-
 def test_https_is_spoken_where_its_file_is_included(require_program, tmp_path, backends):
     require_program("nginx")
-    certificate, port = write_certificate(tmp_path), free_port()
+    certificate, _ = write_certificate(tmp_path / "proxy-certificate", tmp_path / "proxy-key")
+    port = free_port()
     (tmp_path / "included").mkdir()
     server = (TEMPLATE.parent / "tls.conf").read_text("utf-8")
     server = server.replace("listen 8443", f"listen 127.0.0.1:{port}").replace("/run/secrets/", f"{tmp_path}/")
