@@ -2,6 +2,7 @@
 
 import functools
 import ipaddress
+import os
 import subprocess
 import sys
 import tempfile
@@ -304,6 +305,23 @@ def test_whoever_asks_pods_with_a_certificate_asks_by_https() -> None:
     (endpoint,) = of_kind(documents, "ServiceMonitor")["spec"]["endpoints"]
     assert (endpoint["scheme"], endpoint["tlsConfig"]["ca"]["secret"]["key"]) == ("https", "ca.crt")
     assert "insecureSkipVerify" not in endpoint["tlsConfig"]
+
+
+def test_overlay_in_the_documents_is_one() -> None:
+    text = (REPOSITORY / "deploy" / "README.md").read_text("utf-8").split("\n## Kubernetes\n", 1)[1]
+    overlay = yaml.safe_load(text.split("```yaml\n", 1)[1].split("```", 1)[0])
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name).resolve()
+        # As if it lay beside the others.
+        beside = Path(*[".."] * len(folder.parts[1:]), *(KUBERNETES / "overlays" / "mine").parts[1:])
+        for field in ("resources", "components"):
+            overlay[field] = [os.path.normpath(beside / path) for path in overlay[field]]
+        (folder / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+        documents = build(folder)
+    (config,) = [found for found in documents if found["kind"] == "ConfigMap"]
+    assert config["data"]["IDA_STORE"] == "s3://my-bucket/ida-verify"
+    assert config["data"]["AWS_REGION"] == "eu-west-1"
+    assert "Ingress" in {found["kind"] for found in documents}
 
 
 def test_components_go_together() -> None:
