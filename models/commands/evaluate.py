@@ -9,6 +9,22 @@ from rich.console import Console
 from models.commands import reporting_errors
 from models.commands.effect import Needs, label_files_needed, pictures_needed, refuse_without_effect
 from models.commands.engine_option import EngineOption, RayAddress, RayWorkers
+from models.commands.evaluation_options import (
+    DEFAULT_REPLICATES,
+    Distractors,
+    ExclusionsFile,
+    FaceChoice,
+    HtmlFile,
+    ImagesFolder,
+    JsonFile,
+    NoCache,
+    Part,
+    PartOf,
+    PicturesAre,
+    Replicates,
+    Seed,
+    part_needs,
+)
 from models.commands.labelled_input import exclusions_of
 from models.engines.choice import EngineChoice
 from models.evaluation.asked import Asked
@@ -21,7 +37,6 @@ from models.evaluation.report.terminal import show
 from models.labelled.labels import Labels
 from models.output import check_writable, writing
 from models.progress import stage_bars
-from service.choices import FacePolicy
 from service.scoring.methods import COSINE, find_method
 from service.settings import load_settings
 
@@ -40,15 +55,9 @@ def evaluate_command(
         list[Path] | None, typer.Option(exists=True, file_okay=False, help="Anchor bundle; may be given several times.")
     ] = None,
     pack: Annotated[list[str] | None, typer.Option(help="Model pack; may be given several times.")] = None,
-    images: Annotated[
-        Path | None, typer.Option(exists=True, file_okay=False, help="Folder that the pictures' names start from.")
-    ] = None,
-    input_form: Annotated[
-        Literal["photo", "crop"], typer.Option("--input-form", help="Photographs, or aligned 112x112 crops.")
-    ] = "photo",
-    face_policy: Annotated[
-        FacePolicy | None, typer.Option(help="Which of several faces of a photograph is taken [IDA_FACE_POLICY].")
-    ] = None,
+    images: ImagesFolder = None,
+    input_form: PicturesAre = "photo",
+    face_policy: FaceChoice = None,
     pairs: Annotated[
         Literal["given", "all"] | None,
         typer.Option(help="Which pairs are compared; the given ones if the file gives some."),
@@ -69,27 +78,17 @@ def evaluate_command(
     gap_scale: Annotated[
         float, typer.Option(min=1e-3, max=1000, help="Scale of the softmax of --probability-gap.")
     ] = DEFAULT_SCALE,
-    distractors: Annotated[
-        Path | None, typer.Option(exists=True, help="Pictures of other people for identification, or an .npz.")
-    ] = None,
+    distractors: Distractors = None,
     ranks: Annotated[bool, typer.Option("--ranks/--no-ranks", help="Measure rank-1 identification.")] = True,
-    exclusions: Annotated[
-        Path | None,
-        typer.Option(exists=True, dir_okay=False, help="TOML or CSV of images and pairs that are label noise."),
-    ] = None,
-    part: Annotated[
-        Literal["report"] | None,
-        typer.Option(help="Only the people whom the calibration of --of set aside, on whom nothing was chosen."),
-    ] = None,
-    of: Annotated[
-        Path | None, typer.Option(exists=True, file_okay=False, metavar="BUNDLE", help="Calibrated bundle of --part.")
-    ] = None,
-    replicates: Annotated[int, typer.Option(min=100, help="Bootstrap replicates over people.")] = 500,
-    seed: Annotated[int, typer.Option(min=0, help="Of everything drawn.")] = 0,
+    exclusions: ExclusionsFile = None,
+    part: Part = None,
+    of: PartOf = None,
+    replicates: Replicates = DEFAULT_REPLICATES,
+    seed: Seed = 0,
     listed: Annotated[int, typer.Option(min=0, help="Pairs of each kind that are listed by name.")] = 20,
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="Embed every picture again.")] = False,
-    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the results as JSON.")] = None,
-    html_file: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a report to read.")] = None,
+    no_cache: NoCache = False,
+    json_file: JsonFile = None,
+    html_file: HtmlFile = None,
     engine: EngineOption = "local",
     ray_address: RayAddress = "",
     ray_workers: RayWorkers = 0,
@@ -102,8 +101,7 @@ def evaluate_command(
     pictures = [*labels, *([] if distractors is None else [str(distractors)])]
     refuse_without_effect(
         context,
-        Needs(of is not None, "without --of BUNDLE", ("part",)),
-        Needs(part is not None, "without --part report", ("of",)),
+        *part_needs(part, of),
         Needs(probability_gap, "without --probability-gap", ("gap_scale",)),
         Needs(ranks, "with --no-ranks", ("distractors",)),
         Needs(engine == "ray", "without --engine ray", ("ray_address", "ray_workers")),

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -13,6 +13,22 @@ from rich.console import Console
 from models.commands import reporting_errors
 from models.commands.anchor_kinds import KindBuilder, OtherAnchors
 from models.commands.effect import Needs, label_files_needed, names_pictures, pictures_needed, refuse_without_effect
+from models.commands.evaluation_options import (
+    DEFAULT_REPLICATES,
+    Distractors,
+    ExclusionsFile,
+    FaceChoice,
+    HtmlFile,
+    ImagesFolder,
+    JsonFile,
+    NoCache,
+    Part,
+    PartOf,
+    PicturesAre,
+    Replicates,
+    Seed,
+    part_needs,
+)
 from models.commands.labelled_input import exclusions_of
 from models.evaluation.asked import Asked
 from models.evaluation.asked_ablation import AskedAblation, parse
@@ -31,7 +47,6 @@ from models.progress import Stage, stage_bars
 from models.tool_errors import AnchorSourceInvalid
 from service.activation.built_in import built_in_of
 from service.bundle.reader import read_manifest
-from service.choices import FacePolicy
 from service.errors import BundleMismatch
 from service.pipeline import FacePipeline, load_pipeline
 from service.settings import NO_BUNDLE, Settings, load_settings
@@ -76,34 +91,18 @@ def paper_command(
     ] = None,
     array: Annotated[str | None, typer.Option(help="Name of the class weights in an .npz or .onnx.")] = None,
     pack: Annotated[str | None, typer.Option(help="Model pack that embeds the pictures [IDA_PACK].")] = None,
-    images: Annotated[
-        Path | None, typer.Option(exists=True, file_okay=False, help="Folder that the pictures' names start from.")
-    ] = None,
-    input_form: Annotated[
-        Literal["photo", "crop"], typer.Option("--input-form", help="Photographs, or aligned 112x112 crops.")
-    ] = "photo",
-    face_policy: Annotated[
-        FacePolicy | None, typer.Option(help="Which of several faces of a photograph is taken [IDA_FACE_POLICY].")
-    ] = None,
-    distractors: Annotated[
-        Path | None, typer.Option(exists=True, help="Pictures of other people for identification, or an .npz.")
-    ] = None,
-    exclusions: Annotated[
-        Path | None,
-        typer.Option(exists=True, dir_okay=False, help="TOML or CSV of images and pairs that are label noise."),
-    ] = None,
-    part: Annotated[
-        Literal["report"] | None,
-        typer.Option(help="Only the people whom the calibration of --of set aside, on whom nothing was chosen."),
-    ] = None,
-    of: Annotated[
-        Path | None, typer.Option(exists=True, file_okay=False, metavar="BUNDLE", help="Calibrated bundle of --part.")
-    ] = None,
-    replicates: Annotated[int, typer.Option(min=100, help="Bootstrap replicates over people.")] = 500,
-    seed: Annotated[int, typer.Option(min=0, help="Of everything drawn.")] = 0,
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="Embed every picture again.")] = False,
-    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the results as JSON.")] = None,
-    html_file: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a report to read.")] = None,
+    images: ImagesFolder = None,
+    input_form: PicturesAre = "photo",
+    face_policy: FaceChoice = None,
+    distractors: Distractors = None,
+    exclusions: ExclusionsFile = None,
+    part: Part = None,
+    of: PartOf = None,
+    replicates: Replicates = DEFAULT_REPLICATES,
+    seed: Seed = 0,
+    no_cache: NoCache = False,
+    json_file: JsonFile = None,
+    html_file: HtmlFile = None,
 ) -> None:
     """Try the claims of the IDA paper on labelled faces: every table and figure, and what of it holds here.
 
@@ -112,8 +111,7 @@ def paper_command(
     pictures = [*data, *([] if distractors is None else [str(distractors)])]
     refuse_without_effect(
         context,
-        Needs(of is not None, "without --of BUNDLE", ("part",)),
-        Needs(part is not None, "without --part report", ("of",)),
+        *part_needs(part, of),
         Needs(class_weights is not None, "without --class-weights", ("array",)),
         label_files_needed(data),
         pictures_needed(pictures, "input_form", "no_cache", "face_policy"),
