@@ -42,6 +42,7 @@ def calibrated(
     default_method: str = "cosine",
     form: str = "photo",
     limits: PopulationLimits | None = None,
+    limits_of: tuple[str, ...] | None = None,
 ) -> str:
     """Write a bundle that is another with a calibration of linear methods; return its id.
 
@@ -54,6 +55,7 @@ def calibrated(
         default_method: the bundle's own.
         form: the form of input that was calibrated.
         limits: of its people; None for none.
+        limits_of: the forms of input whose limits they are; that which was calibrated by default.
     """
     manifest = read_manifest(source)
     bundle = read_bundle(source, backbone_id=manifest.backbone_id)
@@ -61,7 +63,7 @@ def calibrated(
         "people made up",
         tuple(MethodCalibration(name, manifest.parameters, form, CURVE, points) for name in methods),
         pipeline_id or manifest.pipeline_id,
-        limits={} if limits is None else {form: limits},
+        limits={} if limits is None else dict.fromkeys(limits_of or (form,), limits),
     )
     content = calibration_content(calibrations, manifest)
     finder = TermFinder(bundle.anchors, FaissSearch(bundle.anchors))

@@ -1,15 +1,17 @@
 """Whether logged pairs are of the people that an anchor set was calibrated for: distributions against its quantiles."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.stats import chi2, hypergeom
 
 from models.calibration.pair_lines import LoggedPairs
-from service.arrays import Floats64
+from service.arrays import Bools, Floats64
 from service.scoring.calibration import MethodCalibration
+from service.scoring.fmr_curve import FmrCurve
 from service.scoring.methods import find_method
 from service.scoring.population import MEASURES, MeasureLimit, PopulationLimits
 
@@ -64,11 +66,22 @@ def compare_drift(
         limits: of the calibration's people.
         methods: the calibrations of the scores, by method.
     """
-    known = [name for name in MEASURES if name in limits.measures and name in logged.measures]
-    scored = [name for name in logged.scores if name in methods]
-    tests = max(1, len(known) + len(scored))
-    found = [_measure(name, logged.measures[name], limits.measures[name], tests) for name in known]
-    return found + [_strangers(name, logged.scores[name], methods[name], tests) for name in scored]
+    measures, doubted = dict(logged.measures), dict[str, int]()
+    rates = {
+        name: stated_rates(methods[name], scores, logged.norms.get(name))
+        for name, scores in logged.scores.items()
+        if name in methods
+    }
+    if (audited := logged.audited) is not None:
+        if (norms := norms_of_qualities(np.array(audited.qualities), limits)) is not None:
+            measures = {"norm": norms}
+        doubted = _doubted(audited.doubted, limits, but=measures)
+        rates = {name: audited.stated(name) for name in audited.rates if name in methods}
+    known = [name for name in MEASURES if name in limits.measures and name in measures]
+    tests = max(1, len(known) + len(rates) + len(doubted))
+    found = [_measure(name, measures[name], limits.measures[name], tests) for name in known]
+    found += [_beyond(name, doubted[name], audited.judged, limits.measures[name], tests) for name in doubted if audited]
+    return found + [_strangers(name, rates[name], methods[name], tests) for name in rates]
 
 
 def drift_verdict(found: list[DriftedMeasure]) -> DriftVerdict:
@@ -108,12 +121,79 @@ def _joined(counts: Floats64, shares: Floats64, sample: int) -> tuple[Floats64, 
     return found[:, 0], found[:, 1]
 
 
-def _strangers(name: str, scores: Floats64, calibration: MethodCalibration, tests: int) -> DriftedMeasure:
-    """Compare the scores that pairs of two people alone reach: the stated rate of such a pair is uniform."""
-    curve = calibration.curve
+def stated_rates(calibration: MethodCalibration, scores: Floats64, norms: Floats64 | None) -> Floats64:
+    """Return the false-match rates that scores stand for, as the service states them.
+
+    Args:
+        calibration: of their method.
+        scores: (n,).
+        norms: (n, 2) of both faces, NaN where one is not known; None where none is. Such a pair has the rate of all.
+    """
     with np.errstate(divide="ignore"):
-        on_scale = np.log(np.maximum(scores, 0.0)) if find_method(name).scale == "log" else scores
-    rates = 10.0 ** np.interp(on_scale, curve.scores, curve.log10_fmr)
+        on_scale = np.log(np.maximum(scores, 0.0)) if find_method(calibration.method).scale == "log" else scores
+
+    def at(curve: FmrCurve, rows: Bools) -> Floats64:
+        return np.asarray(10.0 ** np.interp(on_scale[rows], curve.scores, curve.log10_fmr))
+
+    every = np.ones(len(scores), dtype=bool)
+    rates = at(calibration.curve, every)
+    if calibration.strata is not None and norms is not None:
+        # A norm at a cut is in the better band, as in ``Strata.of``.
+        bands = np.sort(np.searchsorted(calibration.strata.cuts, norms, side="right"), axis=1)
+        known = np.all(np.isfinite(norms), axis=1)
+        for of_stratum, stratum in calibration.strata.strata.items():
+            rows = known & np.all(bands == of_stratum, axis=1)
+            rates[rows] = at(stratum.curve, rows)
+    return rates
+
+
+def norms_of_qualities(qualities: Floats64, limits: PopulationLimits) -> Floats64 | None:
+    """Return the norms that unified qualities (n,) stand for; None where the calibration cannot tell.
+
+    Args:
+        qualities: 0 to 100, as ``unified_quality`` has them; at both ends the norm is infinite, and in the last bin.
+        limits: of the calibration by which they were told.
+    """
+    quantiles = limits.measures["norm"].quantiles if "norm" in limits.measures else {}
+    if limits.unified_quality(1.0) is None or not len(qualities):
+        return None
+    median, one_percent = quantiles["0.5"], quantiles["0.01"]
+    # q = 50 (1 + tanh((norm - m) / (2 w))), m half-way between the two norms, w their distance over 2 log 3.
+    middle, width = (median + one_percent) / 2, (median - one_percent) / (2 * math.log(3))
+    with np.errstate(divide="ignore"):
+        norms: Floats64 = middle + 2 * width * np.arctanh(qualities / 50 - 1)
+    return norms
+
+
+def _doubted(counts: Mapping[str, int], limits: PopulationLimits, but: Collection[str]) -> dict[str, int]:
+    """Return how many faces lay beyond the limit of each measure that reasons alone tell of.
+
+    None where no reason was ever told: the service does not judge quality, or refuses what it doubts.
+    """
+    reasons = {name: MEASURES[name].reason for name, one in limits.measures.items() if one.limit is not None}
+    if not any(counts.get(reason) for reason in reasons.values()):
+        return {}
+    return {name: counts.get(reason, 0) for name, reason in reasons.items() if name not in but}
+
+
+def _beyond(name: str, beyond: int, faces: int, calibrated: MeasureLimit, tests: int) -> DriftedMeasure:
+    """Compare the share of faces beyond a limit; fewer than calibrated is no drift: such faces may never be sent."""
+    called = f"{name} beyond its limit"
+    share = beyond / faces if faces else None
+    if faces < LEAST_VALUES:
+        return DriftedMeasure(called, faces, 0.0, None, share, calibrated.share, "too_few")
+    effect = stability_index(
+        np.array([beyond, faces - beyond], np.float64), np.array([calibrated.share, 1 - calibrated.share])
+    )
+    before = round(calibrated.share * calibrated.faces)
+    # Fisher's exact test, one-sided, since so few are expected that the chi-square distribution is none.
+    p_value = float(hypergeom.sf(beyond - 1, calibrated.faces + faces, before + beyond, faces))
+    verdict = _verdict(p_value, effect, tests)
+    return DriftedMeasure(called, faces, effect, p_value, share, calibrated.share, verdict)
+
+
+def _strangers(name: str, rates: Floats64, calibration: MethodCalibration, tests: int) -> DriftedMeasure:
+    """Compare the scores that pairs of two people alone reach: the stated rate of such a pair is uniform."""
     counts, _ = np.histogram(rates, _RATES[::-1])
     shares = np.full(len(counts), 1 / len(counts))
     called = f"low scores by {name}"
@@ -135,9 +215,14 @@ def _compared(
     if total < LEAST_VALUES:
         return DriftedMeasure(name, total, effect, None, beyond, beyond_calibrated, "too_few")
     p_value = two_sample_p_value(counts, shares, calibrated)
-    is_chance = p_value * tests > LARGEST_BY_CHANCE
-    verdict: DriftVerdict = "as_calibrated" if is_chance else "drifted" if effect >= SMALL_EFFECT else "slightly"
+    verdict = _verdict(p_value, effect, tests)
     return DriftedMeasure(name, total, effect, p_value, beyond, beyond_calibrated, verdict)
+
+
+def _verdict(p_value: float, effect: float, tests: int) -> DriftVerdict:
+    if p_value * tests > LARGEST_BY_CHANCE:
+        return "as_calibrated"
+    return "drifted" if effect >= SMALL_EFFECT else "slightly"
 
 
 def stability_index(counts: Floats64, shares: Floats64) -> float:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from models.calibration.pair_lines import LoggedPairs, read_pairs_logged
-from models.calibration.population_drift import DriftVerdict, compare_drift, drift_verdict
+from models.calibration.population_drift import LEAST_VALUES, DriftVerdict, compare_drift, drift_verdict
 from models.commands import reporting_errors
 from models.tool_errors import CalibrationImpossible
 from service.bundle.reader import Bundle, read_bundle, read_manifest
@@ -31,7 +31,12 @@ _SAID: dict[DriftVerdict, str] = {
 def drift(
     logs: Annotated[
         list[Path],
-        typer.Argument(metavar="LOG...", exists=True, dir_okay=False, help="Logs of a service with IDA_LOG_PAIRS=1."),
+        typer.Argument(
+            metavar="LOG...",
+            exists=True,
+            dir_okay=False,
+            help="Audit logs of a service (IDA_AUDIT_LOG), or its logs with IDA_LOG_PAIRS=1, which say more.",
+        ),
     ],
     bundle: Annotated[
         Path | None,
@@ -51,6 +56,7 @@ def drift(
         served = read_bundle(folder, backbone_id=read_manifest(folder).backbone_id)
         limits, methods = _calibrated(served, input_form, folder)
         logged = read_pairs_logged(logs, served.bundle_id, photographs=input_form == "photo")
+        _require_one_form(served, logged, folder)
         found = compare_drift(logged, limits, methods)
         verdict = drift_verdict(found)
         if as_json:
@@ -72,8 +78,8 @@ def drift(
             typer.echo(f"passed over: {_passed_over(logged)}")
         if verdict == "too_few":
             raise CalibrationImpossible(
-                f"The logs have {logged.pairs:,} pairs by this anchor set, and 200 values of something are the least. "
-                "The service logs pairs with IDA_LOG_PAIRS=1."
+                f"The logs have {logged.pairs:,} pairs by this anchor set, and {LEAST_VALUES} values of something are "
+                "the least. The service writes them with IDA_AUDIT_LOG, or with IDA_LOG_PAIRS=1."
             )
         if not as_json:
             typer.echo(_SAID[verdict])
@@ -91,11 +97,26 @@ def _calibrated(served: Bundle, form: InputForm, folder: Path) -> tuple[Populati
     return calibrations.limits[form], methods
 
 
+def _require_one_form(served: Bundle, logged: LoggedPairs, folder: Path) -> None:
+    """Refuse an audit log where it cannot be known what its pairs were.
+
+    Raises:
+        CalibrationImpossible: if the calibration holds for several forms of input.
+    """
+    forms = sorted(served.calibrations.limits) if served.calibrations is not None else []
+    if logged.audited is not None and len(forms) > 1:
+        raise CalibrationImpossible(
+            f"The bundle {folder} is calibrated for {' and '.join(f'{form}s' for form in forms)}, and an audit log "
+            "does not say which were sent. Give the log of a service with IDA_LOG_PAIRS=1."
+        )
+
+
 def _counts(logged: LoggedPairs) -> dict[str, int | bool]:
     return {
         "pairs": logged.pairs,
         "of_other_anchor_sets": logged.others,
         "of_other_inputs": logged.other_inputs,
+        "in_both_logs": logged.said_twice,
         "unread_lines": logged.unread,
         "more_than_are_read": logged.left,
     }
@@ -103,7 +124,9 @@ def _counts(logged: LoggedPairs) -> dict[str, int | bool]:
 
 def _passed_over(logged: LoggedPairs) -> str:
     more = "; the rest of the logs, which have more than are read" if logged.left else ""
+    twice = f"{logged.said_twice:,} of the audit log, since the log tells more, " if logged.said_twice else ""
+    other = "of other inputs" if logged.audited is None else "without a stated rate"
     return (
-        f"{logged.others:,} pairs by other anchor sets, {logged.other_inputs:,} of other inputs, "
+        f"{logged.others:,} pairs by other anchor sets, {logged.other_inputs:,} {other}, {twice}"
         f"{logged.unread:,} lines that cannot be read{more}"
     )

@@ -29,11 +29,11 @@ ExclusionsFile = Annotated[
         "--exclusions", exists=True, dir_okay=False, help="TOML or CSV of images and pairs that are label noise."
     ),
 ]
-Part = Annotated[
+EvaluatedPart = Annotated[
     Literal["report"] | None,
     typer.Option("--part", help="Only the people whom the calibration of --of set aside, on whom nothing was chosen."),
 ]
-PartOf = Annotated[
+EvaluatedPartOf = Annotated[
     Path | None,
     typer.Option("--of", exists=True, file_okay=False, metavar="BUNDLE", help="Calibrated bundle of --part."),
 ]

@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 from fakes import picture, serving
 
+from models.calibration.pair_lines import read_pairs_logged
 from service.api import audit
 from service.api.access.key_file import digest_of
 from service.app import create_app
 from service.errors import SettingsInvalid
 from service.scoring.calibration import Calibrations, FmrCurve, MethodCalibration
 from service.scoring.parameters import Parameters
+from service.scoring.population import population_limits
 from service.telemetry.audit_sink import TurnedFile
 
 SECRET = "a-secret-of-the-operators-0123456789"
@@ -158,6 +160,30 @@ def test_line_has_the_rate_and_the_evidence_of_its_answer(settings, bundle, back
     (line,) = lines(tmp_path)
     assert line["fmr_at_score"] == pytest.approx(answer["fmr_at_score"], rel=1e-2)
     assert line["evidence"] == pytest.approx(answer["evidence"], abs=0.01)
+
+
+def test_drift_reads_the_lines_as_they_are(settings, bundle, backbone_session, tmp_path):
+    def calibrated(served):
+        scores, rates = np.array([-1.0, 0.2, 0.8]), np.array([0.0, -1.0, -5.0])
+        curve = FmrCurve(scores, rates, rates - 0.5, rates + 0.5, shown_down_to=1e-3)
+        method = MethodCalibration("cosine", Parameters(), "photo", curve, ())
+        lengths = {"norm": np.linspace(1.0, 30.0, 500)}
+        limits = {"photo": population_limits(lengths, Parameters(), {"norm": 0})}
+        return replace(served, calibrations=Calibrations("people made up", (method,), limits=limits))
+
+    with serving(settings, bundle, backbone_session, calibrated) as client:
+        told = client.post("/verify", files=FILES, data={"method": "cosine"}).json()
+        client.post("/verify", files=FILES, data={"method": "ida-r"})
+        client.post("/verify", json=several(TWO, picture(seed=3), method="cosine"))
+        quality = client.post("/embed", files={"image": ONE}).json()["face"]["quality"]["unified"]
+
+    found = read_pairs_logged([tmp_path / "audit.log"], told["anchor_set"]["id"], photographs=True)
+
+    # No rate is stated by a method that is not calibrated, nor of several pictures without rates of their own.
+    assert (found.pairs, found.other_inputs, found.unread, found.others) == (1, 2, 0, 0)
+    assert list(found.audited.rates["cosine"]) == pytest.approx([told["fmr_at_score"]], rel=1e-2)
+    assert len(found.audited.qualities) == 3
+    assert found.audited.qualities[2] == pytest.approx(quality, abs=0.1)
 
 
 def test_what_is_refused_has_no_line(client, tmp_path):

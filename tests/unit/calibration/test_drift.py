@@ -2,6 +2,8 @@
 
 import json
 import math
+from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,13 +13,24 @@ from typer.testing import CliRunner
 from vectors import to_unit
 
 from models.bundles.create import NewBundle, create_bundle
+from models.calibration.audit_lines import AuditedPairs
 from models.calibration.pair_lines import LINE_BYTES, LoggedPairs, read_pairs_logged
-from models.calibration.population_drift import compare_drift, drift_verdict, stability_index, two_sample_p_value
+from models.calibration.population_drift import (
+    compare_drift,
+    drift_verdict,
+    norms_of_qualities,
+    stability_index,
+    stated_rates,
+    two_sample_p_value,
+)
 from models.commands.drift import drift
 from models.tool_errors import LabelsInvalid
 from service.scoring.calibration import MethodCalibration
+from service.scoring.fmr_curve import FmrCurve
 from service.scoring.parameters import Parameters
 from service.scoring.population import population_limits
+from service.scoring.strata import Strata, Stratum, pairs_of_bands
+from service.scoring.unified import unified_quality
 
 SET = "0123456789abcdef"
 
@@ -157,7 +170,8 @@ def test_log_that_is_not_there_says_so(tmp_path):
         read_pairs_logged([tmp_path / "none.log"], SET, photographs=True)
 
 
-def test_command_tells_the_same_people_from_others_by_its_exit_code(tmp_path):
+@pytest.fixture
+def bundle(tmp_path):
     rows = to_unit(np.random.default_rng(5).standard_normal((60, 16)))
     facts = NewBundle("00112233445566aa", "ffeeddccbbaa0099", Parameters(), "cosine", {}, "a test")
     create_bundle(
@@ -166,7 +180,11 @@ def test_command_tells_the_same_people_from_others_by_its_exit_code(tmp_path):
         facts,
         lambda crops: to_unit(crops.astype(np.float32).reshape(len(crops), -1)[:, :16] + 1.0),
     )
-    bundle_id = calibrated(tmp_path / "calibrated", tmp_path / "bundle", limits=LIMITS)
+    return tmp_path / "bundle"
+
+
+def test_command_tells_the_same_people_from_others_by_its_exit_code(tmp_path, bundle):
+    bundle_id = calibrated(tmp_path / "calibrated", bundle, limits=LIMITS)
     app = typer.Typer()
     app.command()(drift)
 
@@ -186,3 +204,162 @@ def test_command_tells_the_same_people_from_others_by_its_exit_code(tmp_path):
     assert "IDA_LOG_PAIRS=1" in few.output
     without = CliRunner().invoke(app, [str(tmp_path / "few.log"), "--bundle", str(tmp_path / "bundle")])
     assert (without.exit_code, "Calibrate it" in " ".join(without.output.split())) == (1, True)
+
+
+def audit_line(**changes):
+    told = {
+        "time": "2026-11-28T16:33:04+00:00", "request_id": "1", "key": None, "event": "verify", "decision": "non_match",
+        "undecided": None, "reasons": [], "operating_point": "fmr_1e-4", "threshold": 0.6, "method": "cosine",
+        "score": 0.25, "similarity": 0.25, "fmr_at_score": 0.09, "evidence": 1.05, "anchor_set_id": SET,
+        "generation": 0, "backbone_id": "b", "pipeline_id": "p",
+        "inputs": {"probe": {"quality": 80.0}, "reference": {"quality": 70.5}},
+    }  # fmt: skip
+    return json.dumps({**told, **changes})
+
+
+def embedded(quality, **changes):
+    told = {"event": "embed", "anchor_set_id": SET, "generation": 0, "inputs": {"image": {"quality": quality}}}
+    return json.dumps({**told, **changes})
+
+
+def reason(code, image="probe"):
+    return {"image": image, "code": code}
+
+
+def test_audit_log_is_read_for_the_faces_of_one_anchor_set(tmp_path):
+    several = {
+        "probe": {"quality": 5.0},
+        "reference": {"pictures": [{"quality": 6.0, "weight": 1.0}, {"quality": None}]},
+    }
+    (tmp_path / "audit.log").write_text(
+        "\n".join(
+            [
+                audit_line(),
+                audit_line(anchor_set_id="f" * 16),
+                audit_line(fmr_at_score=None, undecided="not_calibrated"),
+                audit_line(fmr_at_score=None, reasons=[reason("poor_picture"), reason("eyes_covered", "reference")]),
+                audit_line(method="ida-r", fmr_at_score=0.5, reasons=[], inputs=several),
+                embedded(33.0),
+                embedded(None),
+                embedded(44.0, anchor_set_id=None),
+                audit_line(fmr_at_score=0),
+                audit_line(inputs={"other": {}}),
+                audit_line(event="shout"),
+                '{"message": "request", "logger": "service.access", "event": "verify"}',
+            ]
+        )
+    )
+
+    found = read_pairs_logged([tmp_path / "audit.log"], SET, photographs=True)
+
+    assert (found.pairs, found.others, found.other_inputs, found.unread, found.said_twice) == (3, 2, 1, 2, 0)
+    audited = found.audited
+    assert {name: list(rates) for name, rates in audited.rates.items()} == {"cosine": [0.09], "ida-r": [0.5]}
+    assert list(audited.qualities) == [80.0, 70.5, 80.0, 70.5, 5.0, 6.0, 33.0]
+    # Of the pair with several pictures it is not known which of them a reason is about.
+    assert (audited.judged, dict(audited.doubted)) == (4, {"poor_picture": 1, "eyes_covered": 1})
+
+
+def test_pairs_that_both_logs_have_count_once(tmp_path):
+    (tmp_path / "audit.log").write_text(audit_line() + "\n" + audit_line())
+    (tmp_path / "service.log").write_text(line())
+
+    found = read_pairs_logged([tmp_path / "audit.log", tmp_path / "service.log"], SET, photographs=True)
+
+    assert (found.pairs, found.said_twice, found.audited) == (1, 2, None)
+    assert found.scores["cosine"].tolist() == [0.25]
+
+
+def test_qualities_stand_for_the_norms_that_they_were_told_of():
+    lengths = norms(500, 3, mean=9.0)
+    quantiles = LIMITS.measures["norm"].quantiles
+    told = np.array([unified_quality(length, quantiles["0.5"], quantiles["0.01"]) for length in lengths])
+
+    assert norms_of_qualities(told, LIMITS) == pytest.approx(lengths)
+    assert norms_of_qualities(np.array([0.0, 100.0]), LIMITS).tolist() == [-math.inf, math.inf]
+    assert norms_of_qualities(told, population_limits({"crowding": lengths}, Parameters())) is None
+
+
+def test_rates_are_those_that_the_service_states():
+    generator = np.random.default_rng(8)
+    curves = {
+        bands: Stratum(bands, FmrCurve(CURVE.scores + 0.1 * place, *[CURVE.log10_fmr] * 3, 1e-3), 10_000, 50)
+        for place, bands in enumerate(pairs_of_bands(3))
+    }
+    calibration = MethodCalibration("cosine", Parameters(), "photo", CURVE, SOUND, Strata((9.0, 11.0), curves))
+    scores, lengths = generator.uniform(-1, 1, 200), generator.normal(10, 2, (200, 2))
+    lengths[::7, 0] = np.nan
+    lengths[3] = 9.0, 11.0
+
+    found = stated_rates(calibration, scores, lengths)
+
+    for rate, score, pair in zip(found, scores, lengths, strict=True):
+        of_pair = tuple(None if math.isnan(length) else float(length) for length in pair)
+        assert rate == pytest.approx(calibration.fmr_at_score(float(score), of_pair).fmr)
+    alone = stated_rates(calibration, scores, None)
+    assert alone == pytest.approx([replace(calibration, strata=None).fmr_at_score(float(s)).fmr for s in scores])
+
+
+def test_reasons_tell_of_more_faces_beyond_a_limit_and_never_of_fewer():
+    limits = population_limits({"norm": norms(3000, 0), "eye_light": norms(2000, 1)}, Parameters())
+
+    def verdict(covered, faces=1000, poor=5):
+        audited = AuditedPairs(judged=faces, doubted=Counter(eyes_covered=covered, poor_picture=poor))
+        return [(one.name, one.verdict) for one in compare_drift(LoggedPairs(audited=audited), limits, {})]
+
+    called = "eye_light beyond its limit"
+    assert verdict(3)[1] == verdict(0)[1] == (called, "as_calibrated")
+    assert verdict(60)[1] == (called, "drifted")
+    assert verdict(20)[1] == (called, "slightly")
+    assert verdict(20, faces=199)[1] == (called, "too_few")
+    # Where no reason is ever told quality is not judged, and nothing follows.
+    assert verdict(0, poor=0) == []
+
+    (_, found) = compare_drift(
+        LoggedPairs(audited=AuditedPairs(judged=1000, doubted=Counter(eyes_covered=9))), limits, {}
+    )
+    # 6 of the calibration's 2,000: how often 9 or more of 15 such faces are among the 1,000 of 3,000.
+    by_hand = sum(math.comb(1000, k) * math.comb(2000, 15 - k) for k in range(9, 16)) / math.comb(3000, 15)
+    assert found.p_value == pytest.approx(by_hand)
+    assert (found.beyond, found.beyond_calibrated) == (0.009, 0.003)
+
+
+def test_command_tells_other_people_by_an_audit_log(tmp_path, bundle):
+    bundle_id = calibrated(tmp_path / "calibrated", bundle, limits=LIMITS)
+    quantiles = LIMITS.measures["norm"].quantiles
+    app = typer.Typer()
+    app.command()(drift)
+
+    def told(length):
+        return {"quality": unified_quality(length, quantiles["0.5"], quantiles["0.01"])}
+
+    def run(lengths, rates):
+        lines = [
+            audit_line(anchor_set_id=bundle_id, fmr_at_score=rate, inputs={"probe": told(one), "reference": told(one)})
+            for one, rate in zip(lengths, rates, strict=True)
+        ]
+        (tmp_path / "audit.log").write_text("\n".join(lines))
+        given = [str(tmp_path / "audit.log"), "--bundle", str(tmp_path / "calibrated"), "--json"]
+        result = CliRunner().invoke(app, given)
+        return result.exit_code, json.loads(result.output)
+
+    uniform = np.random.default_rng(9).uniform(0.001, 1, 700)
+    code, same = run(norms(700, 4), uniform)
+    assert (code, same["verdict"], same["pairs"]) == (0, "as_calibrated", 700)
+    assert [one["name"] for one in same["compared"]] == ["norm", "low scores by cosine"]
+    code, poorer = run(norms(700, 4, mean=8.5), uniform)
+    assert (code, [one["verdict"] for one in poorer["compared"]]) == (3, ["drifted", "as_calibrated"])
+    code, alike = run(norms(700, 4), 0.1 + 0.9 * uniform**2)
+    assert (code, [one["verdict"] for one in alike["compared"]]) == (3, ["as_calibrated", "drifted"])
+
+
+def test_audit_log_is_refused_where_nobody_can_tell_what_was_sent(tmp_path, bundle):
+    bundle_id = calibrated(tmp_path / "calibrated", bundle, limits=LIMITS, limits_of=("photo", "crop"))
+    (tmp_path / "audit.log").write_text(audit_line(anchor_set_id=bundle_id))
+    app = typer.Typer()
+    app.command()(drift)
+
+    result = CliRunner().invoke(app, [str(tmp_path / "audit.log"), "--bundle", str(tmp_path / "calibrated")])
+
+    assert result.exit_code == 1
+    assert "calibrated for crops and photos, and an audit log does not say which" in " ".join(result.output.split())
