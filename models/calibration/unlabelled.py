@@ -10,12 +10,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from models.calibration.calibration_run import Calibrated, CalibrationOptions, input_form_of
-from models.calibration.curve import FittedCurve, fit_curve
+from models.calibration.curve import fit_curve
 from models.calibration.measured_points import MeasuredPoints
 from models.calibration.presumed_people import PresumedPeople, presume_people
+from models.calibration.unlabelled_strata import (
+    UnlabelledFaces,
+    UnlabelledStratum,
+    at_least,
+    strata_without_labels,
+    unsure,
+)
 from models.labelled.beyond import measured, rows_beyond, together
-from models.labelled.labelled_faces import LabelledFaces
-from models.labelled.pairs.comparisons import Comparisons, compare_all
+from models.labelled.comparable import Comparable
+from models.labelled.labelled_faces import LabelledFaces, PairList
+from models.labelled.pairs.comparisons import Comparisons
 from models.labelled.pairs.sweep import BlockScorer, ExcludedPairs, sweep
 from models.labelled.rates.measured import OPERATING_FMRS, point_name, quality, upper_end
 from models.progress import Stage, unstaged
@@ -36,9 +44,7 @@ MOST_MATED = 0.005
 NEAR_DUPLICATE = 0.95
 """Cosine from which on two pictures are told as the same one twice; two photographs of a person hardly reach it."""
 
-_KEEP_SHARE, _LEAST_KEEP = 0.1, 10_000
 _MOST_DUPLICATES = 10_000
-_LOW_FLOOR = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +87,24 @@ class Unlabelled:
         calibrated: curves and thresholds; no people, no parts and nothing that was set aside.
         facts: by method, then by set.
         near_duplicates: by set, pairs of pictures that are as good as the same one.
+        strata: by method, what is told of each stratum; none where all pairs are one.
     """
 
     calibrated: Calibrated
     facts: tuple[UnlabelledFacts, ...]
     near_duplicates: Mapping[str, tuple[tuple[str, str], ...]]
+    strata: Mapping[str, tuple[UnlabelledStratum, ...]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Told:
+    """One set by one method: its presumed people, what scores them, and their pairs."""
+
+    part: Comparable
+    scorer: BlockScorer
+    presumed: PresumedPeople
+    compared: Comparisons
+    facts: UnlabelledFacts
 
 
 def calibrate_unlabelled(
@@ -119,18 +138,22 @@ def calibrate_unlabelled(
     for labelled in within:
         _require_faces(labelled)
     alike = [_near_duplicates(labelled) for labelled in within]
-    found, facts = [], []
+    found, facts, strata_told = [], [], {}
     for name in names:
         tick = stage(f"measuring {name}")
         method = METHODS[name]
         told = [_compared(labelled, same, method, base, sources) for labelled, same in zip(within, alike, strict=True)]
-        facts += [fact for _, _, fact in told]
-        tick(0.5)
-        compared = [comparisons for comparisons, _, _ in told]
-        doubtful = np.sort(np.concatenate([presumed.doubtful_scores for _, presumed, _ in told]))
-        fitted = _unsure(fit_curve(compared), doubtful, sum(one.non_mated for one in compared))
+        facts += [one.facts for one in told]
+        tick(0.4)
+        compared = [one.compared for one in told]
+        doubtful = np.sort(np.concatenate([one.presumed.doubtful_scores for one in told]))
+        fitted = fit_curve(compared)
+        fitted = replace(fitted, curve=unsure(fitted.curve, doubtful, sum(one.non_mated for one in compared)))
         points = _points(fitted.curve, method.scale, compared, doubtful)
-        calibration = MethodCalibration(name, base, form, fitted.curve, points)
+        tick(0.7)
+        faces = [UnlabelledFaces(one.part, one.scorer, one.presumed) for one in told]
+        strata, strata_told[name] = strata_without_labels(faces, fitted.curve)
+        calibration = MethodCalibration(name, base, form, fitted.curve, points, strata)
         found.append(MeasuredPoints(calibration, fitted, [], {}, ()))
         tick(1.0)
     calibrated = Calibrated(
@@ -151,7 +174,7 @@ def calibrate_unlabelled(
         labelled.name: tuple((labelled.images[i], labelled.images[j]) for i, j in _rows(labelled)[same].tolist())
         for labelled, same in zip(within, alike, strict=True)
     }
-    return Unlabelled(calibrated, tuple(facts), named)
+    return Unlabelled(calibrated, tuple(facts), named, strata_told)
 
 
 def _limits(
@@ -189,8 +212,8 @@ def _near_duplicates(labelled: LabelledFaces) -> Ints:
 
 def _compared(
     labelled: LabelledFaces, same: Ints, method: Method, parameters: Parameters, sources: TermSources
-) -> tuple[Comparisons, PresumedPeople, UnlabelledFacts]:
-    """Return the pairs of a set's presumed people, who they are, and what is told of that."""
+) -> _Told:
+    """Return a set's presumed people, their pairs, and what is told of that."""
     rows = _rows(labelled)
     embeddings, norms = labelled.embeddings[rows], labelled.norms[rows]
     terms = sources.terms(embeddings, method.needs, parameters, norms).with_norms(norms, parameters)
@@ -215,34 +238,21 @@ def _compared(
             f"{MOST_MATED:.1%} are the most with which the others' scores can be told. It takes more people, or fewer "
             "pictures of each; or give them with names (--data)."
         )
-    compared = compare_all(
-        labelled.name,
-        scorer,
-        presumed.people,
-        np.zeros(int(presumed.people.max()) + 1, np.int64),
-        exclude=ExcludedPairs(presumed.doubtful, np.empty((0, 2), np.int64)),
-        keep=int(_KEEP_SHARE * pairs) + _LEAST_KEEP,
+    people = int(presumed.people.max()) + 1
+    part = Comparable(
+        name=labelled.name,
+        embeddings=embeddings,
+        norms=norms,
+        images=len(labelled),
+        rows=rows,
+        identities=presumed.people,
+        people=np.arange(people),
+        failed=np.zeros(people, np.int64),
+        excluded=ExcludedPairs(presumed.doubtful, np.empty((0, 2), np.int64)),
+        given=None,
+        lost=PairList(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, dtype=bool), None),
     )
-    return compared, presumed, facts
-
-
-def _unsure(fitted: FittedCurve, doubtful: Floats64, total: int) -> FittedCurve:
-    """Return a curve whose interval holds too if none of the doubtful pairs is mated, or twice as many are.
-
-    Args:
-        fitted: the curve without them.
-        doubtful: (d,) their scores, ascending.
-        total: non-mated pairs that it was fitted to.
-    """
-    curve = fitted.curve
-    share = _at_least(doubtful, curve.scores) / total
-    low, high = 10.0**curve.log10_low - share, 10.0**curve.log10_high + share
-    wider = replace(
-        curve,
-        log10_low=np.log10(np.maximum(low, _LOW_FLOOR)),
-        log10_high=np.log10(np.minimum(high, 1.0)),
-    )
-    return replace(fitted, curve=wider)
+    return _Told(part, scorer, presumed, part.compare_with(scorer), facts)
 
 
 def _points(
@@ -251,7 +261,7 @@ def _points(
     thresholds = np.array([curve.score_of(fmr) for fmr in OPERATING_FMRS])
     total = sum(found.non_mated for found in sets)
     reached = np.sum([found.non_mated_at_least(thresholds) for found in sets], axis=0)
-    in_doubt = _at_least(doubtful, thresholds)
+    in_doubt = at_least(doubtful, thresholds)
     points = []
     for place, (fmr, threshold) in enumerate(zip(OPERATING_FMRS, thresholds.tolist(), strict=True)):
         stated = curve.at(threshold)
@@ -288,7 +298,3 @@ def told_quality(total: int, fmr: float, doubtful: int) -> Quality:
     if doubtful > total * fmr:
         return "extrapolated"
     return "wide" if plain == "measured" and 2 * doubtful > total * fmr else plain
-
-
-def _at_least(ascending: Floats64, scores: Floats64) -> Ints:
-    return np.asarray(len(ascending) - np.searchsorted(ascending, scores, side="left"), np.int64)

@@ -5,12 +5,16 @@ from dataclasses import asdict
 
 from pydantic import JsonValue
 
+from models.calibration.measured_points import MeasuredPoints
 from models.calibration.unlabelled import NEAR_DUPLICATE, Unlabelled, UnlabelledFacts
+from models.calibration.unlabelled_strata import UnlabelledStratum
 from models.labelled.labelled_faces import LabelledFaces
 
 ASSUMED: tuple[str, ...] = (
     "Nearly all pairs of the pictures are of two people.",
     "The scores of pairs of two people fall off exponentially at their upper end; those of one person's lie above.",
+    "One person's pairs are told by all scores together, whatever the pictures' quality: where strangers in poor "
+    "pictures are far more alike than others, some of them are taken for one person.",
     "Pairs that no such end explains are one person's: twins, and strangers whose pictures are as like as one "
     "person's, were taken for one person, and the rates do not hold for them.",
     "The pictures are of the people, and by the cameras, that the service will see.",
@@ -29,6 +33,10 @@ def unlabelled_report(found: Unlabelled) -> dict[str, JsonValue]:
             "assumed": [*ASSUMED, _KEPT, _NO_FNMR],
             "near_duplicates": {name: len(pairs) for name, pairs in found.near_duplicates.items()},
             "sets": [{**asdict(fact), "left_out": fact.left_out} for fact in found.facts],
+            "strata": {
+                method: [asdict(stratum) for stratum in strata] if strata else None
+                for method, strata in found.strata.items()
+            },
         }
     }
 
@@ -66,4 +74,31 @@ def facts_sentence(fact: UnlabelledFacts) -> str:
         f"{fact.set_name}: {fact.faces:,} faces, {fact.pairs:,} pairs; {fact.joined_pairs:,} are taken for one "
         f"person's ({fact.repeated_people:,} people in several pictures) and left out, and {fact.doubtful:,} more in "
         "doubt"
+    )
+
+
+def told_strata(found: Unlabelled) -> tuple[MeasuredPoints, tuple[UnlabelledStratum, ...]]:
+    """Return what was measured of the method that facts are told of, and its strata; none where all pairs are one."""
+    method = told_facts(found)[0].method
+    measured = next(one for one in found.calibrated.measured if one.calibration.method == method)
+    return measured, found.strata[method]
+
+
+NO_STRATA = (
+    "no strata: too few pictures, or their norms are not known. Rates and thresholds are those of all pairs, good "
+    "pictures and poor ones alike; strata take 360 pictures with norms or more, and 1,420 for all ten."
+)
+"""What is said where all pairs are one."""
+
+
+def extrapolated_sentence(measured: MeasuredPoints) -> str:
+    """Return which operating points the pairs do not show; "" where they show all."""
+    points = measured.calibration.points
+    names = [point.name for point in points if point.quality == "extrapolated"]
+    if not names:
+        return ""
+    pairs = points[0].non_mated_pairs
+    return (
+        f"not shown by {pairs:,} pairs: {', '.join(names)}. The tail is fitted there and may be far off. "
+        "Decide by another point, or bring more people."
     )

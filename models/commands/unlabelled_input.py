@@ -10,27 +10,37 @@ from rich.console import Console
 from rich.table import Table
 
 from models.calibration.calibration_run import CalibrationOptions
+from models.calibration.measured_points import MeasuredPoints
 from models.calibration.unlabelled import Unlabelled, calibrate_unlabelled
 from models.calibration.unlabelled_report import (
     ASSUMED,
+    NO_STRATA,
     duplicates_sentence,
+    extrapolated_sentence,
     facts_sentence,
     told_facts,
+    told_strata,
     unlabelled_population,
     unlabelled_report,
 )
+from models.calibration.unlabelled_strata import UnlabelledStratum
 from models.calibration.write import calibrated_bundle
 from models.images.unreadable import unreadable_sentence
 from models.labelled.embed import PictureForm, open_embedder
 from models.labelled.exclusions import Exclusions
 from models.labelled.labelled_faces import LabelledFaces
 from models.labelled.labels import Labels
+from models.labelled.rates.measured import point_name
 from models.labelled.unlabelled_faces import read_unlabelled
 from models.progress import Stage
 from service.bundle.reader import Bundle
 from service.pipeline import FacePipeline
+from service.scoring.calibration import as_score
+from service.scoring.methods import find_method
 from service.settings import Settings
 from service.snapshot.term_sources import TermSources
+
+_SHOWN = (1e-2, 1e-3, 1e-4)
 
 
 def read_unlabelled_sets(
@@ -125,6 +135,31 @@ def show_unlabelled(found: Unlabelled, out: Path, bundle_id: str) -> None:
         (console if console.is_terminal else Console(width=200)).print(table)
     for fact in told_facts(found):
         typer.echo(facts_sentence(fact))
+    measured, strata = told_strata(found)
+    if strata:
+        (console if console.is_terminal else Console(width=200)).print(_strata_table(measured, strata))
+    else:
+        typer.echo(NO_STRATA)
+    if said := extrapolated_sentence(measured):
+        typer.echo(said)
     for sentence in ASSUMED:
         typer.echo(f"assumed: {sentence}")
     typer.echo(f"{out}: bundle {bundle_id}. Serve it with IDA_BUNDLE={out}")
+
+
+def _strata_table(measured: MeasuredPoints, told: Sequence[UnlabelledStratum]) -> Table:
+    """Return each stratum's pairs and thresholds; a threshold that its own pairs do not show has a star."""
+    calibration = measured.calibration
+    table = Table(title=f"{calibration.method}: strata without labels; * not shown by the stratum's own pairs")
+    for heading in ("stratum", "pairs", "people", "of one person", "in doubt", *map(point_name, _SHOWN)):
+        table.add_column(heading, overflow="fold")
+    if calibration.strata is not None:
+        for one, stratum in zip(told, calibration.strata.strata.values(), strict=True):
+            thresholds = [
+                f"{as_score(stratum.curve.score_of(fmr), find_method(calibration.method).scale):.5g}"
+                + ("*" if fmr < stratum.curve.shown_down_to else "")
+                for fmr in _SHOWN
+            ]
+            counts = (one.pairs, one.people, one.joined, one.doubtful)
+            table.add_row(one.name, *(f"{count:,}" for count in counts), *thresholds)
+    return table

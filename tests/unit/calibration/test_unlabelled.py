@@ -16,6 +16,7 @@ from models.calibration.calibration_run import CalibrationOptions
 from models.calibration.curve import fit_curve
 from models.calibration.presumed_people import presume_people
 from models.calibration.unlabelled import calibrate_unlabelled, told_quality
+from models.calibration.unlabelled_report import NO_STRATA
 from models.commands.calibrate import calibrate_bundle
 from models.labelled.embed import EmbeddedPictures
 from models.labelled.labelled_faces import LabelledFaces
@@ -47,11 +48,11 @@ def sources():
     return TermSources(TermFinder(anchors, FaissSearch(anchors)))
 
 
-def faces_of(embeddings, name="gate"):
+def faces_of(embeddings, name="gate", norms=None):
     return LabelledFaces(
         name=name,
         embeddings=embeddings,
-        norms=np.zeros(len(embeddings), np.float32),
+        norms=np.zeros(len(embeddings), np.float32) if norms is None else norms,
         detected=np.ones(len(embeddings), dtype=bool),
         identities=np.arange(len(embeddings)),
         identity_names=tuple(f"{row}.jpg" for row in range(len(embeddings))),
@@ -108,16 +109,66 @@ def test_interval_holds_too_if_no_doubtful_pair_is_mated(make_people, sources):
     compared = compare_all("gate", scorer, presumed.people, np.zeros(people, np.int64), exclude=exclude, keep=keep)
     sure = fit_curve([compared]).curve
     curve = measured.calibration.curve
-    for place, score in enumerate(sure.scores):
-        in_doubt = sum(doubtful >= score for doubtful in presumed.doubtful_scores)
-        assert 10 ** curve.log10_high[place] == pytest.approx(min(1.0, 10 ** sure.log10_high[place] + in_doubt / kept))
-        low = max(1e-12, 10 ** sure.log10_low[place] - in_doubt / kept)
+    in_doubt = [sum(doubtful >= score for doubtful in presumed.doubtful_scores) / kept for score in sure.scores]
+    unseen = [10**log < in_doubt[place] for place, log in enumerate(sure.log10_fmr)]
+    # More pairs are in doubt than have the rate: from there on nobody was seen to have it.
+    shown = max(3 / kept, *[10**log for log, is_unseen in zip(sure.log10_fmr, unseen, strict=True) if is_unseen])
+    assert curve.shown_down_to == pytest.approx(shown)
+    for place, rate in enumerate(10**sure.log10_fmr):
+        low = max(1e-12, 10 ** sure.log10_low[place] - in_doubt[place])
+        high = min(1.0, 10 ** sure.log10_high[place] + in_doubt[place])
+        if rate < shown:
+            low, high = 1e-12, max(high, 3 / kept)
         assert 10 ** curve.log10_low[place] == pytest.approx(low)
+        assert 10 ** curve.log10_high[place] == pytest.approx(high)
     for point in measured.calibration.points:
         assert point.fmr_low <= point.fmr <= point.fmr_high
     stated = {point.name: point.quality for point in measured.calibration.points}
     assert stated["fmr_1e-2"] == "measured"
     assert stated["fmr_1e-4"] == "extrapolated"
+
+
+def test_each_stratum_has_the_rates_that_it_states_though_some_people_come_again(make_people, sources):
+    embeddings, identities = made_up(make_people, 640, 60, seed=11)
+    generator = np.random.default_rng(12)
+    norms = generator.uniform(8, 14, len(embeddings)).astype(np.float32)
+    # Poor pictures look alike: each is turned a little towards one look.
+    poor = norms < np.quantile(norms, 0.25)
+    embeddings[poor] += 0.55 * embeddings[0]
+    embeddings = to_unit(embeddings)
+
+    found = run(sources, [faces_of(embeddings, norms=norms)], replace(OPTIONS, methods=("cosine",)))
+
+    strata = found.calibrated.measured[0].calibration.strata
+    assert strata.cuts == pytest.approx(np.quantile(norms, [0.25, 0.6]), abs=1e-3)
+    band = np.searchsorted(strata.cuts, norms, side="right")
+    told = {one.name: one for one in found.strata["cosine"]}
+    left_out = found.facts[0].left_out
+    assert sum(one.joined + one.doubtful for one in told.values()) == left_out
+    assert 40 <= left_out <= 66
+    first, second = np.triu_indices(len(norms), 1)
+    scores = np.einsum("nd,nd->n", embeddings[first], embeddings[second])
+    pairs_of = np.sort(np.stack([band[first], band[second]], axis=1), axis=1)
+    thresholds = {}
+    for bands, stratum in strata.strata.items():
+        of_two = np.all(pairs_of == bands, axis=1) & (identities[first] != identities[second])
+        threshold = stratum.curve.score_of(1e-3)
+        assert stratum.pairs == pytest.approx(np.count_nonzero(of_two), abs=8)
+        assert 1e-3 / 3 < np.mean(scores[of_two] >= threshold) < 3e-3, strata.name(stratum)
+        thresholds[strata.name(stratum)] = threshold
+        stated = stratum.curve.at(stratum.curve.score_of(1e-6))
+        assert (stated.extrapolated, stated.low < 1e-9) == (True, True)
+    assert thresholds["poor-poor"] > thresholds["best-best"] + 0.05
+
+
+def test_too_few_faces_for_strata_have_the_rates_of_all_pairs(make_people, sources):
+    embeddings, _ = made_up(make_people, 300, 0, seed=13)
+    norms = np.random.default_rng(14).uniform(8, 14, len(embeddings)).astype(np.float32)
+
+    found = run(sources, [faces_of(embeddings, norms=norms)], replace(OPTIONS, methods=("cosine",)))
+
+    assert found.calibrated.measured[0].calibration.strata is None
+    assert found.strata == {"cosine": ()}
 
 
 def test_quality_by_hand():
@@ -207,8 +258,34 @@ def test_command_calibrates_without_labels_and_says_what_it_assumed(tmp_path, bu
     assert report["people"] == []
     assert report["methods"][0]["set_aside"] is None
     assert "row 7" not in (tmp_path / "out" / "calibration_report.json").read_text()
-    for said in ("fmr_1e-4", "not known", f"{told[2]} are taken for one person's", "assumed: "):
+    # 306 faces have too few pairs for strata, and show no rate below 7e-5.
+    assert {method.strata for method in found.methods} == {None}
+    assert report["unlabelled"]["strata"]["ida-r"] is None
+    unseen = "fmr_1e-5, fmr_1e-6. The tail is fitted there"
+    for said in ("fmr_1e-4", "not known", f"{told[2]} are taken for one person's", "assumed: ", NO_STRATA, unseen):
         assert said in " ".join(result.output.split())
+
+
+def test_command_gives_strata_where_pictures_and_norms_are_enough(tmp_path, bundle, make_people):
+    embeddings, _ = made_up(make_people, 400, 8, seed=15)
+    lengths = np.random.default_rng(16).uniform(8, 14, (len(embeddings), 1))
+    np.savez(tmp_path / "gate.npz", embeddings=lengths * embeddings)
+
+    result = invoke(
+        "--bundle", bundle, "--out", tmp_path / "out", "--unlabelled", tmp_path / "gate.npz", "--method", "cosine",
+        "--replicates", 100, "--limit", "norm=0", "--limit", "crowding=0",
+    )  # fmt: skip
+
+    assert result.exit_code == 0, result.output
+    (method,) = read_bundle(tmp_path / "out", backbone_id="00112233445566aa").calibrations.methods
+    names = [method.strata.name(stratum) for stratum in method.strata.strata.values()]
+    assert names == ["poor-poor", "poor-best", "best-best"]
+    assert all(name in result.output for name in (*names, "in doubt"))
+    assert NO_STRATA not in " ".join(result.output.split())
+    report = json.loads((tmp_path / "out" / "calibration_report.json").read_text())
+    told = report["unlabelled"]["strata"]["cosine"]
+    assert [one["name"] for one in told] == names
+    assert sum(one["pairs"] + one["joined"] + one["doubtful"] for one in told) == 408 * 407 // 2
 
 
 @pytest.mark.parametrize(
