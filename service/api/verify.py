@@ -20,6 +20,7 @@ from service.api.state import ServiceState
 from service.api.wire import face_examples as examples
 from service.api.wire.quality_wire import QualityAnswer, QualityComponentsAnswer
 from service.api.wire.receipt_wire import EmbeddingsAnswer, KeptEmbedding
+from service.api.wire.template_examples import VERIFIED_TEMPLATE
 from service.api.wire.verify_wire import (
     AnchorSetAnswer,
     BasicVerifyAnswer,
@@ -67,7 +68,9 @@ router = APIRouter(tags=["faces"])
 @router.post(
     PATHS[0],
     openapi_extra={**DEADLINE, **json_or_form(VerifyRequest, examples.VERIFY_REQUESTS, form=VerifyForm)},
-    responses=answers(*OF_A_REQUEST, *OF_A_PAIR, *OF_A_FACE, examples=examples.VERIFIED, image="probe"),
+    responses=answers(
+        *OF_A_REQUEST, *OF_A_PAIR, *OF_A_FACE, examples={**examples.VERIFIED, **VERIFIED_TEMPLATE}, image="probe"
+    ),
     summary="Compare two faces",
 )
 async def verify_pair(request: Request, state: ServiceState) -> VerifyAnswer | BasicVerifyAnswer:

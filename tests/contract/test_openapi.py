@@ -12,6 +12,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from service.api.problems import STATUS
 from service.api.wire import face_examples
+from service.api.wire.template_examples import VERIFIED_TEMPLATE
 from service.errors import NoFace
 from service.scoring.population import MEASURES
 
@@ -143,6 +144,9 @@ def example_faces():
     """The faces of the examples' answers, each with the measures that the same answer gives of it."""
     pair = face_examples.VERIFIED["two photographs of one person"]
     yield from ((pair["faces"][side], pair["quality_check"][side]) for side in ("probe", "reference"))
+    (several,) = VERIFIED_TEMPLATE.values()
+    used = [one for one in several["template"]["pictures"] if one["problem"] is None]
+    yield from ((one["face"], one["quality_check"]) for one in used)
 
 
 def test_examples_tell_one_thing_of_a_face_wherever_they_tell_it():
@@ -164,6 +168,20 @@ def test_examples_tell_one_thing_of_a_face_wherever_they_tell_it():
                 assert checked[name]["not_judged"]
             else:
                 assert checked[name]["within"] is (value >= limit if measure.poor_end == "low" else value <= limit)
+
+
+def test_example_of_several_pictures_tells_each_ones_part(client):
+    ((called, told),) = VERIFIED_TEMPLATE.items()
+    template = told["template"]
+
+    assert sum(one["weight"] for one in template["pictures"]) == pytest.approx(1, abs=1e-6)
+    assert [one["weight"] > 0 for one in template["pictures"]] == [True, True, False]
+    assert template["pictures_used"] == template["calibrated_pictures"] == 2
+    left_out = template["pictures"][2]
+    assert (left_out["problem"]["picture"], left_out["face"], left_out["similarity"]) == (2, None, None)
+    assert told["faces"]["reference"] is None
+    shown = client.get("/openapi.json").json()["paths"]["/verify"]["post"]["responses"]["200"]
+    assert called in shown["content"]["application/json"]["examples"]
 
 
 def test_examples_of_one_photograph_agree_with_each_other():
