@@ -100,7 +100,7 @@ VERIFIED_TEMPLATE: Final[dict[str, Any]] = {
                 "crowding": _apart(0.2697344),
             },
         },
-        "timings_ms": {"decode": 3.27, "detect": 3099.32, "align": 232.17, "embed": 1078.58, "total": 4413.34},
+        "timings_ms": {"decode": 2.99, "detect": 729.57, "align": 66.32, "embed": 456.97, "total": 1255.85},
         "template": {
             "pictures_used": 2,
             "calibrated_pictures": 2,
