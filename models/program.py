@@ -3,9 +3,6 @@
 import os
 from importlib.metadata import PackageNotFoundError, version
 
-from service.errors import SettingsInvalid
-from service.settings import load_settings
-
 
 def created_by() -> str:
     """Return the program's name and version."""
@@ -20,6 +17,10 @@ def keep_font_list_in_cache() -> None:
 
     A variable that is set already is left as it is.
     """
+    # Here, because the settings take longer to load than all that `--version` needs.
+    from service.errors import SettingsInvalid  # noqa: PLC0415
+    from service.settings import load_settings  # noqa: PLC0415
+
     try:
         cache = load_settings().cache_folder
     except SettingsInvalid:  # which the command that needs them says

@@ -25,6 +25,8 @@ Joining = Literal["auto", "on", "off"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 DEFAULT_BUNDLE = Path(__file__).parent / "bundle" / "default"
+SHIPPED_BUNDLE = Path("default")
+"""In the place of a bundle's folder: ``DEFAULT_BUNDLE``. ``./default`` is a folder of that name."""
 NO_BUNDLE = Path("none")
 """In the place of a bundle's folder: none, so that cosine alone is served until an anchor set is activated."""
 DEFAULT_PACK = "opencv-sface"
@@ -61,7 +63,8 @@ class Settings(BaseSettings):
     bundle: Path = Field(
         default=DEFAULT_BUNDLE,
         description="Folder of the anchor set that is served while none was activated: generation 0; by default the "
-        "one shipped for the pack, and where there is none, cosine alone is served. none: cosine alone.",
+        "one shipped for the pack, and where there is none, cosine alone is served. default: the one "
+        "shipped; none: cosine alone.",
     )
     store: str = Field(
         default="",
@@ -356,6 +359,11 @@ class Settings(BaseSettings):
     @classmethod
     def _expand_user(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser()
+
+    @field_validator("bundle", mode="before")
+    @classmethod
+    def _name_shipped(cls, value: object) -> object:
+        return DEFAULT_BUNDLE if value == str(SHIPPED_BUNDLE) else value
 
     @field_validator("store")
     @classmethod

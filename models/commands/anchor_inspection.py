@@ -11,6 +11,7 @@ from models.anchors.inspection.findings import Findings, inspect_anchors
 from models.anchors.inspection.picture import draw
 from models.anchors.inspection.probes import Probes, probes_of_arrays, probes_of_folder
 from models.commands import reporting_errors
+from models.commands.bundle_option import BUNDLE_METAVAR, bundle_folder
 from models.commands.effect import Needs, refuse_without_effect
 from models.labelled.embed import open_embedder
 from models.output import writing
@@ -27,7 +28,9 @@ _UNCALIBRATED_GUARD = 0.5
 
 def inspect(
     context: typer.Context,
-    bundle: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The bundle to look at.")],
+    bundle: Annotated[
+        Path, typer.Argument(parser=bundle_folder, metavar=BUNDLE_METAVAR, help="The bundle to look at.")
+    ],
     probes: Annotated[
         Path | None,
         typer.Option(exists=True, help="Real faces: a folder of photographs, or an .npz with the array embeddings."),
@@ -37,7 +40,7 @@ def inspect(
         typer.Option(
             min=0,
             max=1,
-            help=f"Similarity that makes an identity collision [the bundle's guard, or {_UNCALIBRATED_GUARD}].",
+            help=f"Similarity of an identity collision; by default the bundle's guard, or {_UNCALIBRATED_GUARD}.",
         ),
     ] = None,
     as_json: Annotated[

@@ -8,6 +8,7 @@ import typer
 from models.bundles.keys import PRIVATE_SUFFIX, make_keys, read_private_key
 from models.bundles.sign import sign_bundle
 from models.commands import reporting_errors
+from models.commands.bundle_option import BUNDLE_METAVAR, bundle_folder
 from service.bundle.signature import PUBLIC_SUFFIX, key_id_of
 
 
@@ -24,7 +25,7 @@ def keygen(
 
 
 def sign(
-    bundle: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder of the bundle.")],
+    bundle: Annotated[Path, typer.Argument(parser=bundle_folder, metavar=BUNDLE_METAVAR, help="The bundle's folder.")],
     key: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Private key of keygen.")],
     force: Annotated[bool, typer.Option("--force", help="Replace a signature that is there.")] = False,
 ) -> None:

@@ -15,6 +15,7 @@ from models.commands import anchor_generation, anchor_inspection, anchor_signing
 from models.commands.anchor_bars import anchor_bars
 from models.commands.anchor_generation import BatchOption, Classes, Label, Latent, Psi
 from models.commands.anchor_input import SourceOptions, given_embeddings, image_source
+from models.commands.bundle_option import BUNDLE_METAVAR, bundle_folder
 from models.commands.engine_option import EngineOption, RayAddress, RayWorkers
 from models.degrade.copies import CopyPlan
 from models.degrade.recipe import DEFAULT_RECIPE, find_recipe
@@ -68,7 +69,7 @@ def build(
     ] = None,
     bundle: Annotated[
         list[Path] | None,
-        _source(exists=True, file_okay=False, help="Bundle whose anchors are taken; may be repeated."),
+        _source(parser=bundle_folder, metavar=BUNDLE_METAVAR, help="Bundle whose anchors are taken; may be repeated."),
     ] = None,
     count: Annotated[int, _source(min=0, help="Images that the generator makes.")] = 0,
     psi: Psi = 1.0,
@@ -90,12 +91,14 @@ def build(
     k: Annotated[int | None, _scores(min=1, help=f"Anchors in a support set [{_PAPER.k}].")] = None,
     tau: Annotated[float | None, _scores(min=1e-6, max=100, help=f"Tau of Eq. 4 [{_PAPER.tau}].")] = None,
     strength: Annotated[
-        float | None, _scores(min=0, max=10, help="Strength of the density term [1, the paper's].")
+        float | None, _scores(min=0, max=10, help="Strength of the density term (1 by default, the paper's).")
     ] = None,
     guard: Annotated[
         float | None, _scores(min=0, max=1, help="Leave out anchors at least this similar to a face (real faces).")
     ] = None,
-    default_method: Annotated[str | None, _scores(help="Method of a request that names none [ida-r].")] = None,
+    default_method: Annotated[
+        str | None, _scores(help="Method of a request that names none; ida-r by default.")
+    ] = None,
     dtype: Annotated[
         Literal["float16", "float32"], typer.Option(help="Type in which the embeddings are stored.")
     ] = "float16",

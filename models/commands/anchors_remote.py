@@ -11,6 +11,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from rich.table import Column, Table
 
 from models.commands import reporting_errors
+from models.commands.bundle_option import BUNDLE_METAVAR, bundle_folder
 from models.remote.client import AdminClient
 from models.remote.waiting import wait_for_replicas
 from service.api.tokens import read_tokens
@@ -41,11 +42,15 @@ _LOCAL = "http://127.0.0.1:8000"
 
 
 def push(
-    bundle: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder of the bundle.")],
+    bundle: Annotated[Path, typer.Argument(parser=bundle_folder, metavar=BUNDLE_METAVAR, help="The bundle's folder.")],
     url: Url = _LOCAL,
     token_file: TokenFile = None,
+    as_json: Json = False,
 ) -> None:
-    """Upload a bundle to the store of a running service, and print its id."""
+    """Upload a bundle to the store of a running service, and print its id.
+
+    Standard output has the id alone, for `anchors activate`; whether it was there already is told on standard error.
+    """
     with reporting_errors(), _client(url, token_file) as client, tempfile.TemporaryDirectory() as folder:
         bundle_id = read_bundle_id(bundle)
         archive = Path(folder) / f"{bundle_id}.tar"
@@ -54,7 +59,11 @@ def push(
         with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task("uploading", total=archive.stat().st_size)
             created = client.push(archive, bundle_id, lambda size: bar.advance(task, size))
-    typer.echo(f"{bundle_id} {'is in the store now' if created else 'was in the store already'}")
+    if as_json:
+        typer.echo(json.dumps({"anchor_set_id": bundle_id, "created": created}, indent=2))
+        return
+    typer.echo(f"{bundle} {'is in the store now' if created else 'was in the store already'}, as:", err=True)
+    typer.echo(bundle_id)
 
 
 def activate(

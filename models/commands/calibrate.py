@@ -18,6 +18,7 @@ from models.calibration.strata_table import strata_table
 from models.calibration.template_points import MeasuredTemplates
 from models.calibration.write import calibrated_bundle
 from models.commands import reporting_errors
+from models.commands.bundle_option import BUNDLE_METAVAR, bundle_folder
 from models.commands.effect import Needs, label_files_needed, names_pictures, pictures_needed, refuse_without_effect
 from models.commands.labelled_input import exclusions_of, read_sets
 from models.commands.unlabelled_input import read_unlabelled_sets, show_unlabelled, unlabelled_bundle
@@ -50,7 +51,9 @@ def _told(values: tuple[float, ...]) -> str:
 
 def calibrate_bundle(
     context: typer.Context,
-    bundle: Annotated[Path, typer.Option(file_okay=False, help="Bundle to calibrate; it is only read.")],
+    bundle: Annotated[
+        Path, typer.Option(parser=bundle_folder, metavar=BUNDLE_METAVAR, help="Bundle to calibrate; it is only read.")
+    ],
     out: Annotated[Path, typer.Option(metavar="BUNDLE", help="Folder to write the new bundle to; must not exist.")],
     data: Annotated[
         list[str] | None,

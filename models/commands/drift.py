@@ -12,6 +12,7 @@ from rich.table import Table
 from models.calibration.pair_lines import LoggedPairs, read_pairs_logged
 from models.calibration.population_drift import LEAST_VALUES, DriftVerdict, compare_drift, drift_verdict
 from models.commands import reporting_errors
+from models.commands.bundle_option import BUNDLE_METAVAR, bundle_folder
 from models.tool_errors import CalibrationImpossible
 from service.bundle.reader import Bundle, read_bundle, read_manifest
 from service.scoring.calibration import InputForm, MethodCalibration
@@ -40,7 +41,9 @@ def drift(
     ],
     bundle: Annotated[
         Path | None,
-        typer.Option(exists=True, file_okay=False, help="The calibrated bundle that was served [IDA_BUNDLE]."),
+        typer.Option(
+            parser=bundle_folder, metavar=BUNDLE_METAVAR, help="The calibrated bundle that was served [IDA_BUNDLE]."
+        ),
     ] = None,
     input_form: Annotated[
         InputForm, typer.Option("--input-form", help="What was sent: photographs, or faces as crops or embeddings.")

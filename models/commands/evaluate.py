@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from models.commands import reporting_errors
+from models.commands.bundle_option import BUNDLE_METAVAR, bundle_folder
 from models.commands.effect import Needs, label_files_needed, pictures_needed, refuse_without_effect
 from models.commands.engine_option import EngineOption, RayAddress, RayWorkers
 from models.commands.evaluation_options import (
@@ -52,7 +53,8 @@ def evaluate_command(
         ),
     ],
     bundle: Annotated[
-        list[Path] | None, typer.Option(exists=True, file_okay=False, help="Anchor bundle; may be given several times.")
+        list[Path] | None,
+        typer.Option(parser=bundle_folder, metavar=BUNDLE_METAVAR, help="Anchor bundle; may be given several times."),
     ] = None,
     pack: Annotated[list[str] | None, typer.Option(help="Model pack; may be given several times.")] = None,
     images: ImagesFolder = None,

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from models.commands.bundle_option import BUNDLE_METAVAR, bundle_folder
 from models.commands.effect import Needs
 from service.choices import FacePolicy
 
@@ -35,7 +36,7 @@ EvaluatedPart = Annotated[
 ]
 EvaluatedPartOf = Annotated[
     Path | None,
-    typer.Option("--of", exists=True, file_okay=False, metavar="BUNDLE", help="Calibrated bundle of --part."),
+    typer.Option("--of", parser=bundle_folder, metavar=BUNDLE_METAVAR, help="Calibrated bundle of --part."),
 ]
 Replicates = Annotated[int, typer.Option("--replicates", min=100, help="Bootstrap replicates over people.")]
 DEFAULT_REPLICATES = 500

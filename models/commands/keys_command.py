@@ -30,7 +30,9 @@ def new_command(
         list[str] | None, typer.Option("--scope", help="What the key may do: verify, embed, info; again for more.")
     ] = None,
     per_second: Annotated[float | None, typer.Option(help="Requests a second in the long run.")] = None,
-    burst: Annotated[int | None, typer.Option(help="Requests at once after a pause [a second's worth].")] = None,
+    burst: Annotated[
+        int | None, typer.Option(help="Requests at once after a pause; a second's worth by default.")
+    ] = None,
     concurrent: Annotated[int | None, typer.Option(help="Requests that are answered at the same time.")] = None,
     expires: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="When it ends, in UTC.")

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from models.commands import reporting_errors
 from models.commands.anchor_kinds import KindBuilder, OtherAnchors
+from models.commands.bundle_option import BUNDLE_METAVAR, bundle_folder
 from models.commands.effect import Needs, label_files_needed, names_pictures, pictures_needed, refuse_without_effect
 from models.commands.evaluation_options import (
     DEFAULT_REPLICATES,
@@ -77,7 +78,11 @@ def paper_command(
     ],
     bundle: Annotated[
         list[Path] | None,
-        typer.Option(exists=True, file_okay=False, help="Bundle of generated anchors; may be repeated [IDA_BUNDLE]."),
+        typer.Option(
+            parser=bundle_folder,
+            metavar=BUNDLE_METAVAR,
+            help="Bundle of generated anchors; may be repeated [IDA_BUNDLE].",
+        ),
     ] = None,
     real_db: Annotated[
         Path | None,

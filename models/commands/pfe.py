@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from models.commands import reporting_errors
+from models.commands.bundle_option import BUNDLE_METAVAR, bundle_folder
 from models.commands.effect import label_files_needed, names_pictures, pictures_needed, refuse_without_effect
 from models.commands.labelled_input import read_sets
 from models.heads.needing_torch import training_module
@@ -32,7 +33,10 @@ def _pfe() -> None:
 @app.command("train")
 def train_pfe_command(
     context: typer.Context,
-    bundle: Annotated[Path, typer.Option(file_okay=False, help="Bundle of the backbone; it is only read.")],
+    bundle: Annotated[
+        Path,
+        typer.Option(parser=bundle_folder, metavar=BUNDLE_METAVAR, help="Bundle of the backbone; it is only read."),
+    ],
     out: Annotated[Path, typer.Option(metavar="BUNDLE", help="Folder to write the new bundle to; must not exist.")],
     data: Annotated[
         list[str],

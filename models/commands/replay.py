@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from models.bounded import read_bounded
 from models.commands import EXIT_FAILURE, reporting_errors
+from models.commands.bundle_option import BUNDLE_METAVAR, SHIPPED, bundle_folder
 from models.replay.check_answer import Replayed, check_answer, require_folder
 from models.replay.kept import GivenEmbedding, KeptAnswer, embeddings_of, in_places, read_answer, read_embedding
 from models.tool_errors import KeyUnusable, ReplayImpossible
@@ -42,7 +43,9 @@ def replay(
     ] = None,
     bundle: Annotated[
         str | None,
-        typer.Option(metavar="DIR|ID", help="The bundle; by default the one that the answer names, if it is here."),
+        typer.Option(
+            metavar=f"{BUNDLE_METAVAR}|ID", help="The bundle; by default the one that the answer names, if it is here."
+        ),
     ] = None,
     public_key: Annotated[
         Path | None,
@@ -87,8 +90,8 @@ def _embeddings(
 
 def _folder(kept: KeptAnswer, bundle: str | None, settings: Settings) -> Path | None:
     """Return the folder of the bundle that is asked for, or that the answer names; None where it is not here."""
-    if bundle is not None and (Path(bundle) / MANIFEST_NAME).is_file():
-        return Path(bundle)
+    if bundle is not None and (bundle == SHIPPED or (Path(bundle) / MANIFEST_NAME).is_file()):
+        return bundle_folder(bundle)
     named = kept.answer.anchor_set
     asked = bundle or ("" if named is None else named.id)
     if not asked:
@@ -98,7 +101,7 @@ def _folder(kept: KeptAnswer, bundle: str | None, settings: Settings) -> Path | 
         if (folder / MANIFEST_NAME).is_file() and read_bundle_id(folder) == asked:
             return folder
     if not BUNDLE_ID.fullmatch(asked):
-        raise ReplayImpossible(f"{asked} is neither a bundle's folder nor a bundle's id.")
+        raise ReplayImpossible(f"{asked} is neither a bundle's folder nor a bundle's id, nor `{SHIPPED}`.")
     store = open_store(settings.store_location, is_made=not settings.store)
     try:
         copy: Path = LocalCopies(settings.cache_folder).folder_of(asked, store)

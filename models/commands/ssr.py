@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from models.commands import reporting_errors
+from models.commands.bundle_option import BUNDLE_METAVAR, bundle_folder
 from models.commands.effect import Needs, label_files_needed, refuse_without_effect
 from models.commands.engine_option import EngineOption, RayAddress, RayWorkers
 from models.commands.labelled_input import exclusions_of, read_sets
@@ -50,7 +51,9 @@ def _ssr() -> None:
 @app.command("train")
 def train_ssr_command(
     context: typer.Context,
-    bundle: Annotated[Path, typer.Option(file_okay=False, help="Bundle to train for; it is only read.")],
+    bundle: Annotated[
+        Path, typer.Option(parser=bundle_folder, metavar=BUNDLE_METAVAR, help="Bundle to train for; it is only read.")
+    ],
     out: Annotated[Path, typer.Option(metavar="BUNDLE", help="Folder to write the new bundle to; must not exist.")],
     generated: Annotated[
         list[Path] | None,

@@ -11,15 +11,19 @@ from rich.console import Console
 from rich.table import Table
 
 from models.commands import reporting_errors
+from models.commands.answer_words import evidence_sentences, verdict
+from models.commands.pair_picture import ShownPicture, check_picture_path, write_pair_picture
 from models.images.image_folder import DECODER_FAILURES, read_image
 from service.api.verify import embed_answer, embeddings_answer, full_answer
 from service.api.wire.quality_wire import QualityAnswer
 from service.api.wire.verify_wire import FaceAnswer, TemplateAnswer, VerifyAnswer
 from service.choices import FacePolicy, LivenessPolicy, QualityPolicy, UnusablePictures
 from service.errors import ImageUndecodable, InputError
+from service.faces.types import AlignedFace
 from service.loaded import LoadedService, load
+from service.pipeline import FacePipeline
 from service.settings import Settings, load_settings
-from service.verifier import MOST_PICTURES, Photo, Template, Verifier
+from service.verifier import MOST_PICTURES, Photo, Template, Verification, Verifier
 
 # A component of which this much is lacking is told; --json has all of them.
 _POOR = 50.0
@@ -46,7 +50,11 @@ def verify(
     ],
     method: Annotated[str | None, typer.Option(help="Scoring method; the anchor set's default if absent.")] = None,
     operating_point: Annotated[
-        str | None, typer.Option(help="Where to decide, such as fmr_1e-4; IDA_OPERATING_POINT if absent.")
+        str | None,
+        typer.Option(
+            help="Where to decide, such as fmr_1e-4, by which 1 in 10,000 pairs of different people pass; "
+            "IDA_OPERATING_POINT if absent, which is fmr_1e-4 by default."
+        ),
     ] = None,
     face_policy: Policy = None,
     quality_policy: Annotated[
@@ -61,15 +69,27 @@ def verify(
     return_embeddings: Annotated[
         bool, typer.Option("--return-embeddings", help="With --json: the embeddings too, for `ida-verify replay`.")
     ] = False,
+    picture: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.png", help="Draw the photographs with the faces found, the crops and the answer in words."
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over the file of --picture if it is there.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare the face of a photograph with that of another, or of several of one person.
 
-    Exit code 0 if both faces were scored, 1 if not (the reason is printed), 2 if the command line is wrong.
+    Exit code 0 if the faces were scored, whatever was decided; 1 if not (the reason is printed), as where a photograph
+    shows no face; 2 if the command line is wrong; 130 if interrupted. In scripts read `decision` of --json.
     """
     if len(reference) > MOST_PICTURES:
         raise typer.BadParameter(f"there are {len(reference)} references, the limit is {MOST_PICTURES}")
+    if force and picture is None:
+        raise typer.BadParameter("it has no effect without --picture", param_hint="--force")
     with reporting_errors():
+        if picture is not None:
+            check_picture_path(picture, force=force)
         settings, loaded, verifier = _load()
         with _naming(probe=(probe,), reference=reference):
             photos = [Photo(_read(path, settings)) for path in (probe, *reference)]
@@ -86,6 +106,10 @@ def verify(
         answer = full_answer(result, loaded.pipeline)
         if return_embeddings:
             answer.embeddings = embeddings_answer(result)
+        if picture is not None:
+            shown = _shown(photos, (probe, *reference), result, answer, loaded.pipeline)
+            write_pair_picture(picture, shown, answer.decision, verdict(answer), evidence_sentences(answer))
+            typer.echo(f"{picture} is written: photographs of faces, to be kept as such", err=True)
     if as_json:
         typer.echo(answer.model_dump_json(indent=2))
     else:
@@ -114,6 +138,41 @@ def _load() -> tuple[Settings, LoadedService, Verifier]:
     settings = load_settings()
     loaded = load(settings)
     return settings, loaded, loaded.verifier(settings)
+
+
+def _shown(
+    photos: Sequence[Photo], paths: Sequence[Path], result: Verification, answer: VerifyAnswer, pipeline: FacePipeline
+) -> list[ShownPicture]:
+    """Return what the picture shows of each photograph."""
+    faces: list[AlignedFace | None] = [*result.faces]
+    told: list[FaceAnswer | None] = [answer.faces.probe, answer.faces.reference]
+    problems: list[str | None] = [None, None]
+    if result.template is not None and answer.template is not None:
+        faces[1:] = [found.face for found in result.template.pictures]
+        told[1:] = [found.face for found in answer.template.pictures]
+        problems[1:] = [found.problem.detail if found.problem else None for found in answer.template.pictures]
+    shown = []
+    for place, (photo, path, face, of_face, problem) in enumerate(
+        zip(photos, paths, faces, told, problems, strict=True)
+    ):
+        side = "probe" if place == 0 else "reference" if len(paths) == 2 else f"reference {place}"
+        try:
+            pixels = pipeline.decode(photo.data)
+        except InputError:  # which the note says
+            pixels = None
+        notes = [f"left out: {problem}"] if problem else []
+        if of_face is not None:
+            notes += _facts(of_face)
+        shown.append(ShownPicture(f"{side}: {path.name}", pixels, face, tuple(notes)))
+    return shown
+
+
+def _facts(face: FaceAnswer) -> list[str]:
+    facts = [f"{face.image_width} x {face.image_height} pixels"]
+    facts.append("1 face found" if face.faces_found == 1 else f"{face.faces_found} faces found, one chosen")
+    if face.rotated_by:
+        facts.append(f"turned by {face.rotated_by} degrees to find it")
+    return [*facts, _quality(face.quality).replace("_", " ")]
 
 
 def _read(path: Path, settings: Settings) -> bytes:
@@ -151,17 +210,16 @@ def _quality(quality: QualityAnswer) -> str:
 
 def _print(answer: VerifyAnswer) -> None:
     table = Table(show_header=False, box=None)
-    decision: str = answer.decision or "none"
-    if answer.no_decision_reason:
-        decision += f": {answer.no_decision_reason}"
-    table.add_row("decision", decision if answer.threshold is None else f"{decision}, threshold {answer.threshold:.4f}")
-    if answer.decision == "inconclusive":
-        table.add_row("why", answer.no_decision_reason)
+    table.add_row("decision", verdict(answer))
+    for sentence in evidence_sentences(answer):
+        table.add_row("", sentence)
     for advice in dict.fromkeys(reason.advice for reason in answer.reasons):
         table.add_row("what to do", advice)
     if answer.fmr_at_score is not None:
-        table.add_row("false-match rate", f"{answer.fmr_at_score:g} at this score")
-        table.add_row("evidence", f"{answer.evidence:.2f}, -log10 of that rate")
+        table.add_row("false-match rate", f"{answer.fmr_at_score:g} at this score (fmr_at_score)")
+        table.add_row("evidence", f"{answer.evidence:.2f}, -log10 of that rate: 4 means 1 in 10,000")
+    if answer.threshold is not None:
+        table.add_row("threshold", f"{answer.threshold:.4f}, of {answer.operating_point}")
     table.add_row(f"score ({answer.method})", f"{answer.score:.4f}")
     table.add_row("similarity (cosine)", f"{answer.similarity:.4f}")
     if answer.dao_score is not None:

@@ -105,6 +105,11 @@ class FaceExtractor:
             eye_light=eyes,
             liveness=liveness,
             cut_off=cut_off,
+            others=tuple(
+                turned_back(scaled(other, found_at), seen.quarters, size).box
+                for other in seen.faces
+                if other.box != seen.face.box
+            ),
         )
 
     def is_large(self, data: bytes) -> bool:

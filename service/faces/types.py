@@ -112,6 +112,7 @@ class AlignedFace:
         eye_light: how light the lighter eye's place in the crop is, over the cheeks.
         liveness: what the liveness part says of it; None where it was not asked.
         cut_off: share of the face that lies outside the picture, in 0..1.
+        others: boxes of the faces that were found and not chosen, as the chosen one's.
     """
 
     crop: ImageArray
@@ -126,6 +127,7 @@ class AlignedFace:
     eye_light: float | None = None
     liveness: Liveness | None = None
     cut_off: float = 0.0
+    others: tuple[Box, ...] = ()
 
     @property
     def measures(self) -> dict[str, float]:

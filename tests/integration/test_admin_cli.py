@@ -44,11 +44,10 @@ def test_push_activate_wait_rollback_and_status(fleet, tmp_path, home, bundles):
 
     pushed = [anchors(fleet, "push", folder) for folder in (one_folder, other_folder, one_folder)]
     assert [result.returncode for result in pushed] == [0, 0, 0], pushed
-    assert [result.stdout.strip() for result in pushed] == [
-        f"{one} is in the store now",
-        f"{other} is in the store now",
-        f"{one} was in the store already",
-    ]
+    assert [result.stdout for result in pushed] == [f"{one}\n", f"{other}\n", f"{one}\n"]
+    assert ["was in the store already" in result.stderr for result in pushed] == [False, False, True]
+    as_json = anchors(fleet, "push", one_folder, "--json")
+    assert json.loads(as_json.stdout) == {"anchor_set_id": one, "created": False}
 
     dry = anchors(fleet, "activate", one, "--dry-run", "--allow-uncalibrated")
     assert (dry.returncode, "could be activated" in dry.stdout) == (0, True)
@@ -108,7 +107,7 @@ def test_signed_bundles_are_taken_and_others_are_not(fleet, tmp_path, home, bund
     refused = anchors(fleet, "push", folder)
     assert (refused.returncode, "is not signed" in refused.stderr.replace("\n", " ")) == (1, True)
     pushed = anchors(fleet, "push", tmp_path / "bundle")
-    assert (pushed.returncode, pushed.stdout.strip()) == (0, f"{one} is in the store now")
+    assert (pushed.returncode, pushed.stdout.strip()) == (0, one)
     active = anchors(fleet, "activate", one, "--allow-uncalibrated")
     assert (active.returncode, "signature: by alice" in active.stdout) == (0, True)
 

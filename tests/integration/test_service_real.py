@@ -220,9 +220,13 @@ def test_command_check_does_not_pass_a_bundle_by_which_nothing_is_decided(pack, 
 def test_command_verify_prints_a_readable_and_a_raw_answer(pack, tmp_path, collins, collins_changed):
     (tmp_path / "a.jpg").write_bytes(encoded(collins))
     (tmp_path / "b.jpg").write_bytes(collins_changed)
-    readable = run("verify", str(tmp_path / "a.jpg"), str(tmp_path / "b.jpg"), "--operating-point", "fmr_1e-4")
+    drawn = str(tmp_path / "drawn.png")
+    readable = run("verify", str(tmp_path / "a.jpg"), str(tmp_path / "b.jpg"), "--picture", drawn)
     assert readable.returncode == 0, readable.stderr
-    assert "match, threshold" in readable.stdout
+    assert "match at fmr_1e-4: the two are taken for one person" in readable.stdout
+    assert Image.open(drawn).width == 1240
+    again = run("verify", str(tmp_path / "a.jpg"), str(tmp_path / "b.jpg"), "--picture", drawn)
+    assert (again.returncode, "--force" in again.stderr) == (1, True)
     assert "false-match rate" in readable.stdout
     raw = run("verify", "--json", str(tmp_path / "a.jpg"), str(tmp_path / "b.jpg"))
     assert json.loads(raw.stdout)["similarity"] > 0.7
