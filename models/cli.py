@@ -1,6 +1,7 @@
 """The one command, ``ida-verify``: it only gathers the sub-commands, and imports the one that is asked for."""
 
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -8,9 +9,6 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
-
-from models.examples import FIRST_STEPS, add_examples, as_epilog
-from models.program import created_by, keep_font_list_in_cache
 
 # Of each sub-command: where its function or its group of further ones is, and what the list of commands says of it.
 _COMMANDS = MappingProxyType(
@@ -68,6 +66,94 @@ _COMMANDS = MappingProxyType(
 )
 
 
+FIRST_STEPS = (
+    "ida-verify models pull",
+    "ida-verify verify one.jpg other.jpg --picture out.png",
+    "ida-verify serve --port 8000",
+    "ida-verify --install-completion",
+)
+
+EXAMPLES = MappingProxyType(
+    {
+        "serve": ("ida-verify serve --port 8000", "IDA_OPERATING_POINT=fmr_1e-4 ida-verify serve --host 0.0.0.0"),
+        "check": ("ida-verify check", "IDA_BUNDLE=my-bundle ida-verify check --json"),
+        "settings": ("ida-verify settings", "ida-verify settings --json"),
+        "verify": (
+            "ida-verify verify one.jpg other.jpg",
+            "ida-verify verify one.jpg other.jpg --operating-point fmr_1e-3 --picture out.png",
+            "ida-verify verify now.jpg passport.jpg badge.jpg --unusable-pictures skip",
+            "ida-verify verify one.jpg other.jpg --json > answer.json",
+        ),
+        "embed": ("ida-verify embed one.jpg", "ida-verify embed one.jpg --json > one.json"),
+        "replay": (
+            "ida-verify replay answer.json",
+            "ida-verify replay answer.json --probe one.json --reference other.json --bundle default",
+        ),
+        "calibrate": (
+            "ida-verify calibrate --bundle default --out calibrated --data people/",
+            "ida-verify calibrate --bundle default --out calibrated --unlabelled visitors/",
+        ),
+        "evaluate": ("ida-verify evaluate people/", "ida-verify evaluate people/ --bundle default --html report.html"),
+        "drift": ("ida-verify drift service.log", "ida-verify drift service.log --bundle default --json"),
+        "paper": ("ida-verify paper --data people/ --html paper.html",),
+        "cache list": ("ida-verify cache list",),
+        "cache clear": ("ida-verify cache clear --dry-run", "ida-verify cache clear"),
+        "keys new": ("ida-verify keys new shop", "ida-verify keys new shop --scope verify --per-second 20"),
+        "keys list": ("ida-verify keys list keys.toml",),
+        "models new": ("ida-verify models new backbone.onnx --out my-pack",),
+        "models try": ("ida-verify models try my-pack --data people/",),
+        "models remove": ("ida-verify models remove my-pack",),
+        "models pull": ("ida-verify models pull", "ida-verify models pull liveness"),
+        "models add": ("ida-verify models add my-pack", "ida-verify models add --insightface buffalo_l.zip"),
+        "models list": ("ida-verify models list", "ida-verify models list --json"),
+        "models verify": ("ida-verify models verify", "ida-verify models verify liveness"),
+        "anchors generate": ("ida-verify anchors generate --generator generator.onnx --out faces --count 1000",),
+        "anchors inspect": (
+            "ida-verify anchors inspect default",
+            "ida-verify anchors inspect my-bundle --probes photos/ --picture inspected.png",
+        ),
+        "anchors push": (
+            "ida-verify anchors push my-bundle --token-file token",
+            "id=$(ida-verify anchors push my-bundle)",
+        ),
+        "anchors activate": (
+            "ida-verify anchors activate $id --dry-run",
+            "ida-verify anchors activate $id --wait",
+        ),
+        "anchors rollback": ("ida-verify anchors rollback --wait", "ida-verify anchors rollback --to 0"),
+        "anchors status": ("ida-verify anchors status", "ida-verify anchors status --url http://10.0.0.7:8001 --json"),
+        "anchors keygen": ("ida-verify anchors keygen release",),
+        "anchors sign": ("ida-verify anchors sign my-bundle --key release.key",),
+        "anchors build": (
+            "ida-verify anchors build --images faces/ --out my-bundle",
+            "ida-verify anchors build --bundle default --bundle other --out both",
+        ),
+        "ssr train": ("ida-verify ssr train --bundle default --out with-ssr",),
+        "pfe train": ("ida-verify pfe train --bundle default --out with-pfe --data people/",),
+        "liveness evaluate": ("ida-verify liveness evaluate my-attacks --json > liveness.json",),
+    }
+)
+"""Of each command, by its words, lines to copy."""
+
+
+def as_epilog(examples: Sequence[str]) -> str:
+    """Return examples as they stand at the end of a help, a line each."""
+    return "\n".join(("Examples:", *examples))
+
+
+def add_examples(command: Any, words: str) -> None:
+    """Put the examples into the help of a command, and of those in it.
+
+    Args:
+        command: as typer makes it of a function or a group.
+        words: what it is called by, without the program.
+    """
+    if words in EXAMPLES:
+        command.epilog = as_epilog(EXAMPLES[words])
+    for name, inner in getattr(command, "commands", {}).items():
+        add_examples(inner, f"{words} {name}")
+
+
 class _LazyGroup(TyperGroup):
     """Imports a sub-command when it is named: a service need not load the tools, which takes as long as it does."""
 
@@ -118,6 +204,8 @@ app = typer.Typer(cls=_LazyGroup, no_args_is_help=True, pretty_exceptions_enable
 
 def _print_version(asked: bool) -> None:
     if asked:
+        from models.program import created_by  # noqa: PLC0415  (as little as possible before a command is known)
+
         typer.echo(created_by())
         raise typer.Exit
 
@@ -138,5 +226,7 @@ def ida_verify(
 def main() -> None:
     """Run the command line."""
     if sys.argv[1:] and not sys.argv[1].startswith("-"):  # a command, which may draw; --help and --version are quick
+        from models.program import keep_font_list_in_cache  # noqa: PLC0415
+
         keep_font_list_in_cache()
     app()

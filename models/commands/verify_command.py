@@ -189,7 +189,9 @@ def _naming(**paths: Sequence[Path]) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        of_input = paths.get(error.image or "", ())
+        if error.image is None:  # of what was asked, not of a photograph
+            raise
+        of_input = paths.get(error.image, ())
         path = ", ".join(map(str, of_input if error.picture is None else (of_input[error.picture],)))
         raise error.about(f"{error.image}, {path}" if path else listed) from None
     except DECODER_FAILURES as error:

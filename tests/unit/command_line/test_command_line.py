@@ -12,9 +12,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from models.cli import app
+from models.cli import EXAMPLES, app
 from models.commands.bundle_option import bundle_folder
-from models.examples import EXAMPLES
 from service.settings import DEFAULT_BUNDLE, load_settings
 
 GROUP: Any = typer.main.get_command(app)
