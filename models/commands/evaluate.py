@@ -8,7 +8,7 @@ from rich.console import Console
 
 from models.commands import reporting_errors
 from models.commands.bundle_option import BUNDLE_METAVAR, bundle_folder
-from models.commands.effect import Needs, label_files_needed, pictures_needed, refuse_without_effect
+from models.commands.effect import Needs, label_files_needed, names_pictures, pictures_needed, refuse_without_effect
 from models.commands.engine_option import EngineOption, RayAddress, RayWorkers
 from models.commands.evaluation_options import (
     DEFAULT_REPLICATES,
@@ -91,6 +91,16 @@ def evaluate_command(
     no_cache: NoCache = False,
     json_file: JsonFile = None,
     html_file: HtmlFile = None,
+    thumbnails: Annotated[
+        bool,
+        typer.Option(
+            "--thumbnails",
+            help="Put the listed pairs' pictures into --html, scaled down: faces of people, whoever opens the file.",
+        ),
+    ] = False,
+    all_curves: Annotated[
+        bool, typer.Option("--all-curves", help="Draw every method into --html, not the cosine and the defaults alone.")
+    ] = False,
     engine: EngineOption = "local",
     ray_address: RayAddress = "",
     ray_workers: RayWorkers = 0,
@@ -107,6 +117,12 @@ def evaluate_command(
         Needs(probability_gap, "without --probability-gap", ("gap_scale",)),
         Needs(ranks, "with --no-ranks", ("distractors",)),
         Needs(engine == "ray", "without --engine ray", ("ray_address", "ray_workers")),
+        Needs(html_file is not None, "without --html FILE", ("thumbnails", "all_curves")),
+        Needs(
+            names_pictures(labels),
+            "where all sets are .npz files of embeddings: there are no pictures",
+            ("thumbnails",),
+        ),
         label_files_needed(labels),
         pictures_needed(pictures, "input_form", "no_cache", "engine", "face_policy"),
         pictures_needed(labels, "pack"),
@@ -150,5 +166,16 @@ def evaluate_command(
             # Here, because drawing takes a quarter of a second to load, which every command would wait.
             from models.evaluation.report.html import to_html  # noqa: PLC0415
 
+            faces = {}
+            if thumbnails:
+                from models.evaluation.report.thumbnails import thumbnails_of  # noqa: PLC0415
+
+                faces = thumbnails_of(report, tuple(dict.fromkeys(asked.labels)), images, settings.gates)
+            page = to_html(report, faces, all_curves=all_curves)
             with writing(html_file):
-                html_file.write_bytes(to_html(report))
+                if faces:
+                    html_file.touch(mode=0o600)
+                    html_file.chmod(0o600)
+                html_file.write_bytes(page)
+            if faces:
+                typer.echo(f"note: {html_file} holds {len(faces):,} pictures of people; only you may read it", err=True)

@@ -100,6 +100,12 @@ class PairChanges:
         faces = self._method.comparisons.top_faces[:most]
         return self.listed(faces[:, 0], faces[:, 1])
 
+    def lowest_mated(self, most: int) -> tuple[ListedPair, ...]:
+        """Return the pairs of one person that score lowest with the method: wrong labels here too, or poor pictures."""
+        first, second = self._found.mated()
+        order = np.argsort(self._method.mated, kind="stable")[:most]
+        return self.listed(first[order], second[order])
+
     def moved(self, first: Ints, second: Ints) -> Floats64:
         """Return by which factor, as a logarithm, the method lowers each pair's false-match rate (p,)."""
         before = _fmr(self._cosine.comparisons, self._cosine.scorer.pairs(first, second).astype(np.float64))

@@ -219,6 +219,7 @@ def _facts(system: System) -> EvaluatedBundle:
         anchors=manifest.count,
         parameters=manifest.parameters.model_dump(),
         population=calibrations.population if calibrations else None,
+        default_method=manifest.default_method,
     )
 
 

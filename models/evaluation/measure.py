@@ -163,6 +163,7 @@ def measure(
         groups=tuple(_groups(ground, scored, level)),
         changes=compared.at(level, options.listed) if cosine and level else None,
         highest_non_mated=compared.highest_non_mated(options.listed),
+        lowest_mated=compared.lowest_mated(options.listed),
         likelihood=likelihood_cost(scored.comparisons, tells_llr=variant.method.tells_llr),
         error_discard=error_discard(found, scored, max(level, _LOOSER_FMR), ground.weights) if level else None,
     )

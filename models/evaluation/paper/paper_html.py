@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.axes import Axes
 
@@ -24,8 +23,9 @@ from models.evaluation.paper.paper_words import (
     verdict_of,
 )
 from models.evaluation.report import plots
-from models.evaluation.report.drawing import COLOURS, PLAIN, svg
 from models.evaluation.report.html import KINDS
+from models.pages.html_page import drawn, page_of
+from models.pages.svg_drawing import COLOURS, PLAIN, svg
 
 _EXAMPLES = 5
 
@@ -51,33 +51,21 @@ class PaperPlace:
 
 def paper_to_html(report: PaperReport) -> bytes:
     """Return the report as an HTML document."""
-    folder = Path(__file__).parent
-    environment = Environment(
-        loader=FileSystemLoader([folder, folder.parent / "report"]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        {"from_to": from_to, "difference": difference, "verdict_name": verdict_name, "kind_text": kind_text}
-    )
     sets = measured_sets(report.evaluation)
     places = [
         PaperPlace(f"place-{number}", name, tuple(claims), tuple(_figures(name, sets)), tuple(_pairs(name, sets)))
         for number, (name, claims) in enumerate(groupby(report.claims, key=lambda claim: claim.place))
     ]
-    return (
-        environment.get_template("paper.html.j2")
-        .render(
-            report=report,
-            sets=sets,
-            places=places,
-            verdict_of=verdict_of,
-            bearings=BEARINGS,
-            forms=FORM_NAMES,
-        )
-        .encode()
+    return page_of(
+        Path(__file__).parent,
+        "paper.html.j2",
+        {"from_to": from_to, "difference": difference, "verdict_name": verdict_name, "kind_text": kind_text},
+        report=report,
+        sets=sets,
+        places=places,
+        verdict_of=verdict_of,
+        bearings=BEARINGS,
+        forms=FORM_NAMES,
     )
 
 
@@ -99,8 +87,7 @@ def _figures(name: str, sets: list[MeasuredSet]) -> Iterator[tuple[Markup, str]]
     draw = _DRAWN.get(name)
     for one in sets if draw else ():
         for plot, caption in draw(one) if draw else ():
-            # The plots' own text was escaped when they were drawn.
-            yield Markup(plot), f"{one.name}{caption}"  # noqa: S704
+            yield drawn(plot), f"{one.name}{caption}"
 
 
 def _det(one: MeasuredSet) -> Iterator[tuple[str, str]]:

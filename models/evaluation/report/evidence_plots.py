@@ -5,12 +5,14 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, TwoSlopeNorm
 
 from models.evaluation.groups import GroupRates
-from models.evaluation.report.drawing import MATED, PERCENT, looks_of, svg
+from models.evaluation.report.drawing import looks_of
 from models.evaluation.report.report_document import PackResult
 from models.evaluation.report.words import method_name
+from models.pages.svg_drawing import INK, MATED, PERCENT, svg
 
 # NIST's convention: grey on target, red above it, blue below.
 _BELOW, _ON_TARGET, _ABOVE = "#2166ac", "#d0d0d0", "#b2182b"
+_IN_CELL = "#111111"
 _DECADES = 2.0
 _NAME = 20
 MOST_GROUPS = 24
@@ -63,7 +65,9 @@ def _heat_map(axis: Axes, rates: GroupRates, names: list[str]) -> None:
         for row, column in {(one, other), (other, one)}:
             # Where nobody was taken for another, no more than the bound is known, which is no rate to colour.
             shown[row, column] = np.log10(cell.fmr) if cell.fmr else np.nan
-            axis.text(column, row, text, ha="center", va="center", fontsize=8)
+            # A cell is as light on a dark page, and its text as dark; without a colour it is the page's.
+            ink = _IN_CELL if cell.fmr else INK
+            axis.text(column, row, text, ha="center", va="center", fontsize=8, color=ink)
     target = float(np.log10(rates.fmr))
     colours = LinearSegmentedColormap.from_list("target", [_BELOW, _ON_TARGET, _ABOVE])
     edges = np.arange(len(names) + 1) - 0.5

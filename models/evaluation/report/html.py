@@ -1,13 +1,15 @@
 """The report as one HTML file that needs nothing besides itself."""
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from models.evaluation.report import evidence_plots, plots
+from models.evaluation.report.drawing import drawn_methods
 from models.evaluation.report.report_document import MethodResult, PackResult, Report, SetResult, StatedRates
 from models.evaluation.report.words import (
     DECISIONS,
@@ -16,7 +18,6 @@ from models.evaluation.report.words import (
     limits_text,
     method_name,
     percent,
-    rate_interval,
     rate_text,
     set_facts,
     smallest_note,
@@ -24,16 +25,16 @@ from models.evaluation.report.words import (
     verdict,
 )
 from models.labelled.rates.measured import fmr_name
-from models.labelled.rates.rate_ratio import ratio_text, verdict_text
+from models.labelled.rates.people_needed import PeopleNeeded, people_needed
+from models.labelled.rates.rate_ratio import verdict_text
+from models.pages.html_page import drawn, page_of
 
-_FILTERS = {
+_FILTERS: dict[str, Callable[..., Any]] = {
     "fmr_name": fmr_name,
     "interval": interval_text,
     "limits": limits_text,
     "percent": percent,
     "rate": rate_text,
-    "rate_interval": rate_interval,
-    "ratio": ratio_text,
     "verdict_text": verdict_text,
     "verdict": verdict,
 }
@@ -55,6 +56,9 @@ class Section:
     pack: PackResult
     facts: str
     note: str
+    needed: tuple[PeopleNeeded, ...]
+    drawn: tuple[str, ...]
+    left_out: bool
     judged: tuple[tuple[str, str], ...]
     det: Markup
     distributions: Markup
@@ -79,30 +83,37 @@ class Section:
         return stated_name(stated, self.pack)
 
 
-def to_html(report: Report) -> bytes:
-    """Return the report as an HTML document."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(_FILTERS)
+def to_html(
+    report: Report, thumbnails: Mapping[tuple[str, str], str] | None = None, *, all_curves: bool = False
+) -> bytes:
+    """Return the report as an HTML document.
+
+    Args:
+        report: what was measured.
+        thumbnails: data URIs of the listed pictures by set and name; None for a page without faces.
+        all_curves: draw every method, in place of the few that ``drawn_methods`` names.
+    """
     sections = [
-        _section(f"set-{number}-{place}", labelled, pack)
+        _section(f"set-{number}-{place}", labelled, pack, all_curves=all_curves)
         for number, labelled in enumerate(report.sets)
         for place, pack in enumerate(labelled.packs)
     ]
-    return (
-        environment.get_template("report.html.j2")
-        .render(report=report, sections=sections, kinds=KINDS, decisions=DECISIONS)
-        .encode()
+    return page_of(
+        Path(__file__).parent,
+        "report.html.j2",
+        _FILTERS,
+        report=report,
+        sections=sections,
+        kinds=KINDS,
+        decisions=DECISIONS,
+        thumbnails=thumbnails or {},
+        faces={key: f"face-{number}" for number, key in enumerate(thumbnails or {})},
     )
 
 
-def _section(anchor: str, labelled: SetResult, pack: PackResult) -> Section:
+def _section(anchor: str, labelled: SetResult, pack: PackResult, *, all_curves: bool) -> Section:
     cosine = pack.methods[0]
+    shown = pack if all_curves else drawn_methods(pack)
     return Section(
         anchor=anchor,
         title=labelled.name if pack.pack is None else f"{labelled.name} with {pack.pack}",
@@ -110,40 +121,40 @@ def _section(anchor: str, labelled: SetResult, pack: PackResult) -> Section:
         pack=pack,
         facts=set_facts(labelled, pack),
         note=smallest_note(cosine.rates),
+        needed=people_needed(pack.non_mated_pairs, pack.identity_pairs),
+        drawn=tuple(method_name(method, pack) for method in shown.methods),
+        left_out=len(shown.methods) < len(pack.methods),
         judged=tuple((method_name(method, pack), judged(method, cosine)) for method in pack.methods[1:]),
-        det=_safe(plots.det_plot(pack)),
-        distributions=_safe(plots.distributions_plot(pack)),
+        det=drawn(plots.det_plot(shown)),
+        distributions=drawn(plots.distributions_plot(shown)),
         error_discard=(
-            _safe(plots.error_discard_plot(pack)) if any(method.error_discard for method in pack.methods) else None
+            drawn(plots.error_discard_plot(shown)) if any(method.error_discard for method in shown.methods) else None
         ),
         identification=(
-            _safe(plots.identification_plot(pack)) if any(method.identification for method in pack.methods) else None
+            drawn(plots.identification_plot(shown)) if any(method.identification for method in shown.methods) else None
         ),
         reliability=(
-            _safe(plots.reliability_plot(pack)) if any(stated.reliability for stated in pack.stated) else None
+            drawn(plots.reliability_plot(shown if any(one.reliability for one in shown.stated) else pack))
+            if any(stated.reliability for stated in pack.stated)
+            else None
         ),
-        groups=tuple(_safe(plots.groups_plot(pack, level)) for level in range(len(cosine.groups))),
+        groups=tuple(drawn(plots.groups_plot(shown, level)) for level in range(len(cosine.groups))),
         group_pairs=tuple(
-            _safe(evidence_plots.group_pairs_plot(pack, level))
+            drawn(evidence_plots.group_pairs_plot(shown, level))
             for level, rates in enumerate(cosine.groups)
             if len(rates.rows) <= evidence_plots.MOST_GROUPS
         ),
         likelihood=(
-            _safe(evidence_plots.llr_plot(pack))
+            drawn(evidence_plots.llr_plot(pack))
             if any(method.likelihood.reliability for method in pack.methods)
             else None
         ),
-        ablations=tuple(_safe(plots.ablation_plot(found)) for found in pack.ablations),
-        probability_gap=_safe(plots.probability_gap_plot(pack.probability_gap)) if pack.probability_gap else None,
+        ablations=tuple(drawn(plots.ablation_plot(found)) for found in pack.ablations),
+        probability_gap=drawn(plots.probability_gap_plot(pack.probability_gap)) if pack.probability_gap else None,
         unstated=_unstated(pack),
         often=_often(cosine),
         often_of=len(cosine.highest_non_mated),
     )
-
-
-def _safe(plot: str) -> Markup:
-    # The plots' own text was escaped when they were drawn.
-    return Markup(plot)  # noqa: S704
 
 
 def _unstated(pack: PackResult) -> dict[str, list[str]]:

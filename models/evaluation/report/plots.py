@@ -10,10 +10,11 @@ from matplotlib.ticker import NullFormatter
 from models.evaluation.ablations import Ablation
 from models.evaluation.error_discard import SHARES, TOLD_SHARE
 from models.evaluation.probability_gap import ProbabilityGap
-from models.evaluation.report.drawing import COLOURS, COSINE, MATED, NON_MATED, PERCENT, PLAIN, looks_of, svg
+from models.evaluation.report.drawing import looks_of
 from models.evaluation.report.report_document import PackResult
 from models.evaluation.report.words import method_name, segment_name, stated_name
 from models.labelled.rates.measured import MEASURED_FALSE_MATCHES, fmr_name
+from models.pages.svg_drawing import COLOURS, COSINE, MATED, NON_MATED, PERCENT, PLAIN, svg
 
 
 def det_plot(pack: PackResult) -> str:

@@ -61,6 +61,7 @@ class MethodResult:
         error_discard: FNMR as poor faces are left out; None where no false-match rate is measured or norms are not
             known.
         likelihood: what the scores are worth as evidence.
+        lowest_mated: the pairs of one person that score lowest.
     """
 
     label: str
@@ -78,6 +79,7 @@ class MethodResult:
     highest_non_mated: tuple[ListedPair, ...]
     error_discard: ErrorDiscard | None
     likelihood: LikelihoodCost
+    lowest_mated: tuple[ListedPair, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ class EvaluatedBundle:
     anchors: int
     parameters: dict[str, float | None]
     population: str | None
+    default_method: str = "cosine"
 
 
 @dataclass(frozen=True, slots=True)

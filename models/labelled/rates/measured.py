@@ -5,12 +5,12 @@ from service.scoring.calibration import Quality
 OPERATING_FMRS: tuple[float, ...] = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 # With 30 false matches expected, the rate is known to about a third, were the pairs independent.
 MEASURED_FALSE_MATCHES = 30
-_RULE_OF_THREE = 3
+RULE_OF_THREE = 3
 
 
 def shown_down_to(trials: int) -> float:
     """Return the smallest rate that so many trials show: N without an error say below 3/N with 95 % confidence."""
-    return min(1.0, _RULE_OF_THREE / max(1, trials))
+    return min(1.0, RULE_OF_THREE / max(1, trials))
 
 
 def quality(non_mated_pairs: int, fmr: float) -> Quality:
@@ -20,7 +20,7 @@ def quality(non_mated_pairs: int, fmr: float) -> Quality:
     expected = round(expected, 9)
     if expected >= MEASURED_FALSE_MATCHES:
         return "measured"
-    return "wide" if expected >= _RULE_OF_THREE else "extrapolated"
+    return "wide" if expected >= RULE_OF_THREE else "extrapolated"
 
 
 def measured_fmrs(non_mated_pairs: int) -> tuple[float, ...]:

@@ -53,8 +53,8 @@ def report(people):
     return make
 
 
-def page(report):
-    return to_html(report).decode()
+def page(report, **shown):
+    return to_html(report, **shown).decode()
 
 
 def text_of(html):
@@ -127,7 +127,7 @@ def test_page_shows_the_figures_and_needs_nothing_besides_itself(report, system)
 
 
 def test_plots_are_well_formed_and_keep_their_text(report, system):
-    html = page(report([system()], ablations=(parse("anchors=10"), parse("strength=0,1"))))
+    html = page(report([system()], ablations=(parse("anchors=10"), parse("strength=0,1"))), all_curves=True)
 
     plots = re.findall(r"<svg.*?</svg>", html, re.DOTALL)
 
