@@ -1,8 +1,9 @@
 """``ida-verify calibrate``: choose the parameters of a bundle's scores and measure what the scores mean."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,9 +17,11 @@ from models.calibration.calibration_run import TAUGHT_METHODS, Calibrated, Calib
 from models.calibration.selection import Grid
 from models.calibration.strata_table import strata_table
 from models.calibration.template_points import MeasuredTemplates
+from models.calibration.unlabelled_report import ASSUMED
 from models.calibration.write import calibrated_bundle
 from models.commands import reporting_errors
 from models.commands.bundle_option import BUNDLE_METAVAR, bundle_folder
+from models.commands.calibration_html import write_calibration_page, write_gained_page
 from models.commands.effect import Needs, label_files_needed, names_pictures, pictures_needed, refuse_without_effect
 from models.commands.labelled_input import exclusions_of, read_sets
 from models.commands.unlabelled_input import read_unlabelled_sets, show_unlabelled, unlabelled_bundle
@@ -27,6 +30,7 @@ from models.heads.ida_q.people_copies import copies_of_people
 from models.heads.ida_q.teach import CopiesOfSet, Teacher
 from models.labelled.embed import open_embedder
 from models.labelled.rates.rate_ratio import ratio_text, verdict_text
+from models.output import check_writable
 from models.progress import stage_bars
 from service.bundle.reader import Bundle, read_bundle, read_manifest
 from service.bundle.writer import refuse_existing
@@ -141,6 +145,10 @@ def calibrate_bundle(
     seed: Annotated[int, typer.Option(min=0, help="Chooses parts, folds and replicates.")] = _DEFAULTS.seed,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Embed every picture again.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    html_file: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write a page that says what was gained, and what not."),
+    ] = None,
 ) -> None:
     """Choose parameters on some people, measure thresholds on others, try them on the rest; write a bundle."""
     if bool(data) == bool(unlabelled):
@@ -161,6 +169,7 @@ def calibrate_bundle(
     )
     with reporting_errors():
         refuse_existing(out)
+        check_writable(html_file)
         left_out = exclusions_of(exclusions, texts)
         settings = load_settings(pack=pack, face_policy=face_policy)
         manifest = read_manifest(bundle)
@@ -202,10 +211,8 @@ def calibrate_bundle(
                     settings=settings,
                     stage=stage,
                 )
-            if as_json:
-                typer.echo(json.dumps({"anchor_set_id": bundle_id, **report}, indent=2))
-            else:
-                show_unlabelled(told, out, bundle_id)
+            write_calibration_page(html_file, told.calibrated, options, report, bundle_id, assumed=ASSUMED)
+            _tell(bundle_id, report if as_json else None, partial(show_unlabelled, told, out, bundle_id))
             return
         with stage_bars() as stage:
             sets = read_sets(
@@ -247,10 +254,16 @@ def calibrate_bundle(
             pipeline_id=pipeline_id,
             face_policy=settings.face_policy,
         )
-    if as_json:
-        typer.echo(json.dumps({"anchor_set_id": bundle_id, **report}, indent=2))
+        write_gained_page(html_file, found, options, report, bundle_id, source, pipeline_id, settings)
+    _tell(bundle_id, report if as_json else None, partial(_print, found, out, bundle_id))
+
+
+def _tell(bundle_id: str, report: Mapping[str, JsonValue] | None, show: Callable[[], None]) -> None:
+    """Print a report as JSON, or what people are shown where none is given."""
+    if report is None:
+        show()
     else:
-        _print(found, out, bundle_id)
+        typer.echo(json.dumps({"anchor_set_id": bundle_id, **report}, indent=2))
 
 
 def _calibrated(name: str, found: Calibrated) -> str:

@@ -1,7 +1,8 @@
 """How the report of the paper's claims is put into words: the same in the terminal and on its page."""
 
 from models.evaluation.paper.paper_document import AnchorKind, Bearing, Finding, PaperClaim, PaperVerdict
-from models.evaluation.report.words import interval_text, percent
+from models.evaluation.report.words import interval_text
+from models.pages.number_words import percent
 
 VERDICTS: dict[PaperVerdict, str] = {
     "holds": "holds",

@@ -17,8 +17,6 @@ from models.evaluation.report.words import (
     judged,
     limits_text,
     method_name,
-    percent,
-    rate_text,
     set_facts,
     smallest_note,
     stated_name,
@@ -26,8 +24,9 @@ from models.evaluation.report.words import (
 )
 from models.labelled.rates.measured import fmr_name
 from models.labelled.rates.people_needed import PeopleNeeded, people_needed
-from models.labelled.rates.rate_ratio import verdict_text
+from models.labelled.rates.rate_ratio import times_text, verdict_text
 from models.pages.html_page import drawn, page_of
+from models.pages.number_words import percent, rate_text
 
 _FILTERS: dict[str, Callable[..., Any]] = {
     "fmr_name": fmr_name,
@@ -35,6 +34,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "limits": limits_text,
     "percent": percent,
     "rate": rate_text,
+    "times": times_text,
     "verdict_text": verdict_text,
     "verdict": verdict,
 }

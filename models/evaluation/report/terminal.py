@@ -15,9 +15,7 @@ from models.evaluation.report.words import (
     judged,
     limits_text,
     method_name,
-    percent,
     rate_interval,
-    rate_text,
     segment_name,
     set_facts,
     smallest_note,
@@ -27,6 +25,7 @@ from models.evaluation.report.words import (
 from models.labelled.rates.interval import Interval
 from models.labelled.rates.measured import fmr_name
 from models.labelled.rates.rate_ratio import ratio_text, verdict_text
+from models.pages.number_words import percent, rate_text
 
 # Of the shares of poor faces that are left out, those that fit beside each other.
 _SHOWN_SHARES = (0.0, 0.05, TOLD_SHARE)

@@ -8,6 +8,7 @@ from models.evaluation.method_rates import FnmrAtFmr
 from models.evaluation.report.report_document import MethodResult, PackResult, SetResult, StatedRates
 from models.labelled.rates.interval import Interval
 from models.labelled.rates.measured import fmr_name
+from models.pages.number_words import in_words, percent, rate_text
 from service.scoring.decision import Decision
 from service.scoring.population import MEASURES
 
@@ -43,18 +44,6 @@ def limits_text(stated: StatedRates) -> str:
     return " and ".join(f"{name} {signs[MEASURES[name].poor_end]} {limit:g}" for name, limit in stated.limits.items())
 
 
-def percent(value: float, signed: bool = False) -> str:
-    """Return a share in percent, with digits enough to tell small ones apart."""
-    shown = 100 * value
-    digits = 2 if abs(shown) < 99.995 else 1
-    return f"{shown:+.{digits}f}" if signed else f"{shown:.{digits}f}"
-
-
-def rate_text(rate: float) -> str:
-    """Return a false-match rate with two digits, 0 as such."""
-    return "0" if rate == 0 else f"{rate:.1e}".replace("e-0", "e-").replace("e+00", "")
-
-
 def rate_interval(found: Interval) -> str:
     """Return a false-match rate with its interval in brackets."""
     return found.text(rate_text)
@@ -88,11 +77,11 @@ def judged(method: MethodResult, cosine: MethodResult) -> str:
         parts[kind].append(text)
     said = []
     if parts["better"]:
-        said.append(f"better than the cosine at FMR {_and(parts['better'])}")
+        said.append(f"better than the cosine at FMR {in_words(parts['better'])}")
     if parts["worse"]:
-        said.append(f"worse than the cosine at FMR {_and(parts['worse'])}")
+        said.append(f"worse than the cosine at FMR {in_words(parts['worse'])}")
     if parts["level"]:
-        said.append(f"within the noise of the cosine at FMR {_and(parts['level'])}")
+        said.append(f"within the noise of the cosine at FMR {in_words(parts['level'])}")
     return "; ".join(said) or "nothing can be said: the pairs are too few"
 
 
@@ -119,11 +108,7 @@ def smallest_note(rates: Sequence[FnmrAtFmr]) -> str:
     measured = [rate.fmr for rate in rates if rate.quality == "measured"]
     said = [f"The smallest measured FMR is {fmr_name(min(measured))}" if measured else "No FMR is measured"]
     if by_quality["wide"]:
-        said.append(f"fewer than 30 false matches stand behind {_and(by_quality['wide'])} (*)")
+        said.append(f"fewer than 30 false matches stand behind {in_words(by_quality['wide'])} (*)")
     if by_quality["extrapolated"]:
-        said.append(f"too few pairs for {_and(by_quality['extrapolated'])}")
+        said.append(f"too few pairs for {in_words(by_quality['extrapolated'])}")
     return "; ".join(said) + "."
-
-
-def _and(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

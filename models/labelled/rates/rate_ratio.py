@@ -50,4 +50,9 @@ def verdict_text(verdict: Verdict) -> str:
 
 def ratio_text(ratio: RateRatio) -> str:
     """Return how many times the stated rate is observed, its interval in brackets."""
-    return ratio.text("{:.3g}".format, "{:.2g}".format)
+    return ratio.text(lambda value: times_text(value, 3), times_text)
+
+
+def times_text(value: float, digits: int = 2) -> str:
+    """Return a ratio with so many digits, a large one as a whole number."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.{digits}g}"

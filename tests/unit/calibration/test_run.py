@@ -201,6 +201,7 @@ def test_command_writes_a_calibrated_bundle_and_leaves_the_other(tmp_path, bundl
     result = invoke(
         "--bundle", bundle, "--out", tmp_path / "out", "--data", arrays, "--replicates", 100,
         "--strength", 0.5, "--k", 3, "--tau", 5, "--population", "a hundred and fifty made-up people",
+        "--html", tmp_path / "page.html",
     )  # fmt: skip
 
     assert result.exit_code == 0, result.output
@@ -212,6 +213,22 @@ def test_command_writes_a_calibrated_bundle_and_leaves_the_other(tmp_path, bundl
     report = json.loads((tmp_path / "out" / "calibration_report.json").read_text())
     assert report["parts"]["report"]["people"]["people"] == 45
     assert "fmr_1e-6" in result.output
+    page = (tmp_path / "page.html").read_text("utf-8")
+    for said in ("Gained, on people set aside", "Not gained, or not known", "a hundred and fifty made-up people"):
+        assert said in page
+    report_point = report["methods"][0]["set_aside"][0]
+    assert f"{100 * report_point['fnmr']:.2f}" in page
+    assert "too few pairs; the threshold is a fitted tail" in page
+
+
+def test_command_refuses_a_page_that_cannot_be_written_before_it_calibrates(tmp_path, bundle, arrays):
+    result = invoke(
+        "--bundle", bundle, "--out", tmp_path / "out", "--data", arrays, "--html", tmp_path / "none" / "page.html"
+    )
+
+    assert result.exit_code == 1
+    assert "cannot be written" in result.output
+    assert not (tmp_path / "out").exists()
 
 
 def test_command_on_a_folder_that_is_there_says_so_at_once(bundle, arrays):

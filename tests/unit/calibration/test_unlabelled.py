@@ -241,10 +241,14 @@ def invoke(*arguments):
 def test_command_calibrates_without_labels_and_says_what_it_assumed(tmp_path, bundle, arrays):
     result = invoke(
         "--bundle", bundle, "--out", tmp_path / "out", "--unlabelled", arrays, "--replicates", 100,
-        "--population", "visitors of 2025",
+        "--population", "visitors of 2025", "--html", tmp_path / "page.html",
     )  # fmt: skip
 
     assert result.exit_code == 0, result.output
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert "Nothing is known of false non-matches" in page
+    assert "Assumed: " in page
+    assert "Gained, on people" not in page
     found = read_bundle(tmp_path / "out", backbone_id="00112233445566aa").calibrations
     told = re.match(
         r"visitors of 2025 \(unlabelled: of ([\d,]+) pairs (\d+) were taken for one person's and left out",

@@ -20,10 +20,11 @@ from models.evaluation.method_rates import FnmrAtFmr
 from models.evaluation.report.html import to_html
 from models.evaluation.report.report_document import Report, SetResult, to_json
 from models.evaluation.report.terminal import show
-from models.evaluation.report.words import interval_text, judged, percent, rate_text, verdict
+from models.evaluation.report.words import interval_text, judged, verdict
 from models.labelled.exclusions import SetExclusions
 from models.labelled.rates.interval import Interval
 from models.labelled.rates.measured import fmr_name
+from models.pages.number_words import percent, rate_text
 from service.scoring.calibration import Calibrations, FmrCurve, MethodCalibration, OperatingPoint
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
