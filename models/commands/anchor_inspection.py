@@ -14,7 +14,7 @@ from models.commands import reporting_errors
 from models.commands.bundle_option import BUNDLE_METAVAR, bundle_folder
 from models.commands.effect import Needs, refuse_without_effect
 from models.labelled.embed import open_embedder
-from models.output import writing
+from models.output import check_writable, writing
 from models.progress import Stage, stage_bars
 from service.bundle.reader import read_bundle
 from service.cpus import usable_cpus
@@ -47,6 +47,10 @@ def inspect(
         Path | None, typer.Option("--json", dir_okay=False, help="Write the figures to this file.")
     ] = None,
     picture: Annotated[Path | None, typer.Option(dir_okay=False, help="Draw them into this PNG file.")] = None,
+    html_file: Annotated[
+        Path | None,
+        typer.Option("--html", dir_okay=False, metavar="FILE", help="Write words, pictures and figures as a page."),
+    ] = None,
     pack: Annotated[str | None, typer.Option(help="Model pack that the bundle was built with [IDA_PACK].")] = None,
     cache: Annotated[bool, typer.Option(help="Keep the probes' embeddings for the next time.")] = True,
 ) -> None:
@@ -57,6 +61,8 @@ def inspect(
         Needs(probes is not None and probes.is_dir(), "without a folder of --probes", ("cache",)),
     )
     with reporting_errors():
+        for path in (as_json, picture, html_file):
+            check_writable(path)
         settings = load_settings(pack=pack)
         with stage_bars() as stage:
             findings = _inspect(bundle, probes, guard, settings, cache, stage)
@@ -65,6 +71,12 @@ def inspect(
                 as_json.write_text(json.dumps(findings.as_json(), indent=2) + "\n", encoding="utf-8")
         if picture is not None:
             draw(findings, picture)
+        if html_file is not None:
+            # Here, because drawing takes a quarter of a second to load, which every command would wait.
+            from models.anchors.inspection.inspection_page import inspection_page  # noqa: PLC0415
+
+            with writing(html_file):
+                html_file.write_bytes(inspection_page(findings))
     typer.echo("\n".join(findings_lines(findings)))
 
 

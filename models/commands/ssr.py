@@ -23,7 +23,7 @@ from models.degrade.recipe import DEFAULT_RECIPE, find_recipe
 from models.engines.choice import EngineChoice
 from models.heads.ssr.ssr_options import PRESETS, Decay, Optimizer, Schedule, Shares, Target, TrainOptions
 from models.heads.ssr.ssr_run import TrainedHead, train_function, train_head
-from models.output import check_writable
+from models.output import check_writable, writing
 from models.progress import stage_bars
 from service.bundle.reader import read_bundle, read_manifest
 from service.bundle.writer import refuse_existing
@@ -114,6 +114,9 @@ def train_ssr_command(
     noise: Annotated[float, _samples(min=0, help="Share of faces moved in a random direction.")] = _SHARES.noise,
     face: Annotated[float, _samples(min=0, help="Share of faces as they are.")] = _SHARES.face,
     curves: Annotated[Path | None, _report(metavar="PNG", help="Draw how the training went.")] = None,
+    html_file: Annotated[
+        Path | None, _report("--html", metavar="FILE", help="Write what the head is worth as a page, with the picture.")
+    ] = None,
     as_json: Annotated[bool, _report("--json", help="Print the head's card as JSON.")] = False,
     engine: EngineOption = "local",
     ray_address: RayAddress = "",
@@ -140,7 +143,8 @@ def train_ssr_command(
     )
     with reporting_errors():
         refuse_existing(out)
-        check_writable(curves)
+        for path in (curves, html_file):
+            check_writable(path)
         train_function()
         shares, degradations = Shares(spread, mixture, shift, noise, face), find_recipe(recipe)
         given.check(degradations, shares)
@@ -190,6 +194,11 @@ def train_ssr_command(
             from models.heads.ssr.curves import draw_curves  # noqa: PLC0415
 
             draw_curves(head, curves)
+        if html_file is not None:
+            from models.heads.ssr.ssr_page import ssr_page  # noqa: PLC0415
+
+            with writing(html_file):
+                html_file.write_bytes(ssr_page(head))
     if as_json:
         typer.echo(json.dumps({"anchor_set_id": head.bundle_id, **head.card.model_dump(mode="json")}, indent=2))
     else:

@@ -1,4 +1,4 @@
-"""Findings as a picture: four panels in one PNG file."""
+"""Findings as a picture: four panels in one PNG file, or on a page."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +32,18 @@ def draw(findings: Findings, path: Path) -> None:
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     figure = Figure(figsize=(12, 8.5), layout="constrained")
-    nearest, crowding, ranks, variances = figure.subplots(2, 2).ravel()
+    draw_panels(findings, figure.subplots(2, 2).ravel().tolist())
+    figure.suptitle(
+        f"{findings.count} anchors, bundle {findings.bundle_id}: mean pair cosine "
+        f"{findings.geometry.mean_pair_cosine:.3f}, effective dimension {findings.geometry.effective_dimension:.0f}"
+    )
+    with writing(path):
+        figure.savefig(path, dpi=100, format="png")
+
+
+def draw_panels(findings: Findings, panels: "list[Axes]") -> None:
+    """Draw an anchor set on four axes."""
+    nearest, crowding, ranks, variances = panels
     probes = findings.probes
     _histogram(nearest, findings.neighbours.nearest, None if probes is None else probes.neighbours.nearest)
     nearest.set(title="Nearest anchor", xlabel="cosine similarity", ylabel="share of faces per bin")
@@ -57,12 +68,6 @@ def draw(findings: Findings, path: Path) -> None:
     ranks.set_xscale("log")
     ranks.legend(loc="upper right")
     _variances(variances, findings)
-    figure.suptitle(
-        f"{findings.count} anchors, bundle {findings.bundle_id}: mean pair cosine "
-        f"{findings.geometry.mean_pair_cosine:.3f}, effective dimension {findings.geometry.effective_dimension:.0f}"
-    )
-    with writing(path):
-        figure.savefig(path, dpi=100, format="png")
 
 
 def _histogram(axes: "Axes", anchors: Floats, probes: Floats | None) -> None:

@@ -1,11 +1,15 @@
-"""Training as a picture: the loss on its way, and predicted against true density."""
+"""Training as a picture, in a PNG file or on a page: the loss on its way, and predicted against true density."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from models.heads.ssr.ssr_run import TrainedHead
 from models.output import writing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 # Two of Okabe and Ito's colours (2008), which colour-blind people tell apart.
 _TRAINING, _ASIDE = "#0072B2", "#D55E00"
@@ -24,9 +28,16 @@ def draw_curves(head: TrainedHead, path: Path) -> None:
     # Imported here: matplotlib takes a second, and only a picture needs it.
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    trained = head.trained
     figure = Figure(figsize=(12, 4.5), layout="constrained")
-    losses, densities, errors = figure.subplots(1, 3)
+    draw_training(head, figure.subplots(1, 3).ravel().tolist())
+    with writing(path):
+        figure.savefig(path, dpi=100, format="png")
+
+
+def draw_training(head: TrainedHead, panels: "list[Axes]") -> None:
+    """Draw a training on three axes."""
+    trained = head.trained
+    losses, densities, errors = panels
     iterations = [check.iteration for check in trained.checks]
     losses.plot(iterations, [check.training for check in trained.checks], color=_TRAINING, label="batches")
     losses.plot(iterations, [check.aside for check in trained.checks], color=_ASIDE, label="set aside")
@@ -43,5 +54,3 @@ def draw_curves(head: TrainedHead, path: Path) -> None:
         errors.plot(middle, [decile.deviation for decile in agreed.deciles], marker="o", markersize=3, label=label)
     errors.set(title="Error by tenth of the density", xlabel="true log F", ylabel="root mean squared error of log F")
     errors.legend()
-    with writing(path):
-        figure.savefig(path, dpi=100, format="png")

@@ -1,10 +1,13 @@
 """Findings in words and as a picture."""
 
+import re
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from models.anchors.inspection.advice import findings_lines
+from models.anchors.inspection.inspection_page import inspection_page
 from models.anchors.inspection.picture import draw
 from models.tool_errors import ReportNotWritten
 
@@ -56,3 +59,21 @@ def test_picture_is_written_with_and_without_faces(look, unit_rows, tmp_path, fa
 def test_picture_that_cannot_be_written_says_so(look, unit_rows, tmp_path):
     with pytest.raises(ReportNotWritten, match="picture"):
         draw(look(unit_rows(20)), tmp_path / "nowhere" / "set.png")
+
+
+@pytest.mark.parametrize("faces", [None, 30])
+def test_page_has_the_words_the_figures_and_the_picture(look, unit_rows, faces):
+    rows = unit_rows(50)
+    found = look(rows, None if faces is None else np.concatenate([rows[:1], unit_rows(faces, seed=2)]))
+
+    page = inspection_page(found).decode()
+
+    assert page.count("<svg") == 1
+    assert f"{np.percentile(found.neighbours.nearest, 95):.3f}" in page
+    assert "50 anchors" in page
+    assert ("Identity collisions" in page) == (faces is not None)
+    assert ("face 0" in page) == (faces is not None)
+    for line in findings_lines(found):
+        if line.startswith("-> "):
+            assert line[4:].replace("`", "") in page
+    assert not re.search(r"(src|href)\s*=\s*[\"'](?!#)", page)
