@@ -174,7 +174,10 @@ def help_of(*words: str) -> tuple[str, ...]:
             break
         found = found.get_command(None, word)
         assert found is not None, f"there is no command {' '.join(words)}"
-    return ("--help", *(option for parameter in found.params for option in parameter.opts))
+    return (
+        "--help",
+        *(option for parameter in found.params for option in (*parameter.opts, *parameter.secondary_opts)),
+    )
 
 
 @pytest.mark.parametrize("block", COMMANDS, ids=str)
