@@ -75,8 +75,8 @@ class Place:
             async with asyncio.timeout(self._remaining()):
                 return await asyncio.shield(running)
         except TimeoutError as error:
-            if running.done():  # the call's own failure
-                raise
+            if running.done():  # the call's own failure, or it ended at the very moment of its deadline
+                return running.result()
             raise _too_late() from error
 
     async def run_sized(self, call: Callable[[bool], Result | None]) -> Result:
