@@ -72,14 +72,16 @@ class Replica:
     log: Path
     address_space: int | None = None
     process: subprocess.Popen[bytes] | None = None
+    host: str = "127.0.0.1"
+    program: tuple[str | Path, ...] = (PROGRAM,)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     def start(self) -> None:
         with self.log.open("ab") as log:
-            command = [PROGRAM, "serve", "--port", str(self.port)]
+            command = [*self.program, "serve", "--host", self.host, "--port", str(self.port)]
             if self.address_space is not None:
                 command = ["prlimit", f"--as={self.address_space}", "--", *command]
             self.process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
@@ -146,19 +148,23 @@ class Fleet:
         for replica in self.replicas:
             until(replica.readiness, f"{replica.name} is ready")
 
-    def start_proxy(self) -> None:
+    def start_proxy(self, *, backend: str = "replicas", resolver: str = "127.0.0.1") -> None:
         """Start nginx with the configuration that is deployed, in front of the replicas.
 
         What lies in the folder ``included`` stands for what the container includes into its server.
+
+        Args:
+            backend: whom it asks: the replicas by their ports and in turns, or name:port, which is looked up.
+            resolver: address of the DNS server that knows that name.
         """
         self.proxy_port = free_port()
         values = {
             "IDA_PROXY_PORT": f"127.0.0.1:{self.proxy_port}",
-            "IDA_BACKEND": "replicas",
-            "IDA_RESOLVER": "127.0.0.1",
+            "IDA_BACKEND": backend,
+            "IDA_RESOLVER": resolver,
         }
         site = string.Template(_PROXY.read_text("utf-8")).safe_substitute(values)
-        servers = "\n".join(f"server 127.0.0.1:{replica.port} max_fails=0;" for replica in self.replicas)
+        servers = "\n".join(f"server {replica.host}:{replica.port} max_fails=0;" for replica in self.replicas)
         text = (
             f"{'user root;' if os.geteuid() == 0 else ''} worker_processes 1; daemon off;\n"
             f"pid {self.folder}/nginx.pid; error_log {self.folder}/nginx.log warn;\n"

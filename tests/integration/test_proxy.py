@@ -68,7 +68,9 @@ def backends():
 @pytest.fixture
 def url(require_program, tmp_path, backends):
     require_program("nginx")
-    fleet = Fleet(tmp_path, replicas=[SimpleNamespace(port=backend.port, process=None) for backend in backends])
+    fleet = Fleet(
+        tmp_path, replicas=[SimpleNamespace(host="127.0.0.1", port=backend.port, process=None) for backend in backends]
+    )
     fleet.start_proxy()
     yield fleet.url
     fleet.close()
