@@ -173,6 +173,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.what != "check" and options.stages is None:
         parser.error("--stages FILE is needed: poe bench stage_costs --methods ida-r --json FILE")
+    if options.what == "check" and "IDA_HOME" not in os.environ:
+        parser.error("IDA_HOME is needed: the folder in which `ida-verify models pull` keeps the packs")
     found = {"plan": plans, "simulate": simulations, "check": checked}[options.what](options)
     if options.write:
         write(options.what, table_of(options.what, found))

@@ -204,7 +204,8 @@ class Measurement:
     def _processes(self, name: str) -> list[psutil.Process]:
         if name == "proxy":
             return psutil.Process(self.fleet.proxy.pid).children()
-        return [psutil.Process(replica.process.pid) for replica in self.fleet.replicas]
+        alive = [replica.process.pid for replica in self.fleet.replicas if replica.process.poll() is None]
+        return [psutil.Process(pid) for pid in alive]
 
     @staticmethod
     def _written(file: Path) -> tuple[list, float]:

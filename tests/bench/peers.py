@@ -1,6 +1,6 @@
 """ida-verify beside other face verifiers: the same weights and photographs, in turns, on one machine, in one run.
 
-    IDA_HOME=... IDA_FACES_DIR=... python tests/bench/peers.py [--only NAME,NAME] [--rounds 3] [--cache FOLDER]
+    IDA_HOME=... IDA_FACES_DIR=... python tests/bench/peers.py [--only 'NAME;NAME'] [--rounds 3] [--cache FOLDER]
         [--json FILE] [--write]
 
 Each peer is installed from the package index into an environment of its own under --cache, once, and gets the pack's
@@ -96,7 +96,7 @@ def _is_same(found: float | None, alone: float | None) -> bool:
 def main() -> None:
     """Set the peers up, measure, and tell."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="", help="names of peers, parted by commas; all if absent")
+    parser.add_argument("--only", default="", help="names of peers, parted by semicolons; all if absent")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--pairs", type=int, default=45)
     parser.add_argument("--seconds", type=float, default=3, help="of 4 clients, each round")
@@ -104,8 +104,13 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--write", action="store_true", help="put the table into tests/bench/README.md")
     options = parser.parse_args()
+    named, known = set(filter(None, options.only.split(";"))), [peer.name for peer in PEERS]
+    if named - set(known):
+        parser.error(f"no peer is called {', '.join(named - set(known))}; there are: {'; '.join(known)}")
+    if "IDA_HOME" not in os.environ:
+        parser.error("IDA_HOME is needed: the folder in which `ida-verify models pull` keeps the packs")
     pairs, same, photographs = labelled_pairs(os.environ.get("IDA_FACES_DIR"), options.pairs)
-    chosen = [peer for peer in PEERS if not options.only or peer.name in options.only.split(",")]
+    chosen = [peer for peer in PEERS if not named or peer.name in named]
     absent, versions, runners = dict(ABSENT), {}, []
     options.cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
