@@ -176,7 +176,9 @@ def test_https_is_spoken_where_its_file_is_included(require_program, tmp_path, b
     server = (TEMPLATE.parent / "tls.conf").read_text("utf-8")
     server = server.replace("listen 8443", f"listen 127.0.0.1:{port}").replace("/run/secrets/", f"{tmp_path}/")
     (tmp_path / "included" / "tls.conf").write_text(server)
-    fleet = Fleet(tmp_path, replicas=[SimpleNamespace(port=backend.port, process=None) for backend in backends])
+    fleet = Fleet(
+        tmp_path, replicas=[SimpleNamespace(host="127.0.0.1", port=backend.port, process=None) for backend in backends]
+    )
     fleet.start_proxy()
     try:
         trusted = ssl.create_default_context(cafile=certificate)
