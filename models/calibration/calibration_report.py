@@ -123,6 +123,11 @@ def _measured(measured: MeasuredPoints) -> dict[str, JsonValue]:
         "operating_points": [asdict(point) for point in calibration.points],
         "strata": _strata(measured),
         "set_aside": _observed(calibration.points, measured.observed) if measured.observed else None,
+        "set_aside_as_served": _observed(calibration.points, measured.served) if measured.served else None,
+        "set_aside_by_kind": [
+            {**asdict(kind), "rates": [{**asdict(rate), "verdict": rate.ratio.verdict} for rate in kind.rates]}
+            for kind in measured.kinds
+        ],
         "set_aside_decisions": [asdict(point) for point in measured.decided],
         "set_aside_by_set": {
             name: _observed(calibration.points, observed) for name, observed in measured.observed_by_set.items()

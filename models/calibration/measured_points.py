@@ -1,22 +1,24 @@
 """What is measured of one method: its curve, its operating points, and what they do to the people set aside."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from models.calibration.between_sets import between_sets
 from models.calibration.curve import FittedCurve, fit_curve
 from models.calibration.operating_points import operating_points
-from models.calibration.seen_strata import SeenStratum, seen_strata
 from models.calibration.strata_fit import fit_strata
 from models.calibration.vouched_tails import vouched
 from models.labelled.comparable import Comparable
 from models.labelled.pairs.comparisons import Comparisons
 from models.labelled.pairs.resampling import WeightArray, person_weights
+from models.labelled.pairs.stated_scorer import AsServed
 from models.labelled.pairs.sweep import BlockScorer
 from models.labelled.rates.decided import DecidedPoint, decided_points, joined
 from models.labelled.rates.observed import ObservedRates, observe
+from models.labelled.rates.seen_kinds import SeenKind, seen_kinds
+from models.labelled.rates.seen_strata import SeenStratum, seen_strata
 from models.progress import Stage
 from service.arrays import Bools
 from service.scoring.calibration import InputForm, MethodCalibration, on_scale
@@ -34,10 +36,13 @@ class MeasuredPoints:
     Attributes:
         calibration: its curve and operating points.
         fitted: the curve with its tail.
-        observed: what the thresholds do to the people set aside, all sets together.
+        observed: what the thresholds of all pairs do to the people set aside, all sets together.
         observed_by_set: the same for each set.
-        decided: what becomes of all pairs of the people set aside, those with a face beyond the limits among them.
+        decided: what becomes of all pairs of the people set aside, those with a face beyond the limits among them, by
+            the thresholds of each pair's own stratum.
         strata: what each stratum's own thresholds do to the people set aside; empty where all pairs are one.
+        kinds: what the same thresholds do by kind of pair, pictures as they are and degraded copies.
+        served: what they do to all pairs of the people set aside; ``threshold`` is that of all pairs.
     """
 
     calibration: MethodCalibration
@@ -46,6 +51,8 @@ class MeasuredPoints:
     observed_by_set: dict[str, list[ObservedRates]]
     decided: tuple[DecidedPoint, ...]
     strata: tuple[SeenStratum, ...] = ()
+    kinds: tuple[SeenKind, ...] = ()
+    served: list[ObservedRates] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,22 +128,35 @@ def measure_method(method: Method, work: Measuring, parts: MeasuredParts) -> Mea
         for found, drawn in zip(aside, aside_weights, strict=True)
     }
     observed = observe(thresholds, method.scale, aside, aside_weights)
-    seen = seen_strata(strata, method, parts.stratified_aside, _scorers(method, work, parts.stratified_aside))
+    aside_scorers = _scorers(method, work, parts.stratified_aside)
+    seen = seen_strata(strata, method, parts.stratified_aside, aside_scorers)
     tick(0.8)
+    calibration = MethodCalibration(method.name, parameters, work.input_form, fitted.curve, points, strata)
+    served = AsServed(calibration)
+    as_served = observed if strata is None else _observed_as_served(served, method, work, parts.report, aside_weights)
+    originals = [len(part.rows) for part in parts.report]
+    kinds = seen_kinds(calibration, parts.stratified_aside, aside_scorers, originals)
     decided = []
     for part, outside in parts.everybody:
-        scorer = part.scorer_by(method, parameters, work.sources)
+        scorer = served.scorer(part.scorer_by(method, parameters, work.sources), part.norms)
         names, compared = [point.name for point in points], part.compare_with(scorer)
-        decided.append(decided_points(names, thresholds, part, compared, scorer.pairs(*part.mated()), outside))
+        mated = scorer.pairs(*part.mated())
+        decided.append(decided_points(names, served.thresholds(), part, compared, mated, outside))
     tick(1.0)
-    return MeasuredPoints(
-        MethodCalibration(method.name, parameters, work.input_form, fitted.curve, points, strata),
-        fitted,
-        observed,
-        by_set,
-        joined(decided),
-        seen,
-    )
+    return MeasuredPoints(calibration, fitted, observed, by_set, joined(decided), seen, kinds, as_served)
+
+
+def _observed_as_served(
+    served: AsServed, method: Method, work: "Measuring", parts: Sequence[Comparable], weights: Sequence[WeightArray]
+) -> list[ObservedRates]:
+    """Return what the points do where each pair is judged by its own stratum."""
+    scorers = [
+        served.scorer(scorer, part.norms) for part, scorer in zip(parts, _scorers(method, work, parts), strict=True)
+    ]
+    found = [part.compare_with(scorer) for part, scorer in zip(parts, scorers, strict=True)]
+    seen = observe(served.thresholds(), method.scale, found, weights)
+    points = served.calibration.points
+    return [replace(at, threshold=point.threshold) for point, at in zip(points, seen, strict=True)]
 
 
 def _scorers(method: Method, work: "Measuring", parts: Sequence[Comparable]) -> list[BlockScorer]:

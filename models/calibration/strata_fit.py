@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 
@@ -10,14 +9,13 @@ from models.calibration.between_sets import between_sets
 from models.calibration.curve import fit_curve
 from models.calibration.tail import fit_tail
 from models.labelled.comparable import Comparable
-from models.labelled.pairs.comparisons import Comparisons, compare_between
-from models.labelled.pairs.sweep import BlockScorer, ExcludedPairs
+from models.labelled.pairs.comparisons import Comparisons
+from models.labelled.pairs.sweep import BlockScorer
+from models.labelled.rates.stratify import Bands, stratify
 from models.tool_errors import CalibrationImpossible
 from service.arrays import Ints
 from service.scoring.fmr_curve import FmrCurve
 from service.scoring.strata import Strata, Stratum, pairs_of_bands
-
-Bands = tuple[int, int]
 
 SHARES = (0.1, 0.25, 0.6)
 """Shares of the faces below the norms that part the bands: a poor picture differs from a fair one by most."""
@@ -25,8 +23,6 @@ SHARES = (0.1, 0.25, 0.6)
 # Enough to show a rate of 1e-3, and for a tail that reaches 1e-4.
 _LEAST_PAIRS = 10_000
 _KNOTS_PER_DECADE = 8
-_KEEP_SHARE = 0.1
-_LEAST_KEEP = 10_000
 
 
 def choose_cuts(parts: Sequence[Comparable]) -> tuple[float, ...]:
@@ -53,42 +49,6 @@ def choose_cuts(parts: Sequence[Comparable]) -> tuple[float, ...]:
 def _pairs(counts: Ints, bands: Bands) -> int:
     one, other = counts[:, bands[0]], counts[:, bands[1]]
     return int(np.sum(one * (one - 1) // 2 if bands[0] == bands[1] else one * other))
-
-
-def stratify(part: Comparable, scorer: BlockScorer, cuts: Sequence[float]) -> dict[Bands, Comparisons]:
-    """Return the scored pairs of a set by the bands of both faces.
-
-    Args:
-        part: the faces; those whose norm is not known are in no pair.
-        scorer: of the same faces.
-        cuts: norms that part the bands.
-    """
-    band = np.digitize(part.norms, cuts)
-    known = np.flatnonzero(part.norms > 0)
-    order = known[np.argsort(band[known], kind="stable")]
-    ends = np.concatenate([[0], np.cumsum(np.bincount(band[order], minlength=len(cuts) + 1))])
-    runs = [slice(int(start), int(stop)) for start, stop in pairwise(ends)]
-    place = np.full(len(part.rows), -1, np.int64)
-    place[order] = np.arange(len(order))
-    listed = place[part.excluded.faces]
-    exclude = ExcludedPairs(listed[np.all(listed >= 0, axis=1)], part.excluded.identities)
-    ordered, identities = scorer.subset(order), part.identities[order]
-    return {
-        (one, other): compare_between(
-            part.name,
-            ordered,
-            identities,
-            len(part.people),
-            (runs[one], runs[other]),
-            exclude=exclude,
-            keep=int(_KEEP_SHARE * _between(runs[one], runs[other])) + _LEAST_KEEP,
-        )
-        for one, other in pairs_of_bands(len(runs))
-    }
-
-
-def _between(one: slice, other: slice) -> int:
-    return int(one.stop - one.start) * int(other.stop - other.start)
 
 
 def fit_strata(parts: Sequence[Comparable], scorers: Sequence[BlockScorer], cuts: Sequence[float]) -> Strata | None:

@@ -15,7 +15,7 @@ from rich.table import Table
 from models.calibration.calibration_report import observed_ratio, population_of
 from models.calibration.calibration_run import TAUGHT_METHODS, Calibrated, CalibrationOptions, calibrate
 from models.calibration.selection import Grid
-from models.calibration.strata_table import strata_table
+from models.calibration.strata_table import strata_tables
 from models.calibration.template_points import MeasuredTemplates
 from models.calibration.unlabelled_report import ASSUMED
 from models.calibration.write import calibrated_bundle
@@ -332,10 +332,11 @@ def _template_line(measured: MeasuredTemplates) -> str:
 def _print(found: Calibrated, out: Path, bundle_id: str) -> None:
     console = Console()
     for measured in found.measured:
-        table = Table(title=f"{measured.calibration.method}: thresholds, and what they do to the people set aside")
+        by = "the threshold of all pairs" if measured.calibration.strata is None else "the threshold of its own stratum"
+        table = Table(title=f"{measured.calibration.method}: the people set aside, each pair by {by}")
         for heading in (
             "operating point",
-            "threshold",
+            "threshold of all pairs",
             "quality",
             "FMR stated",
             "FMR seen",
@@ -345,7 +346,7 @@ def _print(found: Calibrated, out: Path, bundle_id: str) -> None:
             "",
         ):
             table.add_column(heading, overflow="fold")
-        for point, seen, decided in zip(measured.calibration.points, measured.observed, measured.decided, strict=True):
+        for point, seen, decided in zip(measured.calibration.points, measured.served, measured.decided, strict=True):
             ratio = observed_ratio(point, seen)
             rate = f"{seen.fmr:.1e}" if seen.false_matches else f"at most {seen.fmr_high:.1e}"
             table.add_row(
@@ -359,9 +360,8 @@ def _print(found: Calibrated, out: Path, bundle_id: str) -> None:
                 f"{decided.mated.share('inconclusive'):.2%}",
                 verdict_text(ratio.verdict),
             )
-        (console if console.is_terminal else Console(width=200)).print(table)
-        if measured.strata:
-            (console if console.is_terminal else Console(width=200)).print(strata_table(measured))
+        wide = console if console.is_terminal else Console(width=200)
+        wide.print(table, *strata_tables(measured))
     for name, limit in found.limits.measures.items():
         beyond = "no limit" if limit.limit is None else f"limit {limit.limit:g}, {limit.share:g} of the faces beyond it"
         typer.echo(f"{name}: {beyond}; median {limit.quantiles['0.5']:g} of {limit.faces:,} faces")

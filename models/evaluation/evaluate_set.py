@@ -10,7 +10,7 @@ from models.evaluation.contrasts import ContrastSide, contrasts, form_of
 from models.evaluation.descents import Descent, descent
 from models.evaluation.measure import Ground, Measured, MeasureOptions, measure
 from models.evaluation.probability_gap import ProbabilityGap, probability_gap
-from models.evaluation.reliability import reliability
+from models.evaluation.reliability import as_served, calibration_of, reliability
 from models.evaluation.report.report_document import DetMark, EvaluatedBundle, PackResult, StatedRates, UnexcludedRates
 from models.evaluation.scored import score_set
 from models.evaluation.systems import System, Variant, cosine_scorer, scorers, variants
@@ -22,12 +22,12 @@ from models.labelled.exclusions import SetExclusions
 from models.labelled.labelled_faces import LabelledFaces, unit_or_zeros
 from models.labelled.pairs.comparisons import Comparisons
 from models.labelled.pairs.resampling import person_weights
+from models.labelled.pairs.stated_scorer import AsServed
 from models.labelled.rates.decided import decided_points
 from models.progress import Stage, unstaged
 from models.tool_errors import LabelsInvalid
 from service.arrays import Bools, Floats32, Floats64
 from service.errors import LowQuality
-from service.scoring.calibration import on_scale
 from service.scoring.methods import COSINE, METHODS, methods_of
 from service.scoring.parameters import Parameters
 from service.scoring.population import LimitsInForce
@@ -177,30 +177,24 @@ def _outside(ground: Ground, system: System) -> Bools:
 
 
 def _stated(ground: Ground, system: System, measured: Measured, outside: Bools) -> StatedRates:
-    scored, limits = measured.scored, dict(_limits(ground, system).limits)
+    scored, limits, label = measured.scored, dict(_limits(ground, system).limits), measured.result.label
+    within, form = scored, ground.labelled.input_form
     if np.any(outside):
         # The service states no rate of the others.
         kept = ground.labelled.without(ground.found.rows[outside], LowQuality.code)
         try:
-            within = comparable(kept, ground.exclusions, given=ground.options.given)
+            faces = comparable(kept, ground.exclusions, given=ground.options.given)
         except LabelsInvalid as error:
-            return StatedRates(system.name, measured.result.label, None, error.message, limits=limits)
-        scored = score_set(within, scored.variant, scored.scorer.subset(np.flatnonzero(~outside)))
-    found = reliability(system.bundle.calibrations, scored, ground.labelled.input_form, ground.weights)
-    label = measured.result.label
-    if isinstance(found, str):
-        return StatedRates(system.name, label, None, found)
-    scale = measured.scored.variant.method.scale
-    thresholds = np.array([on_scale(point.threshold, scale) for point in found.points])
-    decided = decided_points(
-        [point.name for point in found.points],
-        thresholds,
-        ground.found,
-        measured.scored.comparisons,
-        measured.scored.mated,
-        outside,
-    )
-    marks = _marks([point.name for point in found.points], thresholds, measured.scored.comparisons)
+            return StatedRates(system.name, label, None, error.message, limits=limits)
+        within = score_set(faces, scored.variant, scored.scorer.subset(np.flatnonzero(~outside)))
+    found = reliability(system.bundle.calibrations, within, form, ground.weights)
+    calibration = calibration_of(system.bundle.calibrations, scored.variant, form)
+    if isinstance(found, str) or isinstance(calibration, str):
+        return StatedRates(system.name, label, None, str(found))
+    judged, thresholds = as_served(calibration, scored), AsServed(calibration).thresholds()
+    names = [point.name for point in found.points]
+    decided = decided_points(names, thresholds, ground.found, judged.comparisons, judged.mated, outside)
+    marks = _marks(names, thresholds, judged.comparisons)
     return StatedRates(system.name, label, found, "", decided if limits else (), limits, marks)
 
 

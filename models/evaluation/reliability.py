@@ -5,15 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.evaluation.method_rates import FMRS
-from models.evaluation.scored import ScoredSet
+from models.evaluation.scored import ScoredSet, score_set
+from models.evaluation.systems import Variant
 from models.labelled.labelled_faces import InputForm
 from models.labelled.pairs.resampling import WeightArray
+from models.labelled.pairs.stated_scorer import AsServed
 from models.labelled.rates.interval import Interval
 from models.labelled.rates.measured import shown_down_to
 from models.labelled.rates.observed import ObservedRates, observe
 from models.labelled.rates.rate_ratio import RateRatio, Verdict, rate_ratio
+from models.labelled.rates.seen_strata import SeenStratum, seen_strata
 from service.arrays import Floats64
-from service.scoring.calibration import Calibrations, MethodCalibration, on_scale
+from service.scoring.calibration import Calibrations, MethodCalibration
 
 # Points of the curve for every power of ten.
 _PER_DECADE = 4
@@ -25,10 +28,10 @@ class CheckedPoint:
 
     Attributes:
         name: as requests call it.
-        threshold: a score of at least this much is a match.
+        threshold: a score of at least this much is a match; in strata, where a pair's own is not known.
         target: the false-match rate it is meant for.
         stated_fmr: its rate with the interval that the calibration states.
-        observed_fmr: the share of the set's non-mated pairs that reach it.
+        observed_fmr: the share of the set's non-mated pairs that match there, each by its own stratum's threshold.
         false_matches: how many that is.
         stated_fnmr: the false non-match rate on the calibration people; None where nobody said who is whom.
         observed_fnmr: on this set.
@@ -55,20 +58,29 @@ class Reliability:
     Attributes:
         population: the people of the calibration, in the bundle's words.
         points: the operating points.
-        stated: false-match rates along the curve.
-        observed: what the set shows at the scores that state them.
+        stated: false-match rates.
+        observed: the share of the set's non-mated pairs of which so much or less is stated, each by its own curve.
+        strata: the same of each stratum's pairs at the operating points; empty where all pairs are one, or are given.
     """
 
     population: str
     points: tuple[CheckedPoint, ...]
     stated: tuple[float, ...]
     observed: tuple[Interval, ...]
+    strata: tuple[SeenStratum, ...] = ()
+
+
+def calibration_of(calibrations: Calibrations | None, variant: Variant, form: InputForm) -> MethodCalibration | str:
+    """Return the calibration of a variant's scores of two faces of one form, or the reason why there is none."""
+    if calibrations is None:
+        return "the bundle is not calibrated"
+    return calibrations.find(variant.method.name, (form, form), variant.parameters)
 
 
 def reliability(
     calibrations: Calibrations | None, scored: ScoredSet, form: InputForm, weights: WeightArray
 ) -> Reliability | str:
-    """Return stated against observed rates of one method, or the reason why there is nothing to compare.
+    """Return stated against observed rates, each pair judged as the service judges it, or why there are none.
 
     Args:
         calibrations: the bundle's; None where it has none.
@@ -76,21 +88,27 @@ def reliability(
         form: what the faces are.
         weights: (b, u), how often each person is drawn.
     """
-    if calibrations is None:
-        return "the bundle is not calibrated"
-    variant = scored.variant
-    calibration = calibrations.find(variant.method.name, (form, form), variant.parameters)
-    if isinstance(calibration, str):
-        return calibration
-    comparisons = scored.comparisons
-    stated = _grid(comparisons.non_mated)
-    on_curve = np.array([calibration.curve.score_of(rate) for rate in stated])
+    calibration = calibration_of(calibrations, scored.variant, form)
+    if calibrations is None or isinstance(calibration, str):
+        return str(calibration)
+    served, judged = AsServed(calibration), as_served(calibration, scored)
+    stated = _grid(judged.comparisons.non_mated)
+    by_strata = calibration.strata if scored.found.given is None else None
     return Reliability(
         population=calibrations.population,
-        points=_points(calibration, scored, weights),
+        points=_points(calibration, served.thresholds(), judged, weights),
         stated=stated,
-        observed=tuple(fmr for fmr, _ in _observed(scored, on_curve, weights)),
+        observed=tuple(fmr for fmr, _ in _observed(judged, served.scores_of(stated), weights)),
+        strata=seen_strata(by_strata, scored.variant.method, [scored.found], [scored.scorer]),
     )
+
+
+def as_served(calibration: MethodCalibration, scored: ScoredSet) -> ScoredSet:
+    """Return the same pairs on the scale on which one threshold decides as the service does."""
+    if calibration.strata is None:
+        return scored
+    found = scored.found
+    return score_set(found, scored.variant, AsServed(calibration).scorer(scored.scorer, found.norms))
 
 
 def _grid(non_mated: int) -> tuple[float, ...]:
@@ -100,8 +118,9 @@ def _grid(non_mated: int) -> tuple[float, ...]:
     return tuple(float(rate) for rate in np.logspace(np.log10(FMRS[0]), np.log10(FMRS[-1]), steps) if rate >= lowest)
 
 
-def _points(calibration: MethodCalibration, scored: ScoredSet, weights: WeightArray) -> tuple[CheckedPoint, ...]:
-    limits = np.array([on_scale(point.threshold, scored.variant.method.scale) for point in calibration.points])
+def _points(
+    calibration: MethodCalibration, limits: Floats64, scored: ScoredSet, weights: WeightArray
+) -> tuple[CheckedPoint, ...]:
     found = []
     for point, (observed, seen) in zip(calibration.points, _observed(scored, limits, weights), strict=True):
         ratio = rate_ratio(point.fmr, observed)

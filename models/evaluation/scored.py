@@ -21,12 +21,14 @@ class ScoredSet:
     """The scores of one variant.
 
     Attributes:
+        found: what is compared.
         variant: the method and its parameters.
         scorer: scores further pairs.
         comparisons: the scored pairs, by score.
         mated: (p,) float64, the scores of ``Comparable.mated``'s pairs in their order.
     """
 
+    found: Comparable
     variant: Variant
     scorer: BlockScorer
     comparisons: Comparisons
@@ -46,4 +48,4 @@ def score_set(found: Comparable, variant: Variant, scorer: BlockScorer, tick: Ti
     # Small sets can afford to keep what intervals at every rate need; large ones keep what the sweep thinks right.
     keep = None if _KEPT_SHARE * pairs > _MOST_KEPT else max(_LEAST_KEPT, int(_KEPT_SHARE * pairs))
     comparisons = found.compare(scorer, keep=keep, tick=tick)
-    return ScoredSet(variant, scorer, comparisons, scorer.pairs(*found.mated()).astype(np.float64))
+    return ScoredSet(found, variant, scorer, comparisons, scorer.pairs(*found.mated()).astype(np.float64))

@@ -127,6 +127,11 @@ class MethodCalibration:
         found = None if self.strata is None else self.strata.of(norms)
         return self.curve if found is None else found.curve
 
+    def curve_of_bands(self, bands: tuple[int, int]) -> FmrCurve:
+        """Return the curve that pairs of two bands are judged by, in either order; -1 is a norm that is not known."""
+        poorer, better = sorted(bands)
+        return self.curve if self.strata is None or poorer < 0 else self.strata.strata[poorer, better].curve
+
     def point(self, name: str) -> OperatingPoint:
         """Return the operating point of a name.
 

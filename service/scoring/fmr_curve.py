@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from service.arrays import Floats64
+from service.arrays import Floats, Floats64
 
 Z95 = 1.96
 """Standard deviations on either side of a 95 % interval."""
@@ -85,6 +85,11 @@ class FmrCurve:
             sampling=(10.0 ** (log_fmr - below), 10.0 ** (log_fmr + above)),
             between_sets=None if self.between_sets is None else 10.0**other,
         )
+
+    def log10_at(self, scores: Floats) -> Floats64:
+        """Return log10 of the rates of many scores, of any shape, on the curve's own scale; as ``at`` states them."""
+        rates: Floats64 = np.interp(scores, self.scores, self.log10_fmr)
+        return rates
 
     def score_of(self, fmr: float) -> float:
         """Return the score of a rate, on the curve's own scale."""

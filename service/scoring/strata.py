@@ -8,6 +8,9 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
+from service.arrays import Floats, Ints
 from service.scoring.fmr_curve import FmrCurve
 
 BAND_NAMES = ("poor", "fair", "good", "best")
@@ -51,6 +54,10 @@ class Strata:
             return None
         poorer, better = sorted(bisect_right(self.cuts, norm) for norm in norms if norm is not None)
         return self.strata[poorer, better]
+
+    def bands_of(self, norms: Floats) -> Ints:
+        """Return the bands of faces by their norms, in their shape; -1 for one that is not known, which is 0."""
+        return np.where(norms > 0, np.searchsorted(self.cuts, norms, side="right"), -1)
 
     def name(self, stratum: Stratum) -> str:
         """Return what a stratum is called, such as "poor-good"."""

@@ -121,7 +121,7 @@ class StatedRates:
         reason: why there is none; "" where there is.
         decided: what the service makes of all pairs at each operating point; empty without limits.
         limits: those that decide, by measure.
-        marks: the operating points on the DET curve, which is that of all pairs.
+        marks: the operating points beside the DET curve of all pairs; off it where each stratum has its own threshold.
     """
 
     bundle: str

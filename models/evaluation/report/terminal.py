@@ -1,6 +1,6 @@
 """The report as tables in a terminal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -8,7 +8,7 @@ from rich.text import Text
 
 from models.evaluation.error_discard import TOLD_SHARE
 from models.evaluation.probability_gap import ProbabilityGap
-from models.evaluation.report.report_document import PackResult, Report, SetResult
+from models.evaluation.report.report_document import PackResult, Report, SetResult, StatedRates
 from models.evaluation.report.words import (
     DECISIONS,
     interval_text,
@@ -23,10 +23,11 @@ from models.evaluation.report.words import (
     verdict,
 )
 from models.labelled.rates.interval import Interval
-from models.labelled.rates.measured import fmr_name
+from models.labelled.rates.measured import fmr_name, point_name
 from models.labelled.rates.rate_ratio import ratio_text, verdict_text
 from models.pages.number_words import percent, rate_text
 
+_STRATA_FMRS = (1e-2, 1e-3, 1e-4)
 # Of the shares of poor faces that are left out, those that fit beside each other.
 _SHOWN_SHARES = (0.0, 0.05, TOLD_SHARE)
 _STYLE = {
@@ -212,6 +213,22 @@ def _stated(pack: PackResult) -> Iterator[RenderableType]:
                 Text(verdict_text(point.verdict), style=_STYLE[point.verdict]),
             )
     yield table
+    yield from _strata(found, pack)
+
+
+def _strata(found: Sequence[StatedRates], pack: PackResult) -> Iterator[RenderableType]:
+    """Give a table of the strata of every method, each pair of bands by its own thresholds."""
+    for stated in found:
+        strata = stated.reliability.strata if stated.reliability else ()
+        if not strata:
+            continue
+        points = [point for point in _STRATA_FMRS if point in [rate.fmr for rate in strata[0].rates]]
+        title = f"{stated_name(stated, pack)}: observed over stated FMR by stratum"
+        table = _table(title, "", "pairs of two people", *(point_name(fmr) for fmr in points))
+        for seen in strata:
+            ratios = [f"{ratio_text(rate.ratio)}, {rate.false_matches}" for rate in seen.rates if rate.fmr in points]
+            table.add_row(seen.name, f"{seen.pairs_aside:,}", *ratios)
+        yield table
 
 
 def _decided(pack: PackResult) -> Iterator[RenderableType]:

@@ -8,12 +8,13 @@ import pytest
 
 from models.calibration.between_sets import between_sets
 from models.calibration.curve import fit_curve
-from models.calibration.strata_fit import choose_cuts, fit_strata, stratify
+from models.calibration.strata_fit import choose_cuts, fit_strata
 from models.calibration.with_copies import with_copies
 from models.labelled.comparable import Comparable
 from models.labelled.labelled_faces import PairList
 from models.labelled.pairs.jackknife import Moved, moved_counts
 from models.labelled.pairs.sweep import BlockScorer, ExcludedPairs
+from models.labelled.rates.stratify import stratify
 from service.scoring.methods import find_method
 from service.scoring.parameters import Parameters
 from service.scoring.population import LimitsInForce

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.calibration.strata_fit import stratify
 from models.labelled.comparable import Comparable
 from models.labelled.pairs.comparisons import Comparisons
 from models.labelled.pairs.jackknife import Moved, moved_counts
 from models.labelled.pairs.sweep import BlockScorer
 from models.labelled.rates.measured import OPERATING_FMRS, shown_down_to
 from models.labelled.rates.rate_ratio import RateRatio
+from models.labelled.rates.stratify import stratify
 from service.scoring.calibration import as_score
 from service.scoring.methods import Method
 from service.scoring.strata import Strata, Stratum
@@ -89,14 +89,25 @@ def _seen(strata: Strata, stratum: Stratum, method: Method, sets: Sequence[Compa
                 fmr,
                 as_score(threshold, method.scale),
                 round(reached),
-                _ratio(sets, threshold, fmr, reached, pairs),
+                observed_ratio_at(sets, threshold, fmr, reached, pairs),
                 below / mated if mated else None,
             )
         )
     return SeenStratum(strata.name(stratum), stratum.pairs, stratum.people, pairs, mated, tuple(rates))
 
 
-def _ratio(sets: Sequence[Comparisons], threshold: float, fmr: float, reached: float, pairs: int) -> RateRatio:
+def observed_ratio_at(
+    sets: Sequence[Comparisons], threshold: float, fmr: float, reached: float, pairs: int
+) -> RateRatio:
+    """Return observed over stated rate of a threshold, with the observed one's interval.
+
+    Args:
+        sets: the scored pairs.
+        threshold: on their scale.
+        fmr: the stated rate, above 0.
+        reached: how many pairs of all sets reach it.
+        pairs: how many there are.
+    """
     if not pairs:
         return RateRatio(0.0)
     ratio = reached / pairs / fmr
