@@ -7,6 +7,7 @@ import numpy as np
 
 from models.calibration.between_sets import between_sets
 from models.calibration.curve import FittedCurve, fit_curve
+from models.calibration.llr_line import fit_llr_line
 from models.calibration.operating_points import operating_points
 from models.calibration.strata_fit import fit_strata
 from models.calibration.vouched_tails import vouched
@@ -131,7 +132,8 @@ def measure_method(method: Method, work: Measuring, parts: MeasuredParts) -> Mea
     aside_scorers = _scorers(method, work, parts.stratified_aside)
     seen = seen_strata(strata, method, parts.stratified_aside, aside_scorers)
     tick(0.8)
-    calibration = MethodCalibration(method.name, parameters, work.input_form, fitted.curve, points, strata)
+    llr = fit_llr_line(fitted_on) if method.tells_llr else None
+    calibration = MethodCalibration(method.name, parameters, work.input_form, fitted.curve, points, strata, llr)
     served = AsServed(calibration)
     as_served = observed if strata is None else _observed_as_served(served, method, work, parts.report, aside_weights)
     originals = [len(part.rows) for part in parts.report]

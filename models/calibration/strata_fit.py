@@ -7,6 +7,7 @@ import numpy as np
 
 from models.calibration.between_sets import between_sets
 from models.calibration.curve import fit_curve
+from models.calibration.llr_line import fit_llr_line
 from models.calibration.tail import fit_tail
 from models.labelled.comparable import Comparable
 from models.labelled.pairs.comparisons import Comparisons
@@ -80,6 +81,7 @@ def fit_strata(parts: Sequence[Comparable], scorers: Sequence[BlockScorer], cuts
             _rounded(replace(curves[bands], between_sets=spread)),
             pairs=sum(one.non_mated for one in found),
             people=sum(_people(one) for one in found),
+            llr=fit_llr_line(found) if scorers[0].method.tells_llr else None,
         )
         for bands, found in sets.items()
     }

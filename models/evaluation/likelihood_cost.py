@@ -5,16 +5,25 @@ told for certain, 1 where scores say nothing, more where they mislead. Pairs wit
 score and count nowhere here.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import isotonic_regression
+from scipy.sparse import csr_array
 
 from models.labelled.pairs.comparisons import Comparisons
+from models.labelled.pairs.resampling import WeightArray, interval
+from models.labelled.pairs.score_points import score_points
+from models.labelled.rates.interval import Interval
 from service.arrays import Floats64
 
 # Of stated ratios, a whole power of e to a bin; what lies beyond is in the outer ones.
 _FURTHEST_BIN = 20
+# More take time and tell no more.
+_MOST_REPLICATES = 200
+# Natural logarithm: what a pair costs at most that the best ratios of all people call impossible.
+_MOST_COST = 30.0
 _LN2 = float(np.log(2))
 
 
@@ -44,20 +53,68 @@ class LikelihoodCost:
         cllr: of the scores as log-likelihood ratios; None where the method's are none.
         min_cllr: of the best ratios that keep the order of the scores.
         reliability: stated against observed ratios, by bins; empty where ``cllr`` is None.
+        cllr_interval: ``cllr`` with its 95 % interval, people resampled; None as above.
+        min_cllr_interval: ``min_cllr`` likewise, by the best ratios of all people in every replicate: at the least, a
+            small change of the ratios costs nothing.
     """
 
     cllr: float | None
     min_cllr: float
     reliability: tuple[LlrBin, ...] = ()
+    cllr_interval: Interval | None = None
+    min_cllr_interval: Interval | None = None
 
 
-def likelihood_cost(found: Comparisons, *, tells_llr: bool) -> LikelihoodCost:
-    """Return the cost of a method's scores, of which ``tells_llr`` says whether they are natural log ratios."""
-    scores, mated, non_mated = _points(found)
+def likelihood_cost(found: Comparisons, *, tells_llr: bool, weights: WeightArray | None = None) -> LikelihoodCost:
+    """Return the cost of a method's scores.
+
+    Args:
+        found: the scored pairs.
+        tells_llr: whether the scores are natural log-likelihood ratios.
+        weights: (b, u), how often each person is drawn in each replicate; None for no intervals.
+    """
+    scores, mated, non_mated = score_points(found)
+    levels, ratios = best_ratios(scores, mated, non_mated)
     best = min_cllr(scores, mated, non_mated)
+    drawn = None if weights is None else weights[:_MOST_REPLICATES]
+
+    def by_best(some: Floats64) -> Floats64:
+        places = np.clip(np.searchsorted(levels, some), 0, len(levels) - 1)
+        return ratios[places]
+
+    of_best = None if drawn is None else _interval(found, best, by_best, drawn)
     if not tells_llr:
-        return LikelihoodCost(None, best)
-    return LikelihoodCost(cllr(scores, mated, non_mated), best, _reliability(scores, mated, non_mated))
+        return LikelihoodCost(None, best, min_cllr_interval=of_best)
+    cost = cllr(scores, mated, non_mated)
+    of_cost = None if drawn is None else _interval(found, cost, lambda some: some, drawn)
+    return LikelihoodCost(cost, best, _reliability(scores, mated, non_mated), of_cost, of_best)
+
+
+def _interval(
+    found: Comparisons, value: float, ratios: Callable[[Floats64], Floats64], weights: WeightArray
+) -> Interval:
+    """Return a cost with the interval that resampled people give it; what is stated of a score stays as it is."""
+    drawn = weights.astype(np.float64)
+    with np.errstate(over="ignore"):
+        of_mated = np.minimum(np.logaddexp(0.0, -ratios(found.mated_scores)), _MOST_COST)
+        of_others = np.minimum(np.logaddexp(0.0, ratios(found.top_scores)), _MOST_COST)
+    people = found.people
+    mated = drawn @ np.bincount(found.mated_person, of_mated, people)
+    pairs = drawn @ np.bincount(found.mated_person, minlength=people)
+    one, other = found.top_people.T
+    costs = csr_array((of_others, (one, other)), shape=(people, people))
+    kept = csr_array((np.ones(len(one)), (one, other)), shape=(people, people))
+    # sum over pairs of w_i w_j c_ij
+    others = np.einsum("bu,ub->b", drawn, costs @ drawn.T)
+    total = found.totals.weigh(drawn)
+    if len(one) < found.non_mated:
+        scores, _, non_mated = score_points(found)
+        rest = slice(len(found.mated_scores) + len(one), None)
+        mean = float(non_mated[rest] @ np.logaddexp(0.0, ratios(scores[rest]))) / max(1.0, float(non_mated[rest].sum()))
+        others += mean * (total - np.einsum("bu,ub->b", drawn, kept @ drawn.T))
+    cost = (mated / np.maximum(pairs, 1e-9) + others / np.maximum(total, 1e-9)) / (2 * _LN2)
+    low, high = interval(cost)
+    return Interval(value, min(float(low), value), max(float(high), value))
 
 
 def cllr(llr: Floats64, mated: Floats64, non_mated: Floats64) -> float:
@@ -76,7 +133,15 @@ def cllr(llr: Floats64, mated: Floats64, non_mated: Floats64) -> float:
 
 def min_cllr(scores: Floats64, mated: Floats64, non_mated: Floats64) -> float:
     """Return the least cost of ratios that rise with the scores; arguments as of ``cllr``, in any order."""
-    _, at = np.unique(scores, return_inverse=True)
+    levels, ratios = best_ratios(scores, mated, non_mated)
+    # A score of no pair costs nothing, whatever its ratio.
+    places = np.clip(np.searchsorted(levels, scores), 0, len(levels) - 1)
+    return cllr(ratios[places], mated, non_mated)
+
+
+def best_ratios(scores: Floats64, mated: Floats64, non_mated: Floats64) -> tuple[Floats64, Floats64]:
+    """Return scores (s,) ascending, and the ratios that cost least among those that rise with them."""
+    levels, at = np.unique(scores, return_inverse=True)
     ones: Floats64 = np.bincount(at, weights=mated / mated.sum()).astype(np.float64)
     others: Floats64 = np.bincount(at, weights=non_mated / non_mated.sum()).astype(np.float64)
     counted = ones + others > 0
@@ -85,25 +150,8 @@ def min_cllr(scores: Floats64, mated: Floats64, non_mated: Floats64) -> float:
     probability = isotonic_regression(ones / (ones + others), weights=ones + others).x
     probability = np.clip(probability, 0.0, 1.0)
     with np.errstate(divide="ignore"):
-        return cllr(np.log(probability) - np.log1p(-probability), ones, others)
-
-
-def _points(found: Comparisons) -> tuple[Floats64, Floats64, Floats64]:
-    """Return scores with the numbers of mated and of non-mated pairs at each, those that were not kept by their bin."""
-    kept = found.top_scores
-    middles = 0.5 * (found.edges[1:] + found.edges[:-1])
-    rest = found.histogram.astype(np.float64)
-    if len(kept) >= found.non_mated:
-        rest[:] = 0.0
-    elif len(kept):
-        last = float(kept[-1])
-        rest[middles > last] = 0.0
-        # So many are not kept, whichever side of the last one the middle of its bin lies.
-        rest *= (found.non_mated - len(kept)) / max(rest.sum(), 1.0)
-    scores = np.concatenate([found.mated_scores, kept, middles])
-    mated = np.concatenate([np.ones(len(found.mated_scores)), np.zeros(len(kept) + len(middles))])
-    non_mated = np.concatenate([np.zeros(len(found.mated_scores)), np.ones(len(kept)), rest])
-    return scores, mated, non_mated
+        ratios: Floats64 = np.log(probability) - np.log1p(-probability)
+    return levels[counted], ratios
 
 
 def _reliability(llr: Floats64, mated: Floats64, non_mated: Floats64) -> tuple[LlrBin, ...]:

@@ -164,7 +164,7 @@ def measure(
         changes=compared.at(level, options.listed) if cosine and level else None,
         highest_non_mated=compared.highest_non_mated(options.listed),
         lowest_mated=compared.lowest_mated(options.listed),
-        likelihood=likelihood_cost(scored.comparisons, tells_llr=variant.method.tells_llr),
+        likelihood=likelihood_cost(scored.comparisons, tells_llr=variant.method.tells_llr, weights=ground.weights),
         error_discard=error_discard(found, scored, max(level, _LOOSER_FMR), ground.weights) if level else None,
     )
     tick(1.0)

@@ -252,6 +252,7 @@ def full_answer(result: Verification, pipeline: FacePipeline) -> VerifyAnswer:
         operating_point=result.operating_point,
         method=result.method,
         llr=rounded(result.score) if METHODS[result.method].tells_llr else None,
+        **_llr_interval(result),
         score=rounded(result.score),
         similarity=rounded(result.similarity),
         dao_score=None if result.dao_score is None else rounded(result.dao_score),
@@ -265,6 +266,26 @@ def full_answer(result: Verification, pipeline: FacePipeline) -> VerifyAnswer:
         template=result.template and _template(result.template, result.snapshot, pipeline, "full"),
         **identity(result.snapshot, pipeline),
     )
+
+
+def _llr_interval(result: Verification) -> dict[str, Any]:
+    """Return the interval of the log-likelihood ratio, or why there is none."""
+    judged = result.judgement
+    if not METHODS[result.method].tells_llr:
+        return {"llr_interval": None}
+    if judged.llr_interval is not None:
+        # Its ends are no surer than to a hundredth.
+        return {"llr_interval": (round(judged.llr_interval[0], 2), round(judged.llr_interval[1], 2))}
+    reason = judged.reason
+    if judged.doubts:
+        reason = "none is vouched for, as no rate is: see reasons"
+    elif judged.measured_on is None:
+        reason = judged.reason
+    else:
+        reason = (
+            "the anchor set was calibrated by a version that measured none, or on too few pairs: calibrate it again"
+        )
+    return {"llr_interval": None, "no_llr_interval_reason": reason}
 
 
 def embed_answer(result: EmbeddedFace, pipeline: FacePipeline) -> EmbedAnswer:

@@ -24,6 +24,7 @@ from service.scoring.calibration import (
     TemplateCalibration,
 )
 from service.scoring.fmr_curve import FmrCurve
+from service.scoring.llr_interval import LlrLine
 from service.scoring.methods import METHODS
 from service.scoring.parameters import Parameters
 from service.scoring.population import MEASURES, PopulationLimits
@@ -56,11 +57,30 @@ class _Curve(_Strict):
         return self
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+_Variance = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class _LlrLine(_Strict):
+    offset: _Finite
+    slope: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    offset_variance: _Variance
+    slope_variance: _Variance
+    covariance: _Finite
+    between_sets: _Variance | None = None
+
+
 class _Stratum(_Strict):
     bands: Annotated[list[Annotated[int, Field(ge=0, lt=len(BAND_NAMES))]], Field(min_length=2, max_length=2)]
     curve: _Curve
     pairs: Count
     people: Count
+    # Versions that know none refuse a document that names it; one that has none stays readable.
+    llr: _LlrLine | None = Field(default=None, exclude_if=_is_none)
 
 
 class _Strata(_Strict):
@@ -83,6 +103,7 @@ class _Method(_Strict):
     curve: _Curve
     points: Annotated[list[OperatingPoint], FailFast()]
     strata: _Strata | None = None
+    llr: _LlrLine | None = Field(default=None, exclude_if=_is_none)
 
 
 class _Template(_Method):
@@ -140,6 +161,7 @@ def _content(found: MethodCalibration) -> dict[str, object]:
         "curve": _curve_document(found.curve),
         "points": [asdict(point) for point in found.points],
         "strata": None if found.strata is None else _strata_document(found.strata),
+        "llr": None if found.llr is None else asdict(found.llr),
     }
 
 
@@ -213,6 +235,7 @@ def _strata_document(strata: Strata) -> dict[str, object]:
                 "curve": _curve_document(one.curve),
                 "pairs": one.pairs,
                 "people": one.people,
+                "llr": None if one.llr is None else asdict(one.llr),
             }
             for one in found
         ],
@@ -227,7 +250,12 @@ def _method(found: _Method) -> MethodCalibration:
         curve=_read_curve(found.curve),
         points=tuple(found.points),
         strata=None if found.strata is None else _read_strata(found.strata),
+        llr=_read_llr(found.llr),
     )
+
+
+def _read_llr(found: _LlrLine | None) -> LlrLine | None:
+    return None if found is None else LlrLine(**found.model_dump())
 
 
 def _read_curve(found: _Curve) -> FmrCurve:
@@ -243,7 +271,7 @@ def _read_curve(found: _Curve) -> FmrCurve:
 
 def _read_strata(found: _Strata) -> Strata:
     strata = {
-        bands: Stratum(bands, _read_curve(one.curve), one.pairs, one.people)
+        bands: Stratum(bands, _read_curve(one.curve), one.pairs, one.people, _read_llr(one.llr))
         for one in found.strata
         for bands in ((one.bands[0], one.bands[1]),)
     }

@@ -15,6 +15,7 @@ from service.choices import FacePolicy
 from service.errors import UnknownOperatingPoint
 from service.scoring.dao import to_score
 from service.scoring.fmr_curve import FmrCurve, StatedFmr
+from service.scoring.llr_interval import LlrLine
 from service.scoring.methods import Scale, find_method
 from service.scoring.parameters import Parameters
 from service.scoring.population import LimitsInForce, PopulationLimits
@@ -96,6 +97,8 @@ class MethodCalibration:
         curve: false-match rate against score, of all pairs.
         points: the operating points, measured over all pairs.
         strata: curves by the norms of both faces; None where all pairs are one.
+        llr: what stated log-likelihood ratios are worth over all pairs; None by other methods, and where that was not
+            measured.
     """
 
     method: str
@@ -104,6 +107,7 @@ class MethodCalibration:
     curve: FmrCurve
     points: tuple[OperatingPoint, ...]
     strata: Strata | None = None
+    llr: LlrLine | None = None
 
     def fmr_at_score(self, score: float, norms: Norms = UNKNOWN_NORMS) -> StatedFmr:
         """Return the false-match rate that a score of this method stands for.
@@ -113,6 +117,17 @@ class MethodCalibration:
             norms: of both faces; None for one that is not known, and then the rate is that of all pairs.
         """
         return self._curve(norms).at(on_scale(score, find_method(self.method).scale))
+
+    def llr_interval(self, llr: float, norms: Norms = UNKNOWN_NORMS) -> tuple[float, float] | None:
+        """Return both ends of the 95 % interval of a stated log-likelihood ratio; None where none was measured.
+
+        Args:
+            llr: the pair's score, of a method that tells such ratios.
+            norms: of both faces, as for ``fmr_at_score``.
+        """
+        stratum = None if self.strata is None else self.strata.of(norms)
+        line = self.llr if stratum is None or stratum.llr is None else stratum.llr
+        return None if line is None else line.interval(llr)
 
     def measured_on(self, norms: Norms = UNKNOWN_NORMS) -> MeasuredOn:
         """Return what the rates of a pair of these norms rest on."""

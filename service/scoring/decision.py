@@ -25,6 +25,8 @@ class Judgement:
         undecided: why there is no decision, as a code; None where there is one.
         doubts: why no rate is vouched for.
         measured_on: what the rate and the threshold rest on; None where there is neither.
+        llr_interval: both ends of the 95 % interval of the score as a log-likelihood ratio; None where it is none, no
+            rate is vouched for, or the calibration did not measure it.
     """
 
     decision: Decision | None = None
@@ -34,6 +36,7 @@ class Judgement:
     undecided: Undecided | None = None
     doubts: tuple[Doubt, ...] = ()
     measured_on: MeasuredOn | None = None
+    llr_interval: tuple[float, float] | None = None
 
 
 def decide(reaches: bool, is_doubted: bool) -> Decision:
@@ -74,21 +77,20 @@ def judge(
         return Judgement(reason=calibration, undecided=undecided, doubts=doubted)
     fmr = None if doubted else calibration.fmr_at_score(score, norms)
     rests_on = calibration.measured_on(norms)
+    sure = None if doubted else calibration.llr_interval(score, norms)
     if operating_point is None:
         names = ", ".join(point.name for point in calibration.points) or "there is none for this method"
         reason = f"no operating point was asked; ask for one of: {names}"
-        return Judgement(fmr=fmr, reason=reason, undecided="no_operating_point", doubts=doubted, measured_on=rests_on)
+        return Judgement(None, None, fmr, reason, "no_operating_point", doubted, rests_on, sure)
     try:
         threshold = calibration.threshold(operating_point, norms)
     except UnknownOperatingPoint as error:
-        return Judgement(
-            fmr=fmr, reason=error.message, undecided="not_calibrated", doubts=doubted, measured_on=rests_on
-        )
+        return Judgement(None, None, fmr, error.message, "not_calibrated", doubted, rests_on, sure)
     decision = decide(score >= threshold, bool(doubted))
     told = None
     if decision == "inconclusive":
         told = f"the score reaches the threshold, and its rate cannot be vouched for: {_in_words(doubted)}"
-    return Judgement(decision, threshold, fmr, told, doubts=doubted, measured_on=rests_on)
+    return Judgement(decision, threshold, fmr, told, None, doubted, rests_on, sure)
 
 
 def _in_words(doubts: Sequence[Doubt]) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 
 from service.arrays import Floats, Ints
 from service.scoring.fmr_curve import FmrCurve
+from service.scoring.llr_interval import LlrLine
 
 BAND_NAMES = ("poor", "fair", "good", "best")
 """Names of the bands, the poorest first; of fewer bands, the last is the best all the same."""
@@ -28,12 +29,14 @@ class Stratum:
         curve: false-match rate against score.
         pairs: how many pairs of different people it rests on.
         people: how many people are in them.
+        llr: what stated log-likelihood ratios are worth in them; None by other methods, and where they do not tell.
     """
 
     bands: tuple[int, int]
     curve: FmrCurve
     pairs: int
     people: int
+    llr: LlrLine | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -71,7 +71,12 @@ def test_score_is_the_likelihood_ratio_and_the_default_method_of_the_bundle(clie
     assert answer["method"] == "ida-q"
     assert answer["score"] == pytest.approx(ratio(answer["similarity"]), abs=1e-4)
     assert answer["llr"] == answer["score"]
-    assert client.post("/verify", json=body(method="ida-r")).json()["llr"] is None
+    # Nothing was calibrated here, and nobody is left to guess so.
+    assert answer["llr_interval"] is None
+    assert "not calibrated" in answer["no_llr_interval_reason"]
+    of_ida_r = client.post("/verify", json=body(method="ida-r")).json()
+    assert of_ida_r["llr"] is of_ida_r["llr_interval"] is None
+    assert "no_llr_interval_reason" not in of_ida_r
     assert answer["density_method"] == "ida-r"
     assert answer["dao_score"] == client.post("/verify", json=body(method="ida-r")).json()["dao_score"]
     assert "ida-q" in client.get("/info").json()["methods"]

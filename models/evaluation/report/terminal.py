@@ -130,8 +130,8 @@ def _summary(pack: PackResult) -> Table:
             method_name(method, pack),
             percent(method.equal_error_rate),
             f"{method.overlap:.4f}",
-            f"{cost.min_cllr:.4f}",
-            "-" if cost.cllr is None else f"{cost.cllr:.4f}",
+            _cost(cost.min_cllr, cost.min_cllr_interval),
+            "-" if cost.cllr is None else _cost(cost.cllr, cost.cllr_interval),
             *cells,
         )
     return table
@@ -193,6 +193,10 @@ def _groups(pack: PackResult) -> Group:
             table.add_row(row.group, *cells)
         tables.append(table)
     return Group(*tables)
+
+
+def _cost(value: float, sure: Interval | None) -> str:
+    return f"{value:.4f}" if sure is None else sure.text("{:.4f}".format)
 
 
 def _stated(pack: PackResult) -> Iterator[RenderableType]:

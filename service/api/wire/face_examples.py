@@ -174,6 +174,7 @@ VERIFIED: Final[dict[str, Any]] = {
         "operating_point": _POINT,
         "method": "ida-r",
         "llr": None,
+        "llr_interval": None,
         "dao_score": 0.924208,
         "cosine": {
             "decision": "match",

@@ -382,6 +382,13 @@ class VerifyAnswer(Meaning):
         description="score where it is a log-likelihood ratio (natural logarithm; ida-q, ida-ql): above 0 the pair is "
         "likelier of one person than of two. Null by other methods."
     )
+    llr_interval: tuple[float, float] | None = Field(
+        description="95 % interval of llr: what it is worth on the calibrated people, none of whom its network saw, "
+        "with the drawing of the people and the difference between sets; for pairs of these norms where they tell it."
+    )
+    no_llr_interval_reason: str | None = Field(
+        default=None, exclude_if=_is_none, description="Why llr has no interval, where there is llr and no interval."
+    )
     similarity: float = Field(description="The raw cosine of the two embeddings, in [-1, 1].")
     dao_score: float | None = Field(
         description="The score calibrated by discrepancy alignment: lower where the faces' neighbourhoods are crowded. "

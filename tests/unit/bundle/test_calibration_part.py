@@ -18,6 +18,7 @@ from service.scoring.calibration import (
     TemplateCalibration,
 )
 from service.scoring.fmr_curve import FmrCurve
+from service.scoring.llr_interval import LlrLine
 from service.scoring.methods import methods_of
 from service.scoring.parameters import Parameters
 from service.scoring.population import MeasureLimit, PopulationLimits
@@ -96,14 +97,21 @@ def written(found, manifest):
     return part.getvalue()
 
 
+LLR = LlrLine(0.1, 0.9, 0.01, 0.0004, -0.0002, 0.3)
+
+
 def conditional():
     """Calibrations with two bands of norms, and a spread between sets."""
     whole = calibrations()
     strata = {
-        bands: Stratum(bands, replace(whole.methods[0].curve, between_sets=0.25), 1000 + number, 50)
+        bands: Stratum(
+            bands, replace(whole.methods[0].curve, between_sets=0.25), 1000 + number, 50, LLR if number else None
+        )
         for number, bands in enumerate(pairs_of_bands(2))
     }
-    return replace(whole, methods=tuple(replace(found, strata=Strata((9.5,), strata)) for found in whole.methods))
+    return replace(
+        whole, methods=tuple(replace(found, strata=Strata((9.5,), strata), llr=LLR) for found in whole.methods)
+    )
 
 
 def test_strata_are_read_as_they_were_written(bundle):
@@ -113,6 +121,8 @@ def test_strata_are_read_as_they_were_written(bundle):
 
     for found, expected_of in zip(read.methods, conditional().methods, strict=True):
         assert found.strata.cuts == (9.5,)
+        assert found.llr == LLR
+        assert [stratum.llr for stratum in found.strata.strata.values()] == [None, LLR, LLR]
         assert list(found.strata.strata) == list(expected_of.strata.strata)
         for bands, stratum in found.strata.strata.items():
             expected = expected_of.strata.strata[bands]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from models.evaluation.likelihood_cost import cllr, likelihood_cost, min_cllr
+from models.labelled.pairs.resampling import person_weights
 
 ONES = np.array([0.0, 1.0, 0.0, 2.0, 1.0])
 OTHERS = np.array([3.0, 0.0, 2.0, 0.0, 1.0])
@@ -96,3 +97,22 @@ def test_a_method_that_tells_no_ratio_has_no_cllr(people, scored_by_cosine):
 
     assert (found.cllr, found.reliability) == (None, ())
     assert 0 <= found.min_cllr <= 1
+
+
+def test_intervals_are_those_of_people_drawn_again(people, scored_by_cosine):
+    labelled = people(count=30, faces_each=4, spread=1.0)
+    _, scored = scored_by_cosine(labelled)
+    weights = person_weights(30, 100, seed=4)
+
+    cost = likelihood_cost(scored.comparisons, tells_llr=True, weights=weights)
+
+    faces, who = scored.scorer.embeddings, scored.found.identities
+    i, j = np.triu_indices(len(faces), 1)
+    scores, mated = scored.scorer.pairs(i, j).astype(np.float64), who[i] == who[j]
+    drawn = []
+    for draw in weights:
+        ones, others = np.where(mated, draw[who[i]], 0.0), np.where(mated, 0.0, draw[who[i]] * draw[who[j]])
+        drawn.append(cllr(scores, ones, others))
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    assert (cost.cllr_interval.low, cost.cllr_interval.high) == pytest.approx((low, high), abs=2e-4)
+    assert cost.min_cllr_interval.low < cost.min_cllr < cost.min_cllr_interval.high
