@@ -38,8 +38,9 @@ def test_verify_answers_what_to_use_first_and_the_evidence_after(client):
     assert list(answer) == [
         "decision", "threshold", "fmr_at_score", "fmr_interval", "fmr_sampling_interval", "fmr_between_sets",
         "extrapolated", "evidence", "evidence_interval", "population", "no_decision_reason", "reasons",
-        "operating_point", "method", "score", "llr", "llr_interval", "similarity", "dao_score", "cosine", "density_method",
-        "density", "crowding", "quality_check", "faces", "anchor_set", "model", "request_id", "timings_ms",
+        "operating_point", "method", "score", "llr", "llr_interval", "similarity", "dao_score", "cosine",
+        "density_method", "density", "crowding", "quality_check", "faces", "anchor_set", "model", "request_id",
+        "timings_ms",
     ]  # fmt: skip
     assert answer["method"] == "ida-r"
     assert answer["score"] == answer["dao_score"]
