@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from models.calibration.presumed_people import PresumedPeople
-from models.calibration.strata_fit import Bands, choose_cuts, fit_strata
+from models.calibration.strata_fit import choose_cuts, fit_strata
 from models.calibration.vouched_tails import vouched
 from models.labelled.comparable import Comparable
 from models.labelled.pairs.sweep import BlockScorer
+from models.labelled.rates.stratify import Bands
 from service.arrays import Floats32, Floats64, Ints
 from service.scoring.fmr_curve import FmrCurve
 from service.scoring.strata import Strata, pairs_of_bands
