@@ -116,7 +116,9 @@ def measure_method(method: Method, work: Measuring, parts: MeasuredParts) -> Mea
     weights = weights_by_set(fitted_on, work.replicates, work.seed)
     fitted = fit_curve(fitted_on)
     fitted = replace(fitted, curve=replace(fitted.curve, between_sets=between_sets([(fitted.curve, fitted_on)])))
-    strata = fit_strata(parts.stratified, _scorers(method, work, parts.stratified), parts.cuts)
+    strata = fit_strata(
+        parts.stratified, _scorers(method, work, parts.stratified), parts.cuts, tells_llr=method.tells_llr
+    )
     if strata is not None:
         strata = vouched(strata, fitted.curve)
     points = operating_points(fitted.curve, method.scale, fitted_on, weights)

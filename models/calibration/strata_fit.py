@@ -52,7 +52,9 @@ def _pairs(counts: Ints, bands: Bands) -> int:
     return int(np.sum(one * (one - 1) // 2 if bands[0] == bands[1] else one * other))
 
 
-def fit_strata(parts: Sequence[Comparable], scorers: Sequence[BlockScorer], cuts: Sequence[float]) -> Strata | None:
+def fit_strata(
+    parts: Sequence[Comparable], scorers: Sequence[BlockScorer], cuts: Sequence[float], *, tells_llr: bool = False
+) -> Strata | None:
     """Fit the curve of every stratum; None where there is one, or one has too few scores for a curve.
 
     The tails are shared: they have one shape, and differ in where they start and in their scale.
@@ -61,6 +63,7 @@ def fit_strata(parts: Sequence[Comparable], scorers: Sequence[BlockScorer], cuts
         parts: the faces of each set.
         scorers: of the same faces.
         cuts: as ``choose_cuts`` gives them.
+        tells_llr: whether the scores are log-likelihood ratios, and it is known who is whom.
     """
     if not cuts:
         return None
@@ -81,7 +84,7 @@ def fit_strata(parts: Sequence[Comparable], scorers: Sequence[BlockScorer], cuts
             _rounded(replace(curves[bands], between_sets=spread)),
             pairs=sum(one.non_mated for one in found),
             people=sum(_people(one) for one in found),
-            llr=fit_llr_line(found) if scorers[0].method.tells_llr else None,
+            llr=fit_llr_line(found) if tells_llr else None,
         )
         for bands, found in sets.items()
     }
