@@ -12,11 +12,15 @@ from PIL import Image
 
 from models.evaluation.evaluate_set import evaluate_set
 from models.evaluation.measure import MeasureOptions
+from models.evaluation.reliability import CheckedPoint, Reliability
 from models.evaluation.report.html import to_html
-from models.evaluation.report.report_document import Report, SetResult
+from models.evaluation.report.report_document import Report, SetResult, StatedRates
 from models.evaluation.report.thumbnails import SIDE, thumbnails_of
 from models.labelled.labels import Labels
+from models.labelled.rates.interval import Interval
 from models.labelled.rates.people_needed import people_needed
+from models.labelled.rates.rate_ratio import RateRatio
+from models.labelled.rates.seen_strata import SeenRate, SeenStratum
 from service.choices import Gates
 
 
@@ -167,3 +171,23 @@ def test_pairs_of_one_person_that_score_lowest_are_listed(report):
     assert all(len(set(pair.identities)) == 1 for pair in lowest)
     assert [pair.cosine for pair in lowest] == sorted(pair.cosine for pair in lowest)
     assert "The lowest mated pairs" in to_html(report).decode()
+
+
+@pytest.mark.slow
+def test_strata_and_costs_of_ratios_stand_in_the_page_with_their_intervals(report):
+    pack = report.sets[0].packs[0]
+    at = Interval(1e-3, 8e-4, 1.3e-3)
+    point = CheckedPoint("fmr_1e-3", 0.5, 1e-3, at, at, 40, at, at, RateRatio(1.0, 0.8, 1.3), "as_stated")
+    rates = tuple(SeenRate(fmr, 0.5, count, RateRatio(2.25, 1.5, 3.5), 0.1) for fmr, count in ((1e-2, 90), (1e-3, 9)))
+    seen = SeenStratum("poor-good", 5000, 100, 4321, 60, rates)
+    stated = StatedRates("default", "ida-r", Reliability("people", (point,), (1e-3,), (at,), (seen,)), "")
+    made = replace(report.sets[0], packs=(replace(pack, stated=(stated,)),))
+
+    html = body_of(to_html(replace(report, sets=(made,))))
+
+    table = html.partition("observed over stated, by stratum")[2].partition("</table>")[0]
+    row = re.sub(r"<[^>]+>", " ", table.partition(">poor-good</td>")[2].partition("</tr>")[0]).split()
+    assert row == ["4,321", "2.25", "[1.5,", "3.5]", "2.25", "[1.5,", "3.5]", "*"]
+    cost = pack.methods[0].likelihood
+    assert f"{cost.min_cllr:.4f}" in html
+    assert f"[{cost.min_cllr_interval.low:.4f}, {cost.min_cllr_interval.high:.4f}]" in html
