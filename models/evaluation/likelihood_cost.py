@@ -110,7 +110,10 @@ def _interval(
     if len(one) < found.non_mated:
         scores, _, non_mated = score_points(found)
         rest = slice(len(found.mated_scores) + len(one), None)
-        mean = float(non_mated[rest] @ np.logaddexp(0.0, ratios(scores[rest]))) / max(1.0, float(non_mated[rest].sum()))
+        counts = non_mated[rest]
+        # A ratio may be infinite where there is no pair, and none of those counts.
+        of_rest = np.where(counts > 0, np.minimum(np.logaddexp(0.0, ratios(scores[rest])), _MOST_COST), 0.0)
+        mean = float(counts @ of_rest) / max(1.0, float(counts.sum()))
         others += mean * (total - np.einsum("bu,ub->b", drawn, kept @ drawn.T))
     cost = (mated / np.maximum(pairs, 1e-9) + others / np.maximum(total, 1e-9)) / (2 * _LN2)
     low, high = interval(cost)

@@ -209,7 +209,7 @@ def test_report_that_cannot_be_read_is_an_error_in_a_line(calibrated, content):
         (evaluate_command, ["--ray-workers", 2], "--ray-workers has no effect without --engine ray"),
         (evaluate_command, ["--images", "."], "--images has no effect without a label file"),
         (evaluate_command, ["--part", "report"], "--part has no effect without --of BUNDLE"),
-        (evaluate_command, ["--of", "."], "--of has no effect without --part report"),
+        (evaluate_command, ["--of", "default"], "--of has no effect without --part report"),
         (calibrate_bundle, ["--keep-parameters", "--tau", 3], "--tau has no effect with --keep-parameters"),
         (calibrate_bundle, ["--pack", "other"], "--pack has no effect where all sets are .npz"),
     ],

@@ -179,7 +179,7 @@ def test_rate_that_is_many_times_the_stated_one_cannot_be_read_as_agreement(repo
 
     point = found.sets[0].packs[0].stated[0].reliability.points[0]
     assert point.ratio.value > 100
-    ratio = f"{point.ratio.value:.3g} [{point.ratio.low:.2g}, {point.ratio.high:.2g}]"
+    ratio = f"{point.ratio.value:,.0f} [{point.ratio.low:,.0f}, {point.ratio.high:,.0f}]"
     for said in (shown_in_terminal(found), text_of(page(found))):
         assert ratio in said
         assert "higher than stated" in said
