@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import partial
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 
 from service.api.binary_pairs import verify_octets
 from service.api.body import Body, FormBody, RawBody, parse_json, shortened, to_face, to_reference
@@ -12,6 +12,7 @@ from service.api.pair_log import log_pair
 from service.api.parts import read_parts
 from service.api.problem_examples import OF_A_REQUEST
 from service.api.problems import STATUS, InvalidRequest, UnsupportedMediaType, problem_of
+from service.api.query import only_known_query
 from service.api.state import ServiceState
 from service.api.verify import embed_answer, identity, observe_face, observe_pair, told, verify_answer
 from service.api.wire import face_examples as examples
@@ -33,7 +34,7 @@ from service.verifier.face_batch import Pair, faces_of, in_parts
 
 PATHS = ("/verify/batch", "/embed/batch")
 
-router = APIRouter(tags=["faces"])
+router = APIRouter(tags=["faces"], dependencies=[Depends(only_known_query)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,14 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Annotated, get_args
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.exposition import choose_encoder
 
 from service.api.openapi import answers
 from service.api.problem_examples import OF_A_CALLER
-from service.api.problems import InvalidRequest
+from service.api.problems import InvalidRequest, UnknownField
+from service.api.query import only_known_query
 from service.api.state import ServiceState
 from service.api.verify import anchor_set_answer, rounded
 from service.api.wire import status_examples as examples
@@ -141,7 +142,8 @@ async def get_info(state: ServiceState) -> InfoAnswer:
 
 @router.get(
     "/info/curves",
-    responses=answers(UnknownMethod, InvalidRequest, *OF_A_CALLER, examples=examples.CURVES),
+    responses=answers(UnknownMethod, InvalidRequest, UnknownField, *OF_A_CALLER, examples=examples.CURVES),
+    dependencies=[Depends(only_known_query)],
     summary="The false-match rate of every score",
 )
 def get_curves(

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from service.api.audit import Digests
 from service.api.body import PairInput, parse_face, parse_pair
@@ -15,6 +15,7 @@ from service.api.parts import read_parts
 from service.api.places import Place
 from service.api.problem_examples import OF_A_FACE, OF_A_PAIR, OF_A_REQUEST
 from service.api.problems import problem_of
+from service.api.query import only_known_query
 from service.api.receipts import ReceiptSigner
 from service.api.state import ServiceState
 from service.api.wire import face_examples as examples
@@ -62,7 +63,7 @@ PATHS = ("/verify", "/embed")
 
 _TOLD_STAGES = ("decode", "detect", "align", "embed")
 
-router = APIRouter(tags=["faces"])
+router = APIRouter(tags=["faces"], dependencies=[Depends(only_known_query)])
 
 
 @router.post(
@@ -239,6 +240,10 @@ def _basic_answer(result: Verification, pipeline: FacePipeline) -> BasicVerifyAn
         similarity=rounded(result.similarity),
         fmr_at_score=meaning.fmr_at_score,
         evidence=meaning.evidence,
+        extrapolated=meaning.extrapolated,
+        operating_point=result.operating_point,
+        method=result.method,
+        no_decision_reason=meaning.no_decision_reason,
         reasons=meaning.reasons,
         faces=_faces(result, pipeline, "basic"),
         template=result.template and _template(result.template, result.snapshot, pipeline, "basic"),

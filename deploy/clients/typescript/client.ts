@@ -1,4 +1,4 @@
-// A client of an ida-verify service by fetch alone: for browsers, Node 18 and later, Deno, workers.
+// A client of an ida-verify service by fetch alone: for browsers, Node 20 and later, Deno, workers.
 // Its types are those of service.ts, which is generated from the service's OpenAPI document.
 
 import type { components } from "./service.js";

@@ -9,8 +9,8 @@ const [one, other] = await Promise.all([probe, reference].map((path) => openAsBl
 
 try {
   const compared = await client.verify(one!, other!);
-  const embedded = await client.embed(one!);
-  const columns = await client.verifyEmbeddings([[embedded.embedding, embedded.embedding]]);
+  const [probeFace, referenceFace] = [await client.embed(one!), await client.embed(other!)];
+  const columns = await client.verifyEmbeddings([[probeFace.embedding, referenceFace.embedding]]);
   console.log(
     JSON.stringify({ score: compared.score, decision: compared.decision, similarity: columns.similarity[0] ?? null }),
   );

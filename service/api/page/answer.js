@@ -19,7 +19,7 @@ export function answerView(answer, { inputs, own, pooled, population, command })
     reasons(answer.reasons),
     el("div", { class: "pair" }, SIDES.map((side) => faceView(side, answer, inputs[side]))),
     el("section", {}, el("h3", {}, "The score on a line"),
-      own ? scoreChart(own, pooled, answer) : el("p", {}, `For the method ${answer.method} nothing is calibrated that holds here, so there is no scale to draw it on.`),
+      own ? scoreChart(own, pooled, answer) : el("p", {}, `For the method ${answer.method} there is no curve here to draw it on: nothing is calibrated that holds for this pair, or your key may not read it (scope info).`),
       own && own !== pooled ? el("details", {}, el("summary", {}, "The same among all pairs of the calibration"), scoreChart(pooled, pooled, answer)) : null,
       own && population ? el("p", { class: "hint" }, `Calibrated on: ${population}. On other people and pictures the rates are others.`) : null),
     el("section", {}, el("h3", {}, "Evidence"),

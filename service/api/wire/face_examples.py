@@ -18,7 +18,7 @@ VERIFY_REQUESTS: Final[dict[str, Any]] = {
     },
     "a photograph and several of one person": {
         "probe": _PHOTO,
-        "reference": [_PHOTO, _PHOTO, {"embedding": [0.0315, -0.1207, 0.0462]}],
+        "reference": [_PHOTO, _PHOTO],
         "operating_point": _POINT,
         "unusable_pictures": "skip",
     },
@@ -136,6 +136,10 @@ _BASIC: Final[dict[str, Any]] = {
     "similarity": 0.9669881,
     "fmr_at_score": 1.01e-07,
     "evidence": 6.99,
+    "extrapolated": True,
+    "operating_point": "fmr_1e-4",
+    "method": "ida-r",
+    "no_decision_reason": None,
     "reasons": [],
     "faces": {"probe": _brief(_PROBE), "reference": _brief(_REFERENCE)},
 }

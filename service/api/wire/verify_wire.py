@@ -361,6 +361,10 @@ class BasicVerifyAnswer(BaseModel):
     similarity: float
     fmr_at_score: float | None
     evidence: float | None
+    extrapolated: bool | None
+    operating_point: str | None
+    method: str
+    no_decision_reason: str | None
     reasons: list[DoubtAnswer]
     faces: FacesAnswer
     template: TemplateAnswer | None = Field(default=None, exclude_if=_is_none, description="As in VerifyAnswer.")
