@@ -103,7 +103,10 @@ class Switch:
 
     def remember(self, snapshot: Snapshot, store_id: str | None) -> None:
         """Note what is served for a start with the store away, and drop the copies of what is not."""
-        if snapshot.bundle_id is None or self._copies.held(snapshot.bundle_id) is None:
+        if snapshot.bundle_id is None:
+            return
+        # The anchor set of the settings lies where it always does, and needs no copy.
+        if snapshot.bundle_id != self.built_in_id and self._copies.held(snapshot.bundle_id) is None:
             return
         try:
             self._copies.remember(

@@ -113,7 +113,7 @@ class LocalCopies:
             beside.replace(self._folder / _LAST_GOOD)
 
     def remembered(self) -> LastGood | None:
-        """Return what was served last and is still held; None where nothing is."""
+        """Return what was served last, whether it is held here or not; None where nothing was."""
         try:
             with (self._folder / _LAST_GOOD).open("rb") as file:
                 last = parse_document(LastGood, file.read(_LIMITS.max_bytes + 1), _LIMITS)
@@ -122,7 +122,7 @@ class LocalCopies:
         except (OSError, Unreadable):
             logger.warning("%s cannot be read, and is left alone", self._folder / _LAST_GOOD)
             return None
-        return last if self.held(last.bundle_id) is not None else None
+        return last
 
     def prune(self, keep: Collection[str]) -> None:
         """Remove all copies but those of these bundles, the remembered one, and those used a short while ago.

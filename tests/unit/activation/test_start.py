@@ -63,6 +63,23 @@ def test_start_with_the_store_away_serves_what_was_served_last(world):
     assert served(replica) == (world.built_in_id, 2, False)
 
 
+def test_start_with_the_store_away_serves_the_anchor_set_of_the_settings_where_that_was_served_last(world):
+    world.pushed(1)
+    world.replica("a")
+    (world.folder / "store").rename(world.folder / "away")
+    assert served(world.replica("a"))[:2] == (world.built_in_id, 0)
+
+
+def test_start_with_the_store_away_does_not_serve_what_was_rolled_back(world):
+    world.activated(world.pushed(1))
+    replica = world.replica("a")
+    world.activated(world.built_in_id)
+    replica.follower.look()
+    assert served(replica)[:2] == (world.built_in_id, 2)
+    (world.folder / "store").rename(world.folder / "away")
+    assert served(world.replica("a"))[:2] == (world.built_in_id, 2)
+
+
 def test_start_with_the_store_away_and_nothing_to_fall_back_on_is_refused(world):
     class Away:
         url = "s3://nowhere"

@@ -52,14 +52,15 @@ def test_dropped_copy_is_fetched_again(store, copies):
     assert (copies.folder_of(bundle_id, store) / "embeddings.npy").stat().st_size > 100
 
 
-def test_what_was_served_last_is_remembered_while_its_copy_is_there(store, copies):
+def test_what_was_served_last_is_remembered_whether_its_copy_is_there_or_not(store, copies):
     bundle_id = store.bundle_ids()[0]
     assert copies.remembered() is None
     copies.folder_of(bundle_id, store)
     copies.remember(last(store, bundle_id))
     assert copies.remembered() == last(store, bundle_id)
     copies.drop(bundle_id)
-    assert copies.remembered() is None
+    assert copies.held(bundle_id) is None
+    assert copies.remembered() == last(store, bundle_id)
 
 
 def test_note_that_cannot_be_read_is_passed_over(copies, tmp_path):
