@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -9,14 +10,16 @@ from service.arrays import ImageArray
 from service.choices import FacePolicy
 from service.errors import NoFace, PackInvalid
 from service.faces.align import ARCFACE_TEMPLATE, CROP_BOX
+from service.faces.closer_look import beside, detect_closer, is_small
 from service.faces.detectors.detector import Detector
 from service.faces.detectors.second_look import SecondLook
 from service.faces.evidence import Evidence, weigh
 from service.faces.landmarks import Landmarker, Located, lean_of
+from service.faces.reduction import scaled, to_align
 from service.faces.rolled_look import detect_rolled
 from service.faces.select import no_face, select_face
 from service.faces.stage_timer import StageTimer, untimed
-from service.faces.tiles import detect_in_tiles, scales_of_tiles
+from service.faces.tiles import detect_in_tiles, each_once, scale_beside, scales_of_tiles
 from service.faces.turns import QUARTER, QUARTER_TURNS, points_turned_back, turned, turned_back
 from service.faces.types import CROP_SIZE, DetectedFace
 from service.pack import PREPARATION, FaceStandards
@@ -90,9 +93,9 @@ class FaceFinder:
     def find(self, view: View, policy: FacePolicy, closer: Closer, clock: StageTimer = untimed) -> Sighting:
         """Return the chosen face of a picture.
 
-        A first look that surely sees an upright face is the only one. Else the picture is looked at in three more
-        quarter turns, then halfway between them, and then, if it is large, in tiles, until a look is sure; the look
-        with the strongest evidence is kept.
+        A first look that surely sees an upright face is the only one. Else a small face that it saw is looked at
+        closer, then the picture in three more quarter turns, in tiles if it is large, halfway between the quarters, and
+        in smaller and smaller tiles, until a look is sure; the look with the strongest evidence is kept.
 
         Args:
             view: the picture, perhaps reduced.
@@ -107,18 +110,11 @@ class FaceFinder:
         """
         with clock("detect"):
             best = self.look(view, policy)
-            if not self._is_sure(best):
-                best = self._strongest(best, *(self.look(view, policy, quarters) for quarters in QUARTER_TURNS))
-            if not self._is_sure(best):
-                best = self._look_rolled(view, policy, best)
-        scales = scales_of_tiles(max(view.image.shape[:2]) * view.reduction, max(self._size))
-        for scale in scales:
+        best = self._look_closer(best, policy, closer, clock)
+        for look_again in self._further_looks(view, policy, closer, clock):
             if self._is_sure(best):
                 break
-            # At once as large as the last scale needs: to decode again costs more than to shrink.
-            view = closer(scales[-1])
-            with clock("detect"):
-                best = self._strongest(best, self._look_in_tiles(view, policy, scale))
+            best = self._strongest(best, look_again())
         if best is None:
             raise no_face()
         return best
@@ -166,17 +162,54 @@ class FaceFinder:
         if self._landmarker is not None:
             self._landmarker.locate(blank, CROP_BOX)
 
-    def _look_rolled(self, view: View, policy: FacePolicy, best: Sighting | None) -> Sighting | None:
-        looks = []
-        for quarters in (0, *QUARTER_TURNS):
-            seen = turned(view.image, quarters)
-            looks.append(self._choose(view, seen, detect_rolled(self._detector, seen), policy, quarters))
-        rolled = self._strongest(*looks)
-        return best if rolled is None else self._strongest(best, _righted(rolled))
+    def _look_closer(
+        self, seen: Sighting | None, policy: FacePolicy, closer: Closer, clock: StageTimer
+    ) -> Sighting | None:
+        """Return a sighting of a small face as a closer look shows it, where that is sure; else as it is."""
+        if seen is None or self._is_sure(seen):
+            return seen
+        if not is_small(seen.face.box, max(seen.view.image.shape[:2]), max(self._size)):
+            return seen
+        # As large as it will be aligned, so that nothing is decoded once more for that.
+        view = closer(1 / to_align(seen.face, seen.view.reduction))
+        ratio = seen.view.reduction / view.reduction
+        with clock("detect"):
+            box = scaled(seen.face, ratio).box
+            face = detect_closer(self._bare, view.image, box, self._size)
+            if face is None or not self._is_sure(self._choose(view, view.image, [face], policy, 0)):
+                return seen
+            # Whether it is the only one: where it is so small, fewer pixels than a detector needs show others.
+            scale = scale_beside(max(box.width, box.height) * view.reduction) * view.reduction
+            others = detect_in_tiles(self._bare, view.image, scale, self._size)
+            known = [scaled(other, ratio) for other in seen.faces if other is not seen.face]
+            found = self._choose(view, view.image, beside(face, each_once([*others, *known])), policy, 0)
+        return found if self._is_sure(found) else seen
 
-    def _look_in_tiles(self, view: View, policy: FacePolicy, scale: float) -> Sighting | None:
-        found = detect_in_tiles(self._bare, view.image, scale * view.reduction, self._size)
-        return self._choose(view, view.image, found, policy, 0)
+    def _further_looks(
+        self, view: View, policy: FacePolicy, closer: Closer, clock: StageTimer
+    ) -> list[Callable[[], Sighting | None]]:
+        def in_turns(look: Callable[[int], Sighting | None], turns: Sequence[int]) -> Sighting | None:
+            with clock("detect"):
+                return self._strongest(*map(look, turns))
+
+        def rolled(quarters: int) -> Sighting | None:
+            seen = turned(view.image, quarters)
+            found = self._choose(view, seen, detect_rolled(self._detector, seen), policy, quarters)
+            return found and _righted(found)
+
+        def in_tiles(scale: float) -> Sighting | None:
+            # At once as large as the last scale needs: to decode again costs more than to shrink.
+            near = closer(scales[-1])
+            with clock("detect"):
+                faces = detect_in_tiles(self._bare, near.image, scale * near.reduction, self._size)
+                found = self._choose(near, near.image, faces, policy, 0)
+            return self._look_closer(found, policy, closer, clock)
+
+        scales = scales_of_tiles(max(view.image.shape[:2]) * view.reduction, max(self._size))
+        tiles = [partial(in_tiles, scale) for scale in scales]
+        quarters = partial(in_turns, partial(self.look, view, policy), QUARTER_TURNS)
+        # Faces that are small are more common than those that lean halfway between two quarters.
+        return [quarters, *tiles[:1], partial(in_turns, rolled, (0, *QUARTER_TURNS)), *tiles[1:]]
 
     def _choose(
         self, view: View, image: ImageArray, found: Sequence[DetectedFace], policy: FacePolicy, quarters: int

@@ -27,6 +27,15 @@ def scales_of_tiles(side: int, detector_side: int) -> list[float]:
     return [first * (last / first) ** ((step + 1) / steps) for step in range(steps)]
 
 
+def scale_beside(face_side: float) -> float:
+    """Return the scale at which faces half as large as one can be seen beside it, if they are looked for at all.
+
+    Args:
+        face_side: of the one, in pixels of the picture.
+    """
+    return min(2 * PREPARATION.closer_others / face_side, PREPARATION.tile_face / PREPARATION.least_face)
+
+
 def detect_in_tiles(detector: Detector, image: ImageArray, scale: float, tile: tuple[int, int]) -> list[DetectedFace]:
     """Return the faces found in the tiles of a picture, best score first, each once.
 
@@ -50,8 +59,8 @@ def detect_in_tiles(detector: Detector, image: ImageArray, scale: float, tile: t
         window = whole[top : top + tile[1], left : left + tile[0]]
         if float(window[::4, ::4].std()) < PREPARATION.tile_contrast:
             continue
-        found.extend(_moved(face, left, top, across, down) for face in detector.detect(window))
-    return _each_once([face for face in found if face.box.area > 0])
+        found.extend(moved(face, left, top, across, down) for face in detector.detect(window))
+    return each_once([face for face in found if face.box.area > 0])
 
 
 def _corners(width: int, height: int, tile: tuple[int, int]) -> Iterator[tuple[int, int]]:
@@ -69,7 +78,7 @@ def _corners(width: int, height: int, tile: tuple[int, int]) -> Iterator[tuple[i
             yield left, top
 
 
-def _each_once(found: list[DetectedFace]) -> list[DetectedFace]:
+def each_once(found: list[DetectedFace]) -> list[DetectedFace]:
     """Return faces, best score first, without those that are a part of a better one: a face that a tile cut is both."""
     kept: list[DetectedFace] = []
     for face in sorted(found, key=lambda face: -face.score):
@@ -78,7 +87,16 @@ def _each_once(found: list[DetectedFace]) -> list[DetectedFace]:
     return kept
 
 
-def _moved(face: DetectedFace, left: int, top: int, across: float, down: float) -> DetectedFace:
+def moved(face: DetectedFace, left: int, top: int, across: float = 1, down: float = 1) -> DetectedFace:
+    """Return a face of a window in pixels of the image that the window was cut from.
+
+    Args:
+        face: in pixels of the window.
+        left: where the window begins.
+        top: likewise.
+        across: by which the image was resized before it was cut.
+        down: likewise.
+    """
     box = Box(
         (face.box.left + left) / across,
         (face.box.top + top) / down,

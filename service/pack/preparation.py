@@ -39,6 +39,8 @@ class Preparation:
         tile_face: side in pixels that such a face has in the tiles of the last look.
         tile_step: how many times larger each look's scale is than the one before, at most.
         tile_overlap: pixels that neighbouring tiles share.
+        closer_face: side in pixels at which a small face that is not sure is shown to the detector once more.
+        closer_others: side in pixels at which faces half as large as that one are then looked for beside it.
         tile_contrast: standard deviation of a tile's values below which nothing can be seen in it.
     """
 
@@ -62,6 +64,8 @@ class Preparation:
     tile_step: float = field(default=0.0, metadata=_ADDED_LATER)
     tile_overlap: int = field(default=0, metadata=_ADDED_LATER)
     tile_contrast: float = field(default=0.0, metadata=_ADDED_LATER)
+    closer_face: int = field(default=0, metadata=_ADDED_LATER)
+    closer_others: int = field(default=0, metadata=_ADDED_LATER)
 
     def hashed(self) -> dict[str, object]:
         """Return what is part of a ``pipeline_id``."""
@@ -71,7 +75,7 @@ class Preparation:
 
 PREPARATION = Preparation(
     onet_lean=0.35,
-    turns="by quarters where the upright look is not sure, by eighths too where no quarter is",
+    turns="by quarters where the upright look is not sure, by eighths where neither a quarter nor the first tiles are",
     sure_disagreement=8.0,
     crop_disagreement=15.0,
     least_face=32,
@@ -79,5 +83,7 @@ PREPARATION = Preparation(
     tile_step=2.0,
     tile_overlap=40,
     tile_contrast=3.0,
+    closer_face=80,
+    closer_others=16,
 )
 """What is in force; a change is made here."""

@@ -221,3 +221,110 @@ def test_closer_look_is_decoded_outside_the_stage_in_which_faces_are_looked_for(
 
     assert decoded_in
     assert set(decoded_in) == {()}
+
+
+class SizedDetector:
+    """Sees the one dark square of a picture, the surer the larger it is shown; notes the pictures that it was shown."""
+
+    def __init__(self, sure_from=60):
+        self.sure_from = sure_from
+        self.shown = []
+
+    def detect(self, image):
+        self.shown.append(image.shape[:2])
+        dark = np.argwhere(image[:, :, 0] == 0)
+        if not len(dark):
+            return []
+        (top, left), (bottom, right) = dark.min(axis=0), dark.max(axis=0) + 1
+        fed = (right - left) * 320 / max(image.shape[:2])
+        score = 0.95 if fed >= self.sure_from else 0.8
+        return [DetectedFace(Box(float(left), float(top), float(right), float(bottom)), score)]
+
+
+def with_small_face(side, rows=600, columns=800, left=500, top=100):
+    image = np.full((rows, columns, 3), 200, np.uint8)
+    image[top : top + side, left : left + side] = 0
+    return image
+
+
+def found_in(detector, image, *, reduction=1, whole=None):
+    """Find as in a photograph that was decoded reduced; the closer form is the whole."""
+    finder = FaceFinder(detector, FixedLandmarker(), STANDARDS, (320, 320))
+    whole = image if whole is None else whole
+    return finder.find(View(image, reduction), "largest", lambda scale: View(whole))
+
+
+def test_small_face_that_is_not_sure_is_looked_at_closer_and_nothing_else_is():
+    detector = SizedDetector()
+
+    seen = found_in(detector, with_small_face(40))
+
+    # The whole, a window in which the face is large, and tiles in which one half as large would be seen.
+    assert detector.shown == [(600, 800), (160, 160), *[(320, 320)] * 4]
+    assert seen.face.score == 0.95
+    assert seen.face.box == Box(500, 100, 540, 140)
+    assert len(seen.faces) == 1
+
+
+def test_closer_look_is_at_the_picture_as_it_is_aligned_and_in_its_pixels():
+    reduced, whole = with_small_face(16, 300, 400, 250, 50), with_small_face(64, 1200, 1600, 1000, 200)
+    detector = SizedDetector()
+
+    seen = found_in(detector, reduced, reduction=4, whole=whole)
+
+    assert detector.shown[:2] == [(300, 400), (256, 256)]
+    assert set(detector.shown[2:]) == {(320, 320)}
+    assert (seen.view.reduction, seen.view.image.shape[:2]) == (1, (1200, 1600))
+    assert seen.face.box == Box(1000, 200, 1064, 264)
+
+
+def test_large_face_that_is_not_sure_is_not_looked_at_closer():
+    detector = SizedDetector(sure_from=1000)
+
+    assert found_in(detector, with_small_face(200, 250, 320, 60, 20)).face.score == 0.8
+    # All turns, and no window.
+    assert {shape for shape in detector.shown if shape[0] != shape[1]} == {(250, 320), (320, 250)}
+
+
+def test_small_face_that_a_closer_look_does_not_make_sure_is_looked_for_in_every_other_way():
+    detector = SizedDetector(sure_from=1000)
+
+    seen = found_in(detector, with_small_face(40))
+
+    assert seen.face.score == 0.8
+    assert len(detector.shown) > 8
+
+
+def test_smaller_face_beside_one_that_a_closer_look_makes_sure_is_counted():
+    """The first look sees the larger alone, and the tiles both."""
+
+    class SeesTwo(SizedDetector):
+        def detect(self, image):
+            found = super().detect(image)
+            grey = np.argwhere((image[:, :, 0] == 200) & (image[:, :, 1] == 77))
+            if image.shape[:2] == (320, 320) and len(grey):
+                (top, left), (bottom, right) = grey.min(axis=0), grey.max(axis=0) + 1
+                found.append(DetectedFace(Box(float(left), float(top), float(right), float(bottom)), 0.92))
+            return found
+
+    image = with_small_face(40)
+    image[400:425, 100:125, 1] = 77
+
+    seen = found_in(SeesTwo(), image)
+
+    assert seen.face.box == Box(500, 100, 540, 140)
+    assert len(seen.faces) == 2
+    assert seen.faces[1].box.centre == pytest.approx((112.5, 412.5), abs=1.5)
+
+
+def test_faces_beside_the_one_that_is_looked_at_closer_are_kept():
+    others = [DetectedFace(Box(10, 10, 30, 30), 0.7)]
+
+    class WithOthers(SizedDetector):
+        def detect(self, image):
+            found = super().detect(image)
+            return found + (others if image.shape[:2] == (600, 800) else [])
+
+    seen = found_in(WithOthers(), with_small_face(40))
+
+    assert [face.box for face in seen.faces] == [Box(500, 100, 540, 140), others[0].box]
