@@ -164,7 +164,19 @@ def test_basic_detail_is_the_decision_and_its_numbers_alone(client):
     sides = {"probe": {"image": b64(picture(seed=1))}, "reference": {"image": b64(picture(seed=2))}}
     as_json = client.post("/verify", json={**sides, "detail": "basic"}).json()
     batch = client.post("/verify/batch", json={"pairs": [sides], "detail": "basic"}).json()["items"][0]["answer"]
-    names = ["decision", "threshold", "score", "similarity", "fmr_at_score", "evidence", "reasons", "faces"]
+    names = [
+        *(
+            "decision",
+            "threshold",
+            "score",
+            "similarity",
+            "fmr_at_score",
+            "evidence",
+            "extrapolated",
+            "operating_point",
+        ),
+        *("method", "no_decision_reason", "reasons", "faces"),
+    ]
     faces = {side: {**face, "quality": {**face["quality"], "components": None}} for side, face in full["faces"].items()}
     for answer in (as_form, as_json, batch):
         assert list(answer) == names

@@ -6,7 +6,7 @@ from typing import Any, Final
 from service.faces.pictures.formats import FORMATS
 from service.pack import PREPARATION
 
-_ID: Final = "2b0175c4c4866c1e"
+_ID: Final = "138858913790a533"
 _READY: Final[dict[str, Any]] = {
     "status": "ready",
     "anchor_set_id": _ID,
@@ -46,7 +46,7 @@ INFO: Final[dict[str, Any]] = {
         "model": {
             "pack": "opencv-sface",
             "backbone_id": "ab5297adc3acb1c3",
-            "pipeline_id": "225246e20ca6e238",
+            "pipeline_id": "d6bb896bde5d2aad",
             "description": "YuNet detector, five landmarks by MTCNN's ONet on its boxes, SFace backbone (128-d)",
             "detector": "yunet",
             "preparation": asdict(PREPARATION),
@@ -119,9 +119,9 @@ INFO: Final[dict[str, Any]] = {
                     "guard": None,
                     "measures": {
                         "norm": {
-                            "limit": 9.174,
+                            "limit": 9.201,
                             "share": 0.005,
-                            "quantiles": {"0.001": 7.363, "0.005": 9.174, "0.5": 12.57},
+                            "quantiles": {"0.001": 7.363, "0.005": 9.201, "0.5": 12.57},
                             "faces": 2461,
                         },
                         "crowding": {
