@@ -24,7 +24,7 @@ EXIT_DRIFTED = 3
 _SAID: dict[DriftVerdict, str] = {
     "drifted": "drifted: these are other people, or other pictures, than the rates were measured on. Calibrate again.",
     "slightly": "slightly: there is a difference beyond chance, too small to matter",
-    "as_calibrated": "as calibrated",
+    "as_calibrated": "no difference beyond chance",
     "too_few": "too few to tell",
 }
 

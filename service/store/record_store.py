@@ -44,7 +44,8 @@ class RecordStore:
         if self._known is not None and found != self._known:
             raise StoreUnavailable(
                 f"The store {self.url} is not the one that was there: its id was {self._known} and is "
-                f"{found or 'gone'}. Mount or restore it, or restart the replicas to follow another."
+                f"{found or 'gone'}. Mount or restore it; to follow another, restart the replicas with an empty "
+                "IDA_CACHE."
             )
         self._known = found
         return found

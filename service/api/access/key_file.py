@@ -134,7 +134,9 @@ def read_keys(file: Path) -> tuple[ApiKey, ...]:
     except tomllib.TOMLDecodeError as error:
         # What else its message says may be a part of the file.
         place = _LINE.search(str(error))
-        raise SettingsInvalid(f"{where} is no TOML{f' {place[0]}' if place else ''}.") from error
+        raise SettingsInvalid(
+            f"{where} is no TOML{f' {place[0]}' if place else ''}. A name that stands there twice is such a fault too."
+        ) from error
     except (OSError, UnicodeError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or ("nested too deep" if isinstance(error, RecursionError) else "")
         raise SettingsInvalid(f"{where} cannot be read ({reason or 'not UTF-8'}).") from error

@@ -198,7 +198,7 @@ def test_command_tells_the_same_people_from_others_by_its_exit_code(tmp_path, bu
     few = run("few.log", norms(50, 4))
 
     assert (same.exit_code, other.exit_code, few.exit_code) == (0, 3, 1), same.output
-    assert "as calibrated" in same.output
+    assert "no difference beyond chance" in same.output
     told = json.loads(other.output)
     assert (told["verdict"], told["pairs"], told["compared"][0]["name"]) == ("drifted", 400, "norm")
     assert "IDA_LOG_PAIRS=1" in few.output
