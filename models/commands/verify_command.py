@@ -113,7 +113,8 @@ def verify(
     if as_json:
         typer.echo(answer.model_dump_json(indent=2))
     else:
-        _print(answer)
+        calibrations = loaded.started.loaded.snapshot.calibrations
+        _print(answer, None if calibrations is None else calibrations.population)
 
 
 def embed(
@@ -210,7 +211,7 @@ def _quality(quality: QualityAnswer) -> str:
     return f"quality {unified} of 100" + (f"; below {_POOR:.0f}: {listed}" if listed else "")
 
 
-def _print(answer: VerifyAnswer) -> None:
+def _print(answer: VerifyAnswer, population: str | None) -> None:
     table = Table(show_header=False, box=None)
     table.add_row("decision", verdict(answer))
     for sentence in evidence_sentences(answer):
@@ -220,6 +221,8 @@ def _print(answer: VerifyAnswer) -> None:
     if answer.fmr_at_score is not None:
         table.add_row("false-match rate", f"{answer.fmr_at_score:g} at this score (fmr_at_score)")
         table.add_row("evidence", f"{answer.evidence:.2f}, -log10 of that rate: 4 means 1 in 10,000")
+        if population is not None:
+            table.add_row("measured on", population)
     if answer.threshold is not None:
         table.add_row("threshold", f"{answer.threshold:.4f}, of {answer.operating_point}")
     table.add_row(f"score ({answer.method})", f"{answer.score:.4f}")

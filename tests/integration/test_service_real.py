@@ -228,6 +228,7 @@ def test_command_verify_prints_a_readable_and_a_raw_answer(pack, tmp_path, colli
     again = run("verify", str(tmp_path / "a.jpg"), str(tmp_path / "b.jpg"), "--picture", drawn)
     assert (again.returncode, "--force" in again.stderr) == (1, True)
     assert "false-match rate" in readable.stdout
+    assert "CelebA and LFW" in readable.stdout, "on whom a rate was measured"
     raw = run("verify", "--json", str(tmp_path / "a.jpg"), str(tmp_path / "b.jpg"))
     assert json.loads(raw.stdout)["similarity"] > 0.7
 
