@@ -185,7 +185,7 @@ def test_chart_shows_the_score_the_operating_points_and_both_kinds_of_pairs(open
         assert chart.locator(f".{drawn}").first.is_visible()
     if own is not pooled:
         page.get_by_text("The same among all pairs").click()
-    assert page.locator(".drawing .mated").is_visible()
+    page.locator(".drawing .mated").wait_for()
     # A higher score lies further to the right, and this one left of each threshold that it does not reach.
     at = chart.locator(".score-dot").bounding_box()
     lines = [chart.locator(".threshold > path:first-child").nth(i).bounding_box()["x"] for i in range(len(points))]

@@ -106,4 +106,5 @@ def test_rules_are_loaded_and_healthy(watched: Watched) -> None:
         return [rule["health"] for group in groups for rule in group["rules"]]
 
     until(lambda: healthy() and set(healthy()) == {"ok"}, "every rule was evaluated")
-    assert len(healthy()) == 53
+    written = yaml.safe_load((REPOSITORY / "deploy" / "prometheus" / "rules" / "ida-verify.yml").read_text("utf-8"))
+    assert len(healthy()) == sum(len(group["rules"]) for group in written["groups"]) > 50

@@ -149,7 +149,7 @@ def test_pair_or_face_that_cannot_be_decoded_is_one_line_with_its_path(people, m
             raise FAILURES[failure].about("reference") if failure == "ImageUndecodable" else FAILURES[failure]
 
         def embed(self, image, **_):
-            raise FAILURES[failure]
+            raise FAILURES[failure].about("image") if failure == "ImageUndecodable" else FAILURES[failure]
 
     class Opened:
         max_image_bytes = 10**6
