@@ -14,6 +14,7 @@ from rich.table import Table
 
 from models.calibration.calibration_report import observed_ratio, population_of
 from models.calibration.calibration_run import TAUGHT_METHODS, Calibrated, CalibrationOptions, calibrate
+from models.calibration.given_up import given_up
 from models.calibration.selection import Grid
 from models.calibration.strata_table import strata_tables
 from models.calibration.template_points import MeasuredTemplates
@@ -38,6 +39,7 @@ from service.choices import FacePolicy
 from service.cpus import usable_cpus
 from service.errors import HeadMismatch
 from service.pipeline import load_pipeline
+from service.scoring.calibration import MethodCalibration
 from service.scoring.population import MEASURES
 from service.settings import load_settings
 from service.snapshot.term_sources import open_sources
@@ -256,6 +258,18 @@ def calibrate_bundle(
         )
         write_gained_page(html_file, found, options, report, bundle_id, source, pipeline_id, settings)
     _tell(bundle_id, report if as_json else None, partial(_print, found, out, bundle_id))
+    _say_given_up(found, source, pipeline_id)
+
+
+def _say_given_up(found: Calibrated, former: Bundle, pipeline_id: str) -> None:
+    """Say on standard error what the bundle as it was tells of rates, and the new one does not."""
+    was: MethodCalibration | str = "it was not calibrated"
+    if former.calibrations is not None:
+        form, manifest = (found.input_form, found.input_form), former.manifest
+        was = former.calibrations.find(manifest.default_method, form, manifest.parameters, pipeline_id)
+    chosen = next((one for one in found.measured if one.calibration.method == found.method), None)
+    for sentence in () if chosen is None else given_up(chosen, was):
+        typer.echo(sentence, err=True)
 
 
 def _tell(bundle_id: str, report: Mapping[str, JsonValue] | None, show: Callable[[], None]) -> None:
