@@ -140,9 +140,9 @@ def _loads(
 def _remembered(
     loader: BundleLoader, copies: LocalCopies, last: LastGood | None, built_in: BuiltIn, away: StoreUnavailable
 ) -> Started:
-    folder = None if last is None else copies.held(last.bundle_id)
-    if last is not None and last.bundle_id == built_in.bundle_id:
-        folder = built_in.folder
+    folder = None
+    if last is not None:
+        folder = built_in.folder if last.bundle_id == built_in.bundle_id else copies.held(last.bundle_id)
     if last is None or folder is None:
         raise StoreUnavailable(
             f"{away.message} No bundle was served here before, so there is none to fall back on: start again when the "

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from service.activation.outcomes import ActivationResult, ReplicaState
 from service.api.authorization import Writer, administrator
+from service.api.body import media_type
 from service.api.openapi import answers, json_or_form, upload
 from service.api.problem_examples import OF_A_BUNDLE, OF_AN_ACTIVATION, OF_AN_ADMINISTRATOR, OF_THE_STORE
 from service.api.problems import InvalidRequest, ReadOnlyToken, UnsupportedMediaType
@@ -121,7 +122,7 @@ async def upload_anchor_set(
     201 where it is new, 200 where the same is there already. It becomes active by PUT /admin/anchor-sets/active.
     """
     _check_id(anchor_set_id)
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = media_type(request)
     if kind not in ("", *_ARCHIVES):
         raise UnsupportedMediaType(f"The body's type is {kind}; send one of {', '.join(_ARCHIVES)}.")
     anchor_sets, limit = state.anchor_sets, state.settings.max_bundle_bytes

@@ -103,6 +103,11 @@ class _Form(MultiPartParser):
         self.is_complete = True
 
 
+def media_type(request: Request) -> str:
+    """Return the type of a request's body without its parameters, in small letters; "" where none is stated."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 async def read_body(request: Request) -> Body:
     """Receive a request's body; parsing a JSON document is left to a worker thread.
 
@@ -110,7 +115,7 @@ async def read_body(request: Request) -> Body:
         UnsupportedMediaType: if it is neither multipart nor JSON nor bytes alone.
         InvalidRequest: if a multipart body is malformed, cut short or names a field twice.
     """
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    content_type = media_type(request)
     if content_type == "application/json":
         return await request.body()
     if content_type == "multipart/form-data":

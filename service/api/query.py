@@ -2,10 +2,8 @@
 
 from fastapi import Request
 
+from service.api.body import media_type, shortened
 from service.api.problems import UnknownField
-
-_BINARY = "application/octet-stream"
-_LONGEST_TEXT = 64
 
 
 async def only_known_query(request: Request) -> None:
@@ -16,10 +14,10 @@ async def only_known_query(request: Request) -> None:
     Raises:
         UnknownField: naming the first, and where options belong.
     """
-    if request.headers.get("content-type", "").partition(";")[0].strip() == _BINARY:
+    if media_type(request) == "application/octet-stream":
         return
     known = {parameter.alias for parameter in request.scope["route"].dependant.query_params}
     for name in request.query_params:
         if name not in known:
             takes = f"takes {', '.join(sorted(known))} there" if known else "takes its options in the body alone"
-            raise UnknownField(f"The query parameter {name[:_LONGEST_TEXT]!r} is not known: this endpoint {takes}.")
+            raise UnknownField(f"The query parameter {shortened(name)!r} is not known: this endpoint {takes}.")

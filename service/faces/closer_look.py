@@ -41,6 +41,15 @@ def detect_closer(detector: Detector, image: ImageArray, box: Box, size: tuple[i
     return same[0] if same else None
 
 
+def scale_beside(face_side: float) -> float:
+    """Return the scale at which faces half as large as one can be seen beside it, if they are looked for at all.
+
+    Args:
+        face_side: of the one, in pixels of the picture.
+    """
+    return min(2 * PREPARATION.closer_others / face_side, PREPARATION.tile_face / PREPARATION.least_face)
+
+
 def beside(face: DetectedFace, others: list[DetectedFace]) -> list[DetectedFace]:
     """Return a face and those of others that are not the same one, best score first."""
     apart = [other for other in others if face.box.shared(other.box) < PREPARATION.second_look_same]

@@ -10,7 +10,7 @@ from service.arrays import ImageArray
 from service.choices import FacePolicy
 from service.errors import NoFace, PackInvalid
 from service.faces.align import ARCFACE_TEMPLATE, CROP_BOX
-from service.faces.closer_look import beside, detect_closer, is_small
+from service.faces.closer_look import beside, detect_closer, is_small, scale_beside
 from service.faces.detectors.detector import Detector
 from service.faces.detectors.second_look import SecondLook
 from service.faces.evidence import Evidence, weigh
@@ -19,7 +19,7 @@ from service.faces.reduction import scaled, to_align
 from service.faces.rolled_look import detect_rolled
 from service.faces.select import no_face, select_face
 from service.faces.stage_timer import StageTimer, untimed
-from service.faces.tiles import detect_in_tiles, each_once, scale_beside, scales_of_tiles
+from service.faces.tiles import detect_in_tiles, each_once, scales_of_tiles
 from service.faces.turns import QUARTER, QUARTER_TURNS, points_turned_back, turned, turned_back
 from service.faces.types import CROP_SIZE, DetectedFace
 from service.pack import PREPARATION, FaceStandards

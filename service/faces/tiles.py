@@ -27,15 +27,6 @@ def scales_of_tiles(side: int, detector_side: int) -> list[float]:
     return [first * (last / first) ** ((step + 1) / steps) for step in range(steps)]
 
 
-def scale_beside(face_side: float) -> float:
-    """Return the scale at which faces half as large as one can be seen beside it, if they are looked for at all.
-
-    Args:
-        face_side: of the one, in pixels of the picture.
-    """
-    return min(2 * PREPARATION.closer_others / face_side, PREPARATION.tile_face / PREPARATION.least_face)
-
-
 def detect_in_tiles(detector: Detector, image: ImageArray, scale: float, tile: tuple[int, int]) -> list[DetectedFace]:
     """Return the faces found in the tiles of a picture, best score first, each once.
 

@@ -199,8 +199,8 @@ def _judged_alike(calibration: MethodCalibration, norms: Floats) -> list[Ints]:
     """Return the places of pairs that are judged by one curve: a group for each couple of bands, none empty."""
     if calibration.strata is None:
         return [np.arange(len(norms))] if len(norms) else []
-    bands = np.searchsorted(np.asarray(calibration.strata.cuts), norms.astype(np.float64), side="right")
-    bands = np.sort(np.where((norms > 0).all(axis=1, keepdims=True), bands, -1), axis=1)
+    bands = calibration.strata.bands_of(norms)
+    bands = np.sort(np.where((bands >= 0).all(axis=1, keepdims=True), bands, -1), axis=1)
     numbers = bands[:, 0] * (len(calibration.strata.cuts) + 2) + bands[:, 1]
     return [np.flatnonzero(numbers == number) for number in np.unique(numbers)]
 

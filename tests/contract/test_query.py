@@ -27,3 +27,11 @@ def test_batch_and_curves_refuse_what_they_do_not_take(client):
     assert answer.json()["code"] == "unknown_field"
     assert "method" in answer.json()["detail"]
     assert client.get("/info/curves?method=cosine").status_code == 200
+
+
+def test_options_of_pairs_as_bytes_stand_in_the_query_however_the_type_is_written(client):
+    answer = client.post(
+        "/verify/batch?dimension=32&nonsense=1", content=b"", headers={"Content-Type": "Application/Octet-Stream; q=1"}
+    )
+    assert (answer.status_code, answer.json()["code"]) == (400, "unknown_field")
+    assert "dimension, method" in answer.json()["detail"]

@@ -10,7 +10,7 @@ from fastapi import Request
 from pydantic import BaseModel
 
 from service.api.base64_text import decode_base64
-from service.api.body import FormBody, parse_json, read_form, shortened
+from service.api.body import FormBody, media_type, parse_json, read_form, shortened
 from service.api.problems import InvalidRequest, UnknownField, UnsupportedMediaType
 from service.documents import ModelT
 from service.errors import InvalidBase64
@@ -52,7 +52,7 @@ async def read_peer_body(request: Request) -> PeerBody:
     """
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise UnsupportedMediaType("The body is compressed, which is not taken here: send it as it is.")
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = media_type(request)
     if kind == FORM:
         # Peers take a picture in base64 as a text field; the body's limit bounds all of them together.
         return await read_form(request, max_fields=_MOST_FIELDS, max_field_bytes=sys.maxsize)
