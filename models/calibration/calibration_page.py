@@ -63,7 +63,7 @@ def calibration_page(
         created=created,
         chosen=chosen_sentence(found),
         better=gained_sentences(found, gained, former) if found.parts else [],
-        rest=not_gained_sentences(found, gained),
+        rest=not_gained_sentences(found, gained, former),
         gained=gained,
         former=former,
         assumed=assumed,

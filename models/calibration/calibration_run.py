@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from models.calibration.measured_points import MeasuredParts, MeasuredPoints, Measuring, measure_method
 from models.calibration.pfe_strength import pfe_strength
 from models.calibration.selection import Fold, Grid, Selection, select
+from models.calibration.set_aside import SetAside
 from models.calibration.splits import PARTS, check_people, part_people, people_folds
 from models.calibration.strata_fit import choose_cuts
 from models.calibration.template_points import MeasuredTemplates, measure_templates, template_parts
@@ -118,6 +119,7 @@ class Calibrated:
         templates: what was measured of each method where the reference is several pictures.
         sources: give the terms of faces in the calibrated bundle.
         taught: the networks that were trained; None where none were to be.
+        aside: by set, who is set aside, before any limits; empty where nobody said who is whom.
     """
 
     method: str
@@ -133,6 +135,7 @@ class Calibrated:
     templates: list[MeasuredTemplates]
     sources: TermSources
     taught: Taught | None = None
+    aside: Sequence[SetAside] = ()
 
 
 def calibrate(
@@ -275,6 +278,7 @@ def calibrate(
         templates=templates,
         sources=sources,
         taught=taught,
+        aside=tuple(SetAside(s, e, r[2]) for s, e, r in zip(sets, left_out, rows, strict=True)),
     )
 
 

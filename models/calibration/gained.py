@@ -7,9 +7,12 @@ import numpy as np
 
 from models.calibration.calibration_run import Calibrated
 from models.calibration.measured_points import REPORT_SEED, weights_by_set
+from models.calibration.set_aside import outside_of
 from models.labelled.comparable import Comparable
 from models.labelled.pairs.comparisons import Comparisons
 from models.labelled.pairs.resampling import WeightArray, fnmr_at_fmr, interval, person_weights
+from models.labelled.pairs.stated_scorer import AsServed
+from models.labelled.rates.decided import DecidedPoint, decided_as_served, joined
 from models.labelled.rates.interval import Interval
 from models.labelled.rates.measured import OPERATING_FMRS, quality
 from models.labelled.rates.observed import ObservedRates, observe
@@ -52,13 +55,15 @@ class FormerPoint:
         method: the method.
         name: as requests call the point.
         fmr: its stated false-match rate.
-        seen: the rates that its threshold has on them.
+        seen: the rates that its threshold has on them, those beyond the limits of the bundle as it was as not found.
+        decided: what becomes of all their pairs by those limits, each pair by the threshold of its own stratum.
     """
 
     method: str
     name: str
     fmr: float
     seen: ObservedRates
+    decided: DecidedPoint
 
     @property
     def ratio(self) -> RateRatio:
@@ -106,7 +111,7 @@ def gains(found: Calibrated, replicates: int, seed: int) -> tuple[Gained, ...]:
 def former_points(
     found: Calibrated, former: Bundle, sources: TermSources, pipeline_id: str, replicates: int, seed: int
 ) -> tuple[FormerPoint, ...]:
-    """Return what the thresholds of the bundle as it was do to the people set aside; empty where none hold for them.
+    """Return what the bundle as it was does to the people set aside, by its own limits; empty where no rate holds.
 
     Args:
         found: the calibration.
@@ -119,22 +124,34 @@ def former_points(
     Raises:
         TooFewAnchors, DimensionMismatch, InferenceFailed, SearchFailed: as ``TermSources.terms`` says.
     """
-    parts, parameters = found.parts.get("report", []), former.manifest.parameters
-    if former.calibrations is None or not parts:
+    parameters = former.manifest.parameters
+    if former.calibrations is None or not found.aside:
         return ()
+    limits = former.calibrations.limits_in_force(found.input_form, parameters, pipeline_id)
+    everybody = [aside.everybody() for aside in found.aside]
+    outside = [outside_of(part, limits, parameters, sources) for part in everybody]
+    # By its own limits and not by the new ones, or what these cost would count before as well.
+    parts = [aside.within(part, out) for aside, part, out in zip(found.aside, everybody, outside, strict=True)]
     told: list[FormerPoint] = []
     form = (found.input_form, found.input_form)
     for name in dict.fromkeys((former.manifest.default_method, COSINE)):
         calibration = former.calibrations.find(name, form, parameters, pipeline_id)
         if isinstance(calibration, str) or not set(METHODS[name].needs) <= sources.provides:
             continue
+        method = METHODS[name]
         compared = [_compared(part, name, parameters, sources) for part in parts]
-        scale = METHODS[name].scale
-        thresholds = np.array([on_scale(point.threshold, scale) for point in calibration.points])
-        seen = observe(thresholds, scale, compared, weights_by_set(compared, replicates, seed + REPORT_SEED))
+        thresholds = np.array([on_scale(point.threshold, method.scale) for point in calibration.points])
+        seen = observe(thresholds, method.scale, compared, weights_by_set(compared, replicates, seed + REPORT_SEED))
+        served = AsServed(calibration)
+        decided = joined(
+            [
+                decided_as_served(served, part, part.scorer_by(method, parameters, sources), out)
+                for part, out in zip(everybody, outside, strict=True)
+            ]
+        )
         told += [
-            FormerPoint(name, point.name, point.fmr, rates)
-            for point, rates in zip(calibration.points, seen, strict=True)
+            FormerPoint(name, point.name, point.fmr, rates, of_point)
+            for point, rates, of_point in zip(calibration.points, seen, decided, strict=True)
         ]
     return tuple(told)
 

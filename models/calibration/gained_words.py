@@ -27,9 +27,9 @@ def gained_sentences(found: Calibrated, gained: Sequence[Gained], former: Sequen
     return said or ["Nothing that the people set aside can show."]
 
 
-def not_gained_sentences(found: Calibrated, gained: Sequence[Gained]) -> list[str]:
+def not_gained_sentences(found: Calibrated, gained: Sequence[Gained], former: Sequence[FormerPoint] = ()) -> list[str]:
     """Return what cannot be told, is worse, or is not known."""
-    said = [*_chosen_cosine(found), *_level(found, gained)]
+    said = [*_chosen_cosine(found), *_level(found, gained), *_doubted_more(found, former)]
     measured = _default(found)
     points = measured.calibration.points
     by_quality = {kind: [point.name for point in points if point.quality == kind] for kind in ("wide", "extrapolated")}
@@ -106,7 +106,7 @@ def _promises(found: Calibrated, former: Sequence[FormerPoint]) -> Iterator[str]
     now = dict(zip((point.name for point in measured.calibration.points), measured.observed, strict=False))
     stated = {point.name: point for point in measured.calibration.points}
     for was in former:
-        if was.method != found.method and any(one.method == found.method for one in former):
+        if was.method != _former_method(found, former):
             continue
         seen = now.get(was.name)
         if seen is None or was.ratio.verdict not in ("higher", "lower"):
@@ -117,6 +117,32 @@ def _promises(found: Calibrated, former: Sequence[FormerPoint]) -> Iterator[str]
                 f"{was.name}: as the bundle was, {_fmr(was.seen)} of the pairs of two people passed, "
                 f"{ratio_text(was.ratio)} times what it stated; now {_fmr(seen)}, {ratio_text(ratio)} times."
             )
+
+
+def _doubted_more(found: Calibrated, former: Sequence[FormerPoint]) -> Iterator[str]:
+    """Yield how many pairs the new limits cost at the smallest rate that is measured, where they cost any."""
+    measured = _default(found)
+    before = {one.name: one.decided for one in former if one.method == _former_method(found, former)}
+    points = zip(measured.calibration.points, measured.decided, strict=False)
+    both = [(point, now, before[point.name]) for point, now in points if point.name in before]
+    both = [one for one in both if one[0].quality == "measured"][-1:] or both[:1]
+    for point, now, was in both:
+        if now.mated.inconclusive + now.non_mated.inconclusive <= was.mated.inconclusive + was.non_mated.inconclusive:
+            continue
+        one_person, two = (
+            f"{new.inconclusive:,} and not {old.inconclusive:,} of {new.pairs:,}"
+            for new, old in ((now.mated, was.mated), (now.non_mated, was.non_mated))
+        )
+        yield (
+            f"{point.name}: by the new limits {one_person} pairs of one person are inconclusive, "
+            f"and {two} pairs of two."
+        )
+
+
+def _former_method(found: Calibrated, former: Sequence[FormerPoint]) -> str:
+    """Return the method that is told of the bundle as it was: the new default one, or its own where it had no such."""
+    methods = [one.method for one in former]
+    return found.method if found.method in methods or not methods else methods[0]
 
 
 def _chosen_cosine(found: Calibrated) -> Iterator[str]:

@@ -16,7 +16,7 @@ from models.labelled.pairs.comparisons import Comparisons
 from models.labelled.pairs.resampling import WeightArray, person_weights
 from models.labelled.pairs.stated_scorer import AsServed
 from models.labelled.pairs.sweep import BlockScorer
-from models.labelled.rates.decided import DecidedPoint, decided_points, joined
+from models.labelled.rates.decided import DecidedPoint, decided_as_served, joined
 from models.labelled.rates.observed import ObservedRates, observe
 from models.labelled.rates.seen_kinds import SeenKind, seen_kinds
 from models.labelled.rates.seen_strata import SeenStratum, seen_strata
@@ -140,12 +140,10 @@ def measure_method(method: Method, work: Measuring, parts: MeasuredParts) -> Mea
     as_served = observed if strata is None else _observed_as_served(served, method, work, parts.report, aside_weights)
     originals = [len(part.rows) for part in parts.report]
     kinds = seen_kinds(calibration, parts.stratified_aside, aside_scorers, originals)
-    decided = []
-    for part, outside in parts.everybody:
-        scorer = served.scorer(part.scorer_by(method, parameters, work.sources), part.norms)
-        names, compared = [point.name for point in points], part.compare_with(scorer)
-        mated = scorer.pairs(*part.mated())
-        decided.append(decided_points(names, served.thresholds(), part, compared, mated, outside))
+    decided = [
+        decided_as_served(served, part, part.scorer_by(method, parameters, work.sources), outside)
+        for part, outside in parts.everybody
+    ]
     tick(1.0)
     return MeasuredPoints(calibration, fitted, observed, by_set, joined(decided), seen, kinds, as_served)
 

@@ -7,6 +7,8 @@ import numpy as np
 
 from models.labelled.comparable import Comparable
 from models.labelled.pairs.comparisons import Comparisons
+from models.labelled.pairs.stated_scorer import AsServed
+from models.labelled.pairs.sweep import BlockScorer
 from service.arrays import Bools, Floats, Floats64
 from service.scoring.decision import Decision, decide
 
@@ -94,6 +96,23 @@ def decided_points(
         scaled = round(among * reached / max(1, int(np.count_nonzero(kept))))
         points.append(DecidedPoint(name, mated, _decided(comparisons.non_mated, reached, scaled)))
     return tuple(points)
+
+
+def decided_as_served(
+    served: AsServed, found: Comparable, scorer: BlockScorer, outside: Bools
+) -> tuple[DecidedPoint, ...]:
+    """Return what becomes of the pairs of a set at a calibration's operating points, each by its own stratum.
+
+    Args:
+        served: the scale of the calibration.
+        found: what is compared, of m faces.
+        scorer: of the same faces, by the calibration's method.
+        outside: (m,), which faces are beyond the limits.
+    """
+    by_stratum = served.scorer(scorer, found.norms)
+    names = [point.name for point in served.calibration.points]
+    mated = by_stratum.pairs(*found.mated())
+    return decided_points(names, served.thresholds(), found, found.compare_with(by_stratum), mated, outside)
 
 
 def joined(of_sets: Sequence[tuple[DecidedPoint, ...]]) -> tuple[DecidedPoint, ...]:
