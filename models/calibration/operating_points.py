@@ -26,6 +26,7 @@ def operating_points(
     """
     thresholds = np.array([curve.score_of(fmr) for fmr in OPERATING_FMRS])
     total = sum(found.non_mated for found in sets)
+    identity_pairs = sum(found.totals.identity_pairs for found in sets)
     points = []
     for fmr, threshold, seen in zip(OPERATING_FMRS, thresholds, observe(thresholds, scale, sets, weights), strict=True):
         stated = curve.at(float(threshold))
@@ -36,7 +37,7 @@ def operating_points(
                 threshold=seen.threshold,
                 quality=quality(total, fmr),
                 fmr_low=stated.low,
-                fmr_high=upper_end(seen.false_matches, total, stated.high),
+                fmr_high=upper_end(seen.false_matches, identity_pairs, stated.high),
                 fnmr=seen.fnmr,
                 fnmr_low=seen.fnmr_low,
                 fnmr_high=seen.fnmr_high,
@@ -44,7 +45,7 @@ def operating_points(
                 non_mated_pairs=total,
                 mated_pairs=sum(found.mated for found in sets),
                 people=sum(found.people for found in sets),
-                identity_pairs=sum(found.totals.identity_pairs for found in sets),
+                identity_pairs=identity_pairs,
             )
         )
     return tuple(points)

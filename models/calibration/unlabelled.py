@@ -262,6 +262,7 @@ def _points(
     total = sum(found.non_mated for found in sets)
     reached = np.sum([found.non_mated_at_least(thresholds) for found in sets], axis=0)
     in_doubt = at_least(doubtful, thresholds)
+    identity_pairs = sum(found.totals.identity_pairs for found in sets)
     points = []
     for place, (fmr, threshold) in enumerate(zip(OPERATING_FMRS, thresholds.tolist(), strict=True)):
         stated = curve.at(threshold)
@@ -272,7 +273,7 @@ def _points(
                 threshold=as_score(threshold, scale),
                 quality=told_quality(total, fmr, int(in_doubt[place])),
                 fmr_low=stated.low,
-                fmr_high=upper_end(float(reached[place]), total, stated.high),
+                fmr_high=upper_end(float(reached[place]), identity_pairs, stated.high),
                 fnmr=None,
                 fnmr_low=None,
                 fnmr_high=None,
@@ -280,7 +281,7 @@ def _points(
                 non_mated_pairs=total,
                 mated_pairs=0,
                 people=sum(found.people for found in sets),
-                identity_pairs=sum(found.totals.identity_pairs for found in sets),
+                identity_pairs=identity_pairs,
             )
         )
     return tuple(points)

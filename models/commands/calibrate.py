@@ -51,6 +51,9 @@ _NAMING = ("images", "exclusions", "keep_parameters", "shares")
 _MOST_BEYOND = 0.2
 
 
+_AT_MOST = "at most: none of N pairs of people, each counted once however many its pictures, passed; 3/N then"
+
+
 def _told(values: tuple[float, ...]) -> str:
     return f"{', '.join(f'{value:g}' for value in values)} by default, with an SSR head its own alone"
 
@@ -347,7 +350,10 @@ def _print(found: Calibrated, out: Path, bundle_id: str) -> None:
     console = Console()
     for measured in found.measured:
         by = "the threshold of all pairs" if measured.calibration.strata is None else "the threshold of its own stratum"
-        table = Table(title=f"{measured.calibration.method}: the people set aside, each pair by {by}")
+        table = Table(
+            title=f"{measured.calibration.method}: the people set aside, each pair by {by}",
+            caption=_AT_MOST if any(not seen.false_matches for seen in measured.served) else None,
+        )
         for heading in (
             "operating point",
             "threshold of all pairs",

@@ -6,7 +6,7 @@ import numpy as np
 
 from models.labelled.comparable import Comparable
 from models.labelled.pairs.sweep import excluded_pairs
-from models.labelled.rates.measured import shown_down_to
+from models.labelled.rates.measured import bound_without_error
 from service.arrays import Ints
 
 
@@ -18,14 +18,16 @@ class GroupPair:
         first: name of the one group.
         second: of the other, the same where both faces are of one group.
         pairs: non-mated pairs.
+        identity_pairs: pairs of people that they are of, each counted once.
         false_matches: how many of them reach the threshold.
         fmr: their share; None where there are no pairs.
-        fmr_high: the most it may be where none does, by the rule of three; the rate itself where some do.
+        fmr_high: the most it may be where none does, 3/``identity_pairs``; the rate itself where some do.
     """
 
     first: str
     second: str
     pairs: int
+    identity_pairs: int
     false_matches: int
     fmr: float | None
     fmr_high: float | None
@@ -41,12 +43,13 @@ def group_pairs(found: Comparable, groups: Ints, names: tuple[str, ...], accepte
         accepted: (a, 2) rows of the faces of the non-mated pairs that reach the threshold.
     """
     pairs, matches = _non_mated(found, groups, len(names)), _between(groups, accepted, len(names))
+    of_people = _of_people(found, groups, len(names))
     rates = []
     for one, other in zip(*np.triu_indices(len(names)), strict=True):
-        count, wrong = int(pairs[one, other]), int(matches[one, other])
+        count, wrong, met = (int(table[one, other]) for table in (pairs, matches, of_people))
         fmr = wrong / count if count else None
-        high = fmr if fmr is None or wrong else shown_down_to(count)
-        rates.append(GroupPair(names[one], names[other], count, wrong, fmr, high))
+        high = fmr if fmr is None or wrong else bound_without_error(met)
+        rates.append(GroupPair(names[one], names[other], count, met, wrong, fmr, high))
     return tuple(rates)
 
 
@@ -70,3 +73,36 @@ def _non_mated(found: Comparable, groups: Ints, count: int) -> Ints:
     strangers = found.identities[first] != found.identities[second]
     left: Ints = np.triu(pairs) - _between(groups, np.stack([first, second], axis=1)[strangers], count)
     return left
+
+
+def _of_people(found: Comparable, groups: Ints, count: int) -> Ints:
+    """Return how many pairs of people are compared between each two groups, (g, g), above the diagonal and on it."""
+    if found.given is not None:
+        given = found.given.subset(~found.given.mated)
+        met, _ = _met(found.identities, groups, given.first, given.second)
+        return _tally(met, count)
+    faces = np.zeros((len(found.people), count), np.int64)
+    np.add.at(faces, (found.identities, groups), 1)
+    present = (faces > 0).astype(np.int64)
+    people, both = present.sum(axis=0), present.T @ present
+    # Of people with faces in both groups, one would meet himself, and two of them each other twice.
+    pairs = np.outer(people, people) - both - both * (both - 1) // 2
+    pairs[np.diag_indices(count)] = people * (people - 1) // 2
+    first, second = excluded_pairs(found.identities, found.excluded)
+    strangers = found.identities[first] != found.identities[second]
+    met, left_out = _met(found.identities, groups, first[strangers], second[strangers])
+    i, j, one, other = met.T
+    compared = faces[i, one] * faces[j, other] + np.where(one == other, 0, faces[i, other] * faces[j, one])
+    left: Ints = np.triu(pairs) - _tally(met[left_out == compared], count)
+    return left
+
+
+def _met(identities: Ints, groups: Ints, first: Ints, second: Ints) -> tuple[Ints, Ints]:
+    """Return pairs of people and of groups (p, 4) that pairs of faces are of, each once, and how many faces' pairs."""
+    people = np.sort(np.stack([identities[first], identities[second]], axis=1), axis=1)
+    of_groups = np.sort(np.stack([groups[first], groups[second]], axis=1), axis=1)
+    return np.unique(np.concatenate([people, of_groups], axis=1), axis=0, return_counts=True)
+
+
+def _tally(met: Ints, count: int) -> Ints:
+    return np.bincount(met[:, 2] * count + met[:, 3], minlength=count * count).reshape(count, count)

@@ -27,6 +27,8 @@ class GroupRate:
         people: people with such a face.
         mated_pairs: mated pairs within the group, those lost among them.
         non_mated_pairs: non-mated pairs within the group.
+        identity_pairs: pairs of people that these are of, each counted once.
+        mated_people: people with a mated pair within the group.
         fmr: false-match rate among those.
         fnmr: false non-match rate; None where there is no mated pair.
     """
@@ -36,6 +38,8 @@ class GroupRate:
     people: int
     mated_pairs: int
     non_mated_pairs: int
+    identity_pairs: int
+    mated_people: int
     fmr: Interval | None
     fnmr: Interval | None
 
@@ -90,6 +94,8 @@ def group_rates(
                 people=len(np.unique(found.identities[inside])),
                 mated_pairs=int(all_mated.sum()),
                 non_mated_pairs=totals.pairs,
+                identity_pairs=totals.identity_pairs,
+                mated_people=int(np.count_nonzero(all_mated)),
                 fmr=_fmr(matches, totals, weights),
                 fnmr=_fnmr(rejected, all_mated, weights),
             )
@@ -135,7 +141,7 @@ def _fmr(matches: Ints, totals: NonMatedTotals, weights: WeightArray) -> Interva
         return None
     drawn = np.sum(weights[:, matches[:, 0]].astype(np.float64) * weights[:, matches[:, 1]], axis=1)
     low, high = share_interval(drawn, totals.weigh(weights))
-    return Interval(len(matches) / pairs, float(low), upper_end(len(matches), pairs, float(high)))
+    return Interval(len(matches) / pairs, float(low), upper_end(len(matches), totals.identity_pairs, float(high)))
 
 
 def _fnmr(rejected: Ints, all_mated: Ints, weights: WeightArray) -> Interval | None:

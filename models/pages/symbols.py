@@ -12,7 +12,7 @@ SYMBOLS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "gain": ("+1.2 [a, b]", "gain over the cosine in points, person by person; green above 0, red below 0"),
         "star": ("*", "3 to 30 false matches expected: the order of the rate, no more; below 3 nothing is given"),
         "none": ("-", "not known, or too few pairs"),
-        "at_most": ("at most", "nothing was seen; of N pairs without an error the rate may still be 3/N"),
+        "at_most": ("at most", "none was seen among N pairs of people, each counted once; the rate may still be 3/N"),
         "EER": ("EER", "where FMR and FNMR meet"),
         "overlap": ("overlap", "area that the score distributions of mated and non-mated pairs share"),
         "Cllr": ("Cllr", "cost of the scores as log-likelihood ratios in bits, 0 at best, 1 where they say nothing"),
@@ -42,7 +42,7 @@ SYMBOLS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "Spearman": ("Spearman", "how far the head keeps the order of the densities; 1 at best"),
         "bias": ("bias", "mean of predicted less true log-density; 0 at best"),
         "tail": ("30/FMR", "pairs of two people that measure a rate: 30 false matches are then expected"),
-        "rule_of_three": ("3/FMR", "pairs without one false match that bound a rate with 95 % confidence"),
+        "rule_of_three": ("3/FMR", "pairs of people without one false match that bound a rate with 95 % confidence"),
     }
 )
 """What a table shows and what it means, by the name that templates use."""

@@ -9,8 +9,18 @@ RULE_OF_THREE = 3
 
 
 def shown_down_to(trials: int) -> float:
-    """Return the smallest rate that so many trials show: N without an error say below 3/N with 95 % confidence."""
+    """Return the smallest rate that so many trials show: three errors are then expected among them."""
     return min(1.0, RULE_OF_THREE / max(1, trials))
+
+
+def bound_without_error(independent: int) -> float:
+    """Return what a rate is below with 95 % confidence where none of so many independent trials is an error: 3/N.
+
+    Args:
+        independent: pairs of people for a false-match rate, each counted once in however many pictures they met, since
+            pairs of pictures of the same two people pass or fail together; people for a false non-match rate.
+    """
+    return min(1.0, RULE_OF_THREE / max(1, independent))
 
 
 def quality(non_mated_pairs: int, fmr: float) -> Quality:
@@ -31,18 +41,17 @@ def measured_fmrs(non_mated_pairs: int) -> tuple[float, ...]:
     return tuple(float(f"{fmr:.0e}") for fmr in steps if quality(non_mated_pairs, fmr) == "measured")
 
 
-def upper_end(errors: float, trials: int, high: float) -> float:
+def upper_end(errors: float, independent: int, high: float) -> float:
     """Return the upper end to state for an observed rate whose interval ends at ``high``.
 
     Without one error a bootstrap sees nothing to vary, and the rule of three bounds what was not seen.
 
     Args:
         errors: how many were observed.
-        trials: non-mated pairs for a false-match rate; for a false non-match rate people and not pairs, since the
-            pairs of one person fail together.
+        independent: as of ``bound_without_error``.
         high: upper end of the interval by resampling.
     """
-    return high if errors else max(high, shown_down_to(trials))
+    return high if errors else max(high, bound_without_error(independent))
 
 
 def fmr_name(fmr: float) -> str:

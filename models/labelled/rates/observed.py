@@ -23,10 +23,11 @@ class ObservedRates:
         false_matches: how many non-mated pairs reach it.
         fmr: their share of all.
         fmr_low: lower end of its 95 % interval.
-        fmr_high: upper end; 3/N at least where no pair reaches the threshold.
+        fmr_high: upper end; 3/``identity_pairs`` at least where no pair reaches the threshold.
         fnmr: share of the mated pairs that do not reach it, undetected faces counted.
         fnmr_low: lower end of its 95 % interval.
         fnmr_high: upper end.
+        identity_pairs: pairs of people whose pictures were compared, each counted once.
     """
 
     threshold: float
@@ -37,6 +38,7 @@ class ObservedRates:
     fnmr: float
     fnmr_low: float
     fnmr_high: float
+    identity_pairs: int
 
     @property
     def fmr_interval(self) -> Interval:
@@ -62,6 +64,7 @@ def observe(
     fmr_low, fmr_high = share_interval(drawn_reached, drawn_total)
     fnmr_low, fnmr_high = share_interval(drawn_rejected, drawn_mated)
     people = sum(found.people_with_mated_pairs for found in sets)
+    identity_pairs = sum(found.totals.identity_pairs for found in sets)
     observed = []
     for row, threshold in enumerate(thresholds):
         false_matches = round(reached[row])
@@ -71,10 +74,11 @@ def observe(
                 false_matches=false_matches,
                 fmr=false_matches / total,
                 fmr_low=float(fmr_low[row]),
-                fmr_high=upper_end(false_matches, total, float(fmr_high[row])),
+                fmr_high=upper_end(false_matches, identity_pairs, float(fmr_high[row])),
                 fnmr=float(rejected[row]) / mated,
                 fnmr_low=float(fnmr_low[row]),
                 fnmr_high=upper_end(rejected[row], people, float(fnmr_high[row])),
+                identity_pairs=identity_pairs,
             )
         )
     return observed

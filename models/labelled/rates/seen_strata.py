@@ -9,7 +9,7 @@ from models.labelled.comparable import Comparable
 from models.labelled.pairs.comparisons import Comparisons
 from models.labelled.pairs.jackknife import Moved, moved_counts
 from models.labelled.pairs.sweep import BlockScorer
-from models.labelled.rates.measured import OPERATING_FMRS, shown_down_to
+from models.labelled.rates.measured import OPERATING_FMRS, bound_without_error
 from models.labelled.rates.rate_ratio import RateRatio
 from models.labelled.rates.stratify import stratify
 from service.scoring.calibration import as_score
@@ -112,7 +112,7 @@ def observed_ratio_at(
         return RateRatio(0.0)
     ratio = reached / pairs / fmr
     if not reached:
-        return RateRatio(0.0, 0.0, shown_down_to(pairs) / fmr)
+        return RateRatio(0.0, 0.0, bound_without_error(sum(found.totals.identity_pairs for found in sets)) / fmr)
     if threshold <= max(found.complete_above for found in sets):
         return RateRatio(ratio)
     score, all_reached = np.array([threshold]), np.array([reached])

@@ -40,6 +40,7 @@ def test_rates_within_each_group_agree_with_counting(people, scored_by_cosine, l
     assert rates.fmr == FMR
     assert [row.group for row in rates.rows] == ["group 0", "group 1"]
     assert [row.people for row in rates.rows] == [4, 6]
+    assert [row.identity_pairs for row in rates.rows] == [6, 15]
     assert [row.faces for row in rates.rows] == [15, 23]
     for group, row in enumerate(rates.rows):
         mated, strangers, fmr, fnmr = counted(labelled, loop, group, threshold)
@@ -84,7 +85,9 @@ def test_group_without_a_false_match_has_the_rule_of_threes_upper_end(people, sc
     rates = group_rates(labelled, found, scored, 0.0, person_weights(10, 100, seed=0))
 
     assert rates.rows[0].fmr.value == 0.0
-    assert rates.rows[0].fmr.high == pytest.approx(3 / rates.rows[0].non_mated_pairs)
+    # 4 people make 6 pairs of people, whose 96 pairs of pictures are not 96 trials.
+    assert rates.rows[0].non_mated_pairs == 96
+    assert rates.rows[0].fmr.high == pytest.approx(3 / 6)
 
 
 def test_set_without_groups_has_none(people, scored_by_cosine):
@@ -107,7 +110,8 @@ def test_fmr_of_each_pair_of_groups_agrees_with_counting(people, scored_by_cosin
     labelled = people(count=10, faces_each=4, spread=1.0, lost=[2, 30], groups=GROUPS)
     # One person's pictures lie in two groups.
     labelled.groups[[0, 1]] = 1
-    excluded = {(0, 16), (4, 8), (20, 24), (0, 1)}
+    # Two people whose every pair of pictures is left out, besides.
+    excluded = {(0, 16), (4, 8), (20, 24), (0, 1), *((i, j) for i in range(24, 28) for j in range(36, 40))}
     exclusions = SetExclusions(
         np.zeros(len(labelled), dtype=bool), np.array(sorted(excluded)), np.empty((0, 2), np.int64)
     )
@@ -132,6 +136,15 @@ def test_fmr_of_each_pair_of_groups_agrees_with_counting(people, scored_by_cosin
         matches = sum(score > threshold + 1e-7 for score in strangers)
         assert (cell.pairs, cell.false_matches) == (len(strangers), matches)
         assert cell.fmr == pytest.approx(matches / len(strangers))
+        met = {
+            frozenset((labelled.identities[i], labelled.identities[j]))
+            for i, j, score, same in loop(labelled)
+            if not same
+            and score is not None
+            and sorted([labelled.groups[i], labelled.groups[j]]) == ends
+            and (i, j) not in excluded
+        }
+        assert cell.identity_pairs == len(met)
     assert sum(cell.pairs for cell in rates.pairs) == scored.comparisons.non_mated
 
 
@@ -143,5 +156,6 @@ def test_pairs_of_groups_without_a_false_match_have_a_bound(people, scored_by_co
     rates = group_rates(labelled, found, scored, 1e-6, weights)
 
     assert [cell.pairs for cell in rates.pairs] == [1, 2, 0]
+    assert [cell.identity_pairs for cell in rates.pairs] == [1, 2, 0]
     assert [cell.fmr for cell in rates.pairs] == [0, 0, None]
     assert [cell.fmr_high for cell in rates.pairs] == [1.0, 1.0, None]
