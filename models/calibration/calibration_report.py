@@ -58,7 +58,7 @@ def calibration_report(
         "folds": options.folds,
         "replicates": options.replicates,
         "parts": {name: _counts(parts, calibrated.outside[name]) for name, parts in calibrated.parts.items()},
-        "limits": asdict(calibrated.limits),
+        "limits": _limits(calibrated),
         "people": [json.loads(record) for record in records],
         "exclusions": {"version": exclusions.version, "sha256": exclusions.digest, "entries": len(exclusions.entries)},
         "selection": None if calibrated.selection is None else _selection(calibrated.selection),
@@ -72,6 +72,14 @@ def calibration_report(
 def observed_ratio(point: OperatingPoint, seen: ObservedRates) -> RateRatio:
     """Return how many times its stated false-match rate an operating point has on the people set aside."""
     return rate_ratio(point.fmr, seen.fmr_interval)
+
+
+def _limits(calibrated: Calibrated) -> dict[str, JsonValue]:
+    """Return the limits, ``share`` being the one asked for and ``beyond`` how many faces of that part lie there."""
+    told = asdict(calibrated.limits)
+    for name, measure in told["measures"].items():
+        measure["beyond"] = calibrated.seen_beyond.get(name)
+    return told
 
 
 def _counts(parts: Sequence[Comparable], outside: Mapping[str, int]) -> dict[str, JsonValue]:

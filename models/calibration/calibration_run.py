@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from pydantic import JsonValue
 
+from models.calibration.limits_fit import find_limits
 from models.calibration.measured_points import MeasuredParts, MeasuredPoints, Measuring, measure_method
 from models.calibration.pfe_strength import pfe_strength
 from models.calibration.selection import Fold, Grid, Selection, select
@@ -16,7 +17,7 @@ from models.calibration.splits import PARTS, check_people, part_people, people_f
 from models.calibration.strata_fit import choose_cuts
 from models.calibration.template_points import MeasuredTemplates, measure_templates, template_parts
 from models.calibration.with_copies import Copies, with_copies
-from models.labelled.beyond import measured, rows_beyond, together
+from models.labelled.beyond import rows_beyond
 from models.labelled.calibration_people import Record, people_keys, record_of
 from models.labelled.comparable import Comparable, comparable_part
 from models.labelled.exclusions import Exclusions, SetExclusions, resolve
@@ -29,7 +30,7 @@ from service.errors import LowQuality
 from service.scoring.calibration import InputForm
 from service.scoring.methods import METHODS, methods_of
 from service.scoring.parameters import Parameters
-from service.scoring.population import PopulationLimits, population_limits
+from service.scoring.population import PopulationLimits
 from service.snapshot.term_sources import TermSources
 
 TAUGHT_METHODS: Mapping[str, tuple[str, ...]] = MappingProxyType({"ida-q": ("ida-r", "cosine"), "ida-ql": ("ida-l",)})
@@ -120,6 +121,7 @@ class Calibrated:
         sources: give the terms of faces in the calibrated bundle.
         taught: the networks that were trained; None where none were to be.
         aside: by set, who is set aside, before any limits; empty where nobody said who is whom.
+        seen_beyond: how many of the faces that the limits were found on lie beyond each, by measure.
     """
 
     method: str
@@ -136,6 +138,7 @@ class Calibrated:
     sources: TermSources
     taught: Taught | None = None
     aside: Sequence[SetAside] = ()
+    seen_beyond: Mapping[str, int] = field(default_factory=dict)
 
 
 def calibrate(
@@ -190,7 +193,7 @@ def calibrate(
     parameters, method = base, default_method
     if options.grid is not None:
         # The density's parameters are yet to be chosen, and with them what crowding is.
-        first = _limits(faces_of(0, left_out), base, None, options)
+        first, _ = find_limits(faces_of(0, left_out), base, None, options.limits)
         chosen_from = [
             labelled.without(rows_beyond(labelled, first.in_force(base), base, None), LowQuality.code)
             for labelled in sets
@@ -207,7 +210,7 @@ def calibrate(
         parameters = selection.parameters
         # What ida-r was chosen for holds for the method that predicts its densities.
         method = default_method if (selection.method, default_method) == ("ida-r", "ida-l") else selection.method
-    limits = _limits(faces_of(1, left_out), parameters, sources, options)
+    limits, seen_beyond = find_limits(faces_of(1, left_out), parameters, sources, options.limits)
     beyond = [rows_beyond(labelled, limits.in_force(parameters), parameters, sources) for labelled in sets]
     within = [labelled.without(found, LowQuality.code) for labelled, found in zip(sets, beyond, strict=True)]
     tune = faces_of(0, left_out, within)
@@ -278,6 +281,7 @@ def calibrate(
         templates=templates,
         sources=sources,
         taught=taught,
+        seen_beyond=seen_beyond,
         aside=tuple(SetAside(s, e, r[2]) for s, e, r in zip(sets, left_out, rows, strict=True)),
     )
 
@@ -334,11 +338,3 @@ def _typical_norm(folds: Sequence[Fold], base: Parameters) -> float:
     norms = np.concatenate([fold.faces.norms for fold in folds])
     # Rounded, since the last digits depend on the processor and would give the bundle another id.
     return round(float(np.median(norms[norms > 0])), 3) if np.any(norms) else base.typical_norm
-
-
-def _limits(
-    parts: Sequence[Comparable], parameters: Parameters, sources: TermSources | None, options: CalibrationOptions
-) -> PopulationLimits:
-    return population_limits(
-        together([measured(part, parameters, sources) for part in parts]), parameters, options.limits
-    )

@@ -11,6 +11,7 @@ import numpy as np
 
 from models.calibration.calibration_run import Calibrated, CalibrationOptions, input_form_of
 from models.calibration.curve import fit_curve
+from models.calibration.limits_fit import find_limits
 from models.calibration.measured_points import MeasuredPoints
 from models.calibration.presumed_people import PresumedPeople, presume_people
 from models.calibration.unlabelled_strata import (
@@ -20,7 +21,7 @@ from models.calibration.unlabelled_strata import (
     strata_without_labels,
     unsure,
 )
-from models.labelled.beyond import measured, rows_beyond, together
+from models.labelled.beyond import rows_beyond
 from models.labelled.comparable import Comparable
 from models.labelled.labelled_faces import LabelledFaces, PairList
 from models.labelled.pairs.comparisons import Comparisons
@@ -34,7 +35,7 @@ from service.scoring.calibration import MethodCalibration, OperatingPoint, Quali
 from service.scoring.fmr_curve import FmrCurve
 from service.scoring.methods import COSINE, METHODS, Method, Scale, methods_of
 from service.scoring.parameters import Parameters
-from service.scoring.population import PopulationLimits, population_limits
+from service.scoring.population import PopulationLimits
 from service.snapshot.term_sources import TermSources
 
 LEAST_FACES = 64
@@ -132,7 +133,7 @@ def calibrate_unlabelled(
     names = methods_of(sources.provides) if options.methods is None else options.methods
     sources.require(names)
     form = input_form_of(sets)
-    limits = _limits(sets, base, sources, options)
+    limits, seen_beyond = _limits(sets, base, sources, options)
     in_force = limits.in_force(base)
     within = [one.without(rows_beyond(one, in_force, base, sources), LowQuality.code) for one in sets]
     for labelled in within:
@@ -169,6 +170,7 @@ def calibrate_unlabelled(
         without_exclusions=[],
         templates=[],
         sources=sources,
+        seen_beyond=seen_beyond,
     )
     named = {
         labelled.name: tuple((labelled.images[i], labelled.images[j]) for i, j in _rows(labelled)[same].tolist())
@@ -179,13 +181,11 @@ def calibrate_unlabelled(
 
 def _limits(
     sets: Sequence[LabelledFaces], base: Parameters, sources: TermSources, options: CalibrationOptions
-) -> PopulationLimits:
-    found = [
-        measured(labelled.subset(labelled.detected), base, sources) for labelled in sets if labelled.detected.any()
-    ]
+) -> tuple[PopulationLimits, dict[str, int]]:
+    found = [labelled.subset(labelled.detected) for labelled in sets if labelled.detected.any()]
     if not found:
         raise CalibrationImpossible("No picture shows a face that was found.")
-    return population_limits(together(found), base, options.limits)
+    return find_limits(found, base, sources, options.limits)
 
 
 def _require_faces(labelled: LabelledFaces) -> None:

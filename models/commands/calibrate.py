@@ -15,6 +15,7 @@ from rich.table import Table
 from models.calibration.calibration_report import observed_ratio, population_of
 from models.calibration.calibration_run import TAUGHT_METHODS, Calibrated, CalibrationOptions, calibrate
 from models.calibration.given_up import given_up
+from models.calibration.limits_fit import limit_text
 from models.calibration.selection import Grid
 from models.calibration.strata_table import strata_tables
 from models.calibration.template_points import MeasuredTemplates
@@ -383,8 +384,7 @@ def _print(found: Calibrated, out: Path, bundle_id: str) -> None:
         wide = console if console.is_terminal else Console(width=200)
         wide.print(table, *strata_tables(measured))
     for name, limit in found.limits.measures.items():
-        beyond = "no limit" if limit.limit is None else f"limit {limit.limit:g}, {limit.share:g} of the faces beyond it"
-        typer.echo(f"{name}: {beyond}; median {limit.quantiles['0.5']:g} of {limit.faces:,} faces")
+        typer.echo(f"{name}: {limit_text(limit, found.seen_beyond.get(name))}; median {limit.quantiles['0.5']:g}")
     for of_size in (one for one in found.templates if one.calibration.calibration.method == found.method):
         typer.echo(_template_line(of_size))
     if not found.templates:

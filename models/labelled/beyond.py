@@ -12,20 +12,26 @@ from service.scoring.population import LimitsInForce, MeasuredValues, measured_v
 from service.scoring.terms import SUPPORT, TermSource
 
 
-class _Faces(Protocol):
+class FoundFaces(Protocol):
     """Faces that were found; see ``LabelledFaces``."""
 
     @property
-    def embeddings(self) -> Floats32: ...
+    def embeddings(self) -> Floats32:
+        """(n, d), unit norm."""
+        ...
 
     @property
-    def norms(self) -> Floats32: ...
+    def norms(self) -> Floats32:
+        """(n,), lengths of what the backbone gave, 0 where one is not known."""
+        ...
 
     @property
-    def pictures(self) -> Mapping[str, Floats64]: ...
+    def pictures(self) -> Mapping[str, Floats64]:
+        """(n,) by the name of a measure of the picture."""
+        ...
 
 
-def measured(faces: _Faces, parameters: Parameters, source: TermSource | None) -> dict[str, Floats64]:
+def measured(faces: FoundFaces, parameters: Parameters, source: TermSource | None) -> dict[str, Floats64]:
     """Return what is measured of faces, by measure.
 
     Args:

@@ -180,6 +180,12 @@ def test_bundle_as_it_was_is_judged_by_its_own_limits_and_what_the_new_ones_cost
     page = calibration_page(
         now, CalibrationOptions(), bundle_id="b", population="visitors", created="today", former=told
     ).decode()
+    beyond = sum(
+        1
+        for row in part_people(labelled, CalibrationOptions().shares, 0)[1]
+        if labelled.norms[row] < now.limits.measures["norm"].limit
+    )
+    assert f"<td>20.00</td><td>{beyond}</td><td>{now.limits.measures['norm'].faces}</td>" in page
     former = page[page.index("The bundle as it was, on the same people") :]
     assert f"<td>{percent(told[0].decided.mated.share('inconclusive'))}</td>" in former
 
