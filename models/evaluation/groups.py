@@ -12,9 +12,12 @@ from models.labelled.pairs.comparisons import NonMatedTotals
 from models.labelled.pairs.resampling import WeightArray, share_interval
 from models.labelled.pairs.sweep import excluded_pairs
 from models.labelled.rates.interval import Interval
-from models.labelled.rates.measured import upper_end
+from models.labelled.rates.measured import bound_without_error, upper_end
 from models.labelled.rates.threshold_rates import threshold_at
 from service.arrays import Bools, Ints
+
+LEAST_MATED_PEOPLE = 10
+"""People with mated pairs, fewer than whom say nothing of FNMR: without one error it may still be 30 %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,9 @@ class GroupRate:
         mated_people: people with a mated pair within the group.
         fmr: false-match rate among those.
         fnmr: false non-match rate; None where there is no mated pair.
+        shows_fmr: whether they say anything of the FMR: enough pairs of people to show the rate over all, or an
+            interval wholly above it.
+        shows_fnmr: whether they are ``LEAST_MATED_PEOPLE`` or more.
     """
 
     group: str
@@ -42,6 +48,8 @@ class GroupRate:
     mated_people: int
     fmr: Interval | None
     fnmr: Interval | None
+    shows_fmr: bool
+    shows_fnmr: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +95,7 @@ def group_rates(
         totals = _non_mated(found, inside)
         matches = found.identities[accepted[inside[accepted].all(axis=1)]]
         all_mated, rejected = _mated(found, scored, inside, threshold, found.person_of(labelled, lost.first))
+        of_group, mated_people = _fmr(matches, totals, weights), int(np.count_nonzero(all_mated))
         rows.append(
             GroupRate(
                 group=name,
@@ -95,9 +104,11 @@ def group_rates(
                 mated_pairs=int(all_mated.sum()),
                 non_mated_pairs=totals.pairs,
                 identity_pairs=totals.identity_pairs,
-                mated_people=int(np.count_nonzero(all_mated)),
-                fmr=_fmr(matches, totals, weights),
+                mated_people=mated_people,
+                fmr=of_group,
                 fnmr=_fnmr(rejected, all_mated, weights),
+                shows_fmr=_shows(of_group, totals.identity_pairs, fmr),
+                shows_fnmr=mated_people >= LEAST_MATED_PEOPLE,
             )
         )
     return GroupRates(fmr, tuple(rows), group_pairs(found, groups, labelled.group_names, accepted))
@@ -142,6 +153,13 @@ def _fmr(matches: Ints, totals: NonMatedTotals, weights: WeightArray) -> Interva
     drawn = np.sum(weights[:, matches[:, 0]].astype(np.float64) * weights[:, matches[:, 1]], axis=1)
     low, high = share_interval(drawn, totals.weigh(weights))
     return Interval(len(matches) / pairs, float(low), upper_end(len(matches), totals.identity_pairs, float(high)))
+
+
+def _shows(found: Interval | None, identity_pairs: int, fmr: float) -> bool:
+    """Return whether so many pairs of people could show a group below the rate over all, or it is seen above."""
+    if found is None or found.low is None:
+        return False
+    return bound_without_error(identity_pairs) <= fmr or found.low > fmr
 
 
 def _fnmr(rejected: Ints, all_mated: Ints, weights: WeightArray) -> Interval | None:

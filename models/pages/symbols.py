@@ -13,6 +13,10 @@ SYMBOLS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "star": ("*", "3 to 30 false matches expected: the order of the rate, no more; below 3 nothing is given"),
         "none": ("-", "not known, or too few pairs"),
         "at_most": ("at most", "none was seen among N pairs of people, each counted once; the rate may still be 3/N"),
+        "too_few": (
+            "too few",
+            "the group says nothing of it: under 3/FMR pairs of people and not seen above, or under 10 people for FNMR",
+        ),
         "EER": ("EER", "where FMR and FNMR meet"),
         "overlap": ("overlap", "area that the score distributions of mated and non-mated pairs share"),
         "Cllr": ("Cllr", "cost of the scores as log-likelihood ratios in bits, 0 at best, 1 where they say nothing"),

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from models.evaluation.error_discard import TOLD_SHARE
 from models.evaluation.probability_gap import ProbabilityGap
+from models.evaluation.report.group_table import group_tables
 from models.evaluation.report.report_document import PackResult, Report, SetResult, StatedRates
 from models.evaluation.report.words import (
     DECISIONS,
@@ -63,7 +64,7 @@ def _parts(labelled: SetResult, pack: PackResult) -> Iterator[RenderableType]:
     if pack.methods[0].error_discard:
         yield _error_discard(pack)
     if any(method.groups for method in pack.methods):
-        yield _groups(pack)
+        yield from group_tables(pack)
     yield from _stated(pack)
     yield from _decided(pack)
     yield from _ablations(pack)
@@ -174,25 +175,6 @@ def _error_discard(pack: PackResult) -> Table:
         cells = (percent(discard.points[place].fnmr.value) for place in told)
         table.add_row(method_name(method, pack), *cells, interval_text(discard.gone))
     return table
-
-
-def _groups(pack: PackResult) -> Group:
-    tables = []
-    for level, rates in enumerate(pack.methods[0].groups):
-        table = _table(
-            f"By group, at the one threshold whose FMR over all is {fmr_name(rates.fmr)}: FMR and FNMR (%)",
-            "",
-            *(method_name(method, pack) for method in pack.methods),
-        )
-        for place, row in enumerate(rates.rows):
-            cells = []
-            for method in pack.methods:
-                of_group = method.groups[level].rows[place]
-                fmr = "-" if of_group.fmr is None else rate_text(of_group.fmr.value)
-                cells.append(f"{fmr}  {'-' if of_group.fnmr is None else percent(of_group.fnmr.value)}")
-            table.add_row(row.group, *cells)
-        tables.append(table)
-    return Group(*tables)
 
 
 def _cost(value: float, sure: Interval | None) -> str:

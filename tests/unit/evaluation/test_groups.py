@@ -1,5 +1,7 @@
 """Rates by group at one threshold for all, against loops."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -88,6 +90,23 @@ def test_group_without_a_false_match_has_the_rule_of_threes_upper_end(people, sc
     # 4 people make 6 pairs of people, whose 96 pairs of pictures are not 96 trials.
     assert rates.rows[0].non_mated_pairs == 96
     assert rates.rows[0].fmr.high == pytest.approx(3 / 6)
+
+
+def test_group_says_whether_its_people_can_show_anything(people, scored_by_cosine):
+    labelled = people(count=33, faces_each=2, spread=1.0, groups=[0] * 26 + [1] * 4 + [2] * 3)
+    # Three who look alike: so few people are seen far above the rate over all.
+    faces = labelled.embeddings.copy()
+    faces[60:] = faces[60]
+    labelled = replace(labelled, embeddings=faces)
+    found, scored = scored_by_cosine(labelled)
+
+    rows = group_rates(labelled, found, scored, 1e-2, person_weights(33, 100, seed=0)).rows
+
+    # 325, 6 and 3 pairs of people; 3/FMR is 300.
+    assert [row.identity_pairs for row in rows] == [325, 6, 3]
+    assert rows[2].fmr.low > 1e-2
+    assert [row.shows_fmr for row in rows] == [True, False, True]
+    assert [row.shows_fnmr for row in rows] == [True, False, False]
 
 
 def test_set_without_groups_has_none(people, scored_by_cosine):

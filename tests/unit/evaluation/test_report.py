@@ -241,6 +241,23 @@ def test_terminal_shows_rates_gains_and_groups(report, system):
     assert "The smallest measured FMR is 1e-2" in shown
 
 
+def test_terminal_shows_each_groups_interval_and_which_group_is_too_small(report, system, people):
+    found = report([system()], labelled=people(count=30, faces_each=4, spread=1.0, groups=[0] * 26 + [1] * 4))
+    console = Console(file=io.StringIO(), width=80)
+
+    show(found, console)
+
+    shown = console.file.getvalue()
+    groups = found.sets[0].packs[0].methods[0].groups[0]
+    for row in groups.rows:
+        assert f"{rate_text(row.fmr.low)} to {rate_text(row.fmr.high)}" in shown
+        assert f"{percent(row.fnmr.low)} to {percent(row.fnmr.high)}" in shown
+    large, small = shown[shown.index("group 0 (26 people)") :].split("group 1 (4 people)")
+    assert "too few" not in large
+    assert "too few" in small.partition("too few: ")[0]
+    assert "cannot show a group below 1e-2" in " ".join(shown.split())
+
+
 def test_several_bundles_stand_in_one_table(report, system):
     found = report([system("one"), system("two", seed=9)])
 
