@@ -21,6 +21,7 @@ from models.labelled.exclusions import SetExclusions
 from models.labelled.labelled_faces import LabelledFaces
 from models.labelled.pairs.resampling import WeightArray
 from models.labelled.pairs.sweep import BlockScorer
+from models.labelled.rates.spread_intervals import eer_interval, overlap_interval
 from models.labelled.rates.threshold_rates import det_curve, distribution, equal_error_rate
 from models.progress import Stage
 from service.arrays import Floats32, Ints
@@ -135,7 +136,7 @@ def measure(
     found_rates = method_rates(scored.comparisons, scale, options.fmrs, drawn, cosine.rates if cosine else None)
     level = smallest_measured(found_rates.rates)
     compared = PairChanges(ground.labelled, found, cosine.scored if cosine else scored, scored)
-    spread = distribution(scored.comparisons)
+    spread, meeting = distribution(scored.comparisons), equal_error_rate(scored.comparisons)
     det_fmr, det_fnmr = det_curve(scored.comparisons)
     ranked = None
     if options.ranks and len(ground.distractors):
@@ -148,8 +149,10 @@ def measure(
         bundle=system.name if system else None,
         parameters=relevant(variant.method.name, variant.parameters),
         rates=found_rates.rates,
-        equal_error_rate=equal_error_rate(scored.comparisons),
+        equal_error_rate=meeting,
+        equal_error_rate_interval=eer_interval(scored.comparisons, meeting, ground.weights),
         overlap=spread.overlap,
+        overlap_interval=overlap_interval(scored.comparisons, spread, ground.weights),
         curves=Curves(
             det_fmr=tuple(det_fmr.tolist()),
             det_fnmr=tuple(det_fnmr.tolist()),

@@ -17,6 +17,7 @@ from models.evaluation.probability_gap import ProbabilityGap
 from models.evaluation.reliability import Reliability
 from models.evaluation.tenfold import Accuracy
 from models.labelled.rates.decided import DecidedPoint
+from models.labelled.rates.interval import Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,8 @@ class MethodResult:
             known.
         likelihood: what the scores are worth as evidence.
         lowest_mated: the pairs of one person that score lowest.
+        equal_error_rate_interval: ``equal_error_rate`` with its 95 % interval, people resampled.
+        overlap_interval: ``overlap`` likewise.
     """
 
     label: str
@@ -80,6 +83,8 @@ class MethodResult:
     error_discard: ErrorDiscard | None
     likelihood: LikelihoodCost
     lowest_mated: tuple[ListedPair, ...] = ()
+    equal_error_rate_interval: Interval | None = None
+    overlap_interval: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,8 +129,8 @@ def _summary(pack: PackResult) -> Table:
         cost = method.likelihood
         table.add_row(
             method_name(method, pack),
-            percent(method.equal_error_rate),
-            f"{method.overlap:.4f}",
+            interval_text(method.equal_error_rate_interval or Interval(method.equal_error_rate)),
+            _cost(method.overlap, method.overlap_interval),
             _cost(cost.min_cllr, cost.min_cllr_interval),
             "-" if cost.cllr is None else _cost(cost.cllr, cost.cllr_interval),
             *cells,

@@ -59,7 +59,7 @@ def observe(
     """
     total, mated = sum(found.non_mated for found in sets), sum(found.mated for found in sets)
     reached = np.sum([found.non_mated_at_least(thresholds) for found in sets], axis=0)
-    drawn_total, drawn_reached, drawn_mated, drawn_rejected = _resampled(thresholds, sets, weights)
+    drawn_total, drawn_reached, drawn_mated, drawn_rejected = resampled(thresholds, sets, weights)
     rejected = np.sum([found.mated_below(thresholds) for found in sets], axis=0)
     fmr_low, fmr_high = share_interval(drawn_reached, drawn_total)
     fnmr_low, fnmr_high = share_interval(drawn_rejected, drawn_mated)
@@ -84,7 +84,7 @@ def observe(
     return observed
 
 
-def _resampled(
+def resampled(
     thresholds: Floats64, sets: Sequence[Comparisons], weights: Sequence[WeightArray]
 ) -> tuple[Floats64, Floats64, Floats64, Floats64]:
     """Return, summed over the sets, the weight of all non-mated pairs, of accepted ones, of mated and rejected ones."""
