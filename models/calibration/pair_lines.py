@@ -2,7 +2,9 @@
 
 import json
 import math
+import re
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +22,8 @@ MOST_LINES = 20_000_000
 MOST_PAIRS = 1_000_000
 LINE_BYTES = 65_536
 
+_MOST_IDS = 16
+_ID = re.compile("[0-9a-f]{8,64}")
 _MESSAGE = b'"pair"'
 _EVENTS = ("verify", "embed")
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -46,6 +50,7 @@ class LoggedPairs:
     Attributes:
         pairs: how many were taken.
         others: pairs, and of an audit log embedded faces, of other anchor sets.
+        other_ids: how many of these by the other anchor set's id, the first few ids; "" for none and for what is no id.
         other_inputs: pairs of which a side was given in another form; of an audit log, that no rate was stated of.
         unread: lines that are longer than a line may be, or a pair's and cannot be read.
         left: whether lines or pairs beyond the most that are read were left.
@@ -58,6 +63,7 @@ class LoggedPairs:
 
     pairs: int = 0
     others: int = 0
+    other_ids: Counter[str] = field(default_factory=Counter)
     other_inputs: int = 0
     unread: int = 0
     left: bool = False
@@ -88,6 +94,7 @@ def read_pairs_logged(logs: Sequence[Path], anchor_set_id: str, *, photographs: 
     for line in _told(_lines(logs, found), found):
         if line.anchor_set_id != anchor_set_id:
             found.others += 1
+            _count(found.other_ids, line.anchor_set_id)
         elif isinstance(line, _PairLine) and line.photographs != [photographs, photographs]:
             found.other_inputs += 1
         elif max(found.pairs, audited.pairs) >= MOST_PAIRS or len(audited.qualities) >= 2 * MOST_PAIRS:
@@ -112,6 +119,13 @@ def read_pairs_logged(logs: Sequence[Path], anchor_set_id: str, *, photographs: 
     elif audited.pairs or audited.qualities:
         found.pairs, found.other_inputs, found.audited = audited.pairs, audited.unstated, audited
     return found
+
+
+def _count(ids: Counter[str], anchor_set_id: str | None) -> None:
+    told = anchor_set_id or ""
+    known = told if _ID.fullmatch(told) else ""
+    if known in ids or len(ids) < _MOST_IDS:
+        ids[known] += 1
 
 
 def _lines(logs: Sequence[Path], found: LoggedPairs) -> Iterator[bytes]:

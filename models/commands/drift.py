@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import JsonValue
 from rich.console import Console
 from rich.table import Table
 
@@ -13,6 +14,7 @@ from models.calibration.pair_lines import LoggedPairs, read_pairs_logged
 from models.calibration.population_drift import LEAST_VALUES, DriftVerdict, compare_drift, drift_verdict
 from models.commands import reporting_errors
 from models.commands.bundle_option import BUNDLE_METAVAR, bundle_folder
+from models.pages.number_words import in_words
 from models.tool_errors import CalibrationImpossible
 from service.bundle.reader import Bundle, read_bundle, read_manifest
 from service.scoring.calibration import InputForm, MethodCalibration
@@ -20,6 +22,7 @@ from service.scoring.population import PopulationLimits
 from service.settings import load_settings
 
 EXIT_DRIFTED = 3
+_MOST_TOLD = 3
 
 _SAID: dict[DriftVerdict, str] = {
     "drifted": "drifted: these are other people, or other pictures, than the rates were measured on. Calibrate again.",
@@ -80,10 +83,7 @@ def drift(
             Console().print(table)
             typer.echo(f"passed over: {_passed_over(logged)}")
         if verdict == "too_few":
-            raise CalibrationImpossible(
-                f"The logs have {logged.pairs:,} pairs by this anchor set, and {LEAST_VALUES} values of something are "
-                "the least. The service writes them with IDA_AUDIT_LOG, or with IDA_LOG_PAIRS=1."
-            )
+            raise CalibrationImpossible(_too_few(logged, served.bundle_id, folder))
         if not as_json:
             typer.echo(_SAID[verdict])
     if verdict == "drifted":
@@ -114,10 +114,30 @@ def _require_one_form(served: Bundle, logged: LoggedPairs, folder: Path) -> None
         )
 
 
-def _counts(logged: LoggedPairs) -> dict[str, int | bool]:
+def _too_few(logged: LoggedPairs, bundle_id: str, folder: Path) -> str:
+    """Return why nothing can be told: too few pairs, or those of other anchor sets than the bundle."""
+    if logged.others > logged.pairs:
+        return (
+            f"The logs have {logged.others:,} pairs by {_by_id(logged)}, and {logged.pairs:,} by {bundle_id}, which is "
+            f"the bundle {folder}. Give with --bundle the one that was served when these were written."
+        )
+    return (
+        f"The logs have {logged.pairs:,} pairs by the anchor set {bundle_id} (the bundle {folder}), and {LEAST_VALUES} "
+        "values of something are the least. The service writes them with IDA_AUDIT_LOG, or with IDA_LOG_PAIRS=1."
+    )
+
+
+def _by_id(logged: LoggedPairs) -> str:
+    """Return the other anchor sets' ids, that of most pairs first, and how many pairs each has."""
+    told = [f"{found or 'no anchor set'} ({count:,})" for found, count in logged.other_ids.most_common(_MOST_TOLD)]
+    return in_words([*told, *(["others"] if len(logged.other_ids) > _MOST_TOLD else [])])
+
+
+def _counts(logged: LoggedPairs) -> dict[str, JsonValue]:
     return {
         "pairs": logged.pairs,
         "of_other_anchor_sets": logged.others,
+        "other_anchor_sets": dict(logged.other_ids),
         "of_other_inputs": logged.other_inputs,
         "in_both_logs": logged.said_twice,
         "unread_lines": logged.unread,
@@ -128,8 +148,9 @@ def _counts(logged: LoggedPairs) -> dict[str, int | bool]:
 def _passed_over(logged: LoggedPairs) -> str:
     more = "; the rest of the logs, which have more than are read" if logged.left else ""
     twice = f"{logged.said_twice:,} of the audit log, since the log tells more, " if logged.said_twice else ""
+    by = f" ({_by_id(logged)})" if logged.others else ""
     other = "of other inputs" if logged.audited is None else "without a stated rate"
     return (
-        f"{logged.others:,} pairs by other anchor sets, {logged.other_inputs:,} {other}, {twice}"
+        f"{logged.others:,} pairs by other anchor sets{by}, {logged.other_inputs:,} {other}, {twice}"
         f"{logged.unread:,} lines that cannot be read{more}"
     )

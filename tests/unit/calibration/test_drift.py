@@ -206,6 +206,33 @@ def test_command_tells_the_same_people_from_others_by_its_exit_code(tmp_path, bu
     assert (without.exit_code, "Calibrate it" in " ".join(without.output.split())) == (1, True)
 
 
+def test_log_of_another_anchor_set_is_told_with_both_ids_and_what_to_do(tmp_path, bundle):
+    bundle_id = calibrated(tmp_path / "calibrated", bundle, limits=LIMITS)
+    app = typer.Typer()
+    app.command()(drift)
+    lines = [line(anchor_set_id="1234567890abcdef") for _ in range(300)] + [line(anchor_set_id="fedcba0987654321")] * 2
+    lines += [line(anchor_set_id="\x1b[31mno id"), line(anchor_set_id=None)]
+    (tmp_path / "other.log").write_text("\n".join(lines))
+
+    found = CliRunner().invoke(app, [str(tmp_path / "other.log"), "--bundle", str(tmp_path / "calibrated")])
+
+    said = " ".join(found.output.split())
+    assert found.exit_code == 1
+    assert "1234567890abcdef (300)" in said
+    assert "fedcba0987654321 (2)" in said
+    assert f"and 0 by {bundle_id}" in said
+    assert "Give with --bundle the one that was served when these were written" in said
+    assert "\x1b[31m" not in found.output
+
+
+def test_other_ids_that_a_log_names_are_few(tmp_path):
+    (tmp_path / "many.log").write_text("\n".join(line(anchor_set_id=f"{number:016x}") for number in range(500)))
+
+    found = read_pairs_logged([tmp_path / "many.log"], SET, photographs=True)
+
+    assert (found.others, len(found.other_ids)) == (500, 16)
+
+
 def audit_line(**changes):
     told = {
         "time": "2026-11-28T16:33:04+00:00", "request_id": "1", "key": None, "event": "verify", "decision": "non_match",
