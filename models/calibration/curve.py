@@ -7,7 +7,7 @@ import numpy as np
 
 from models.calibration.tail import Tail, fit_scale, fit_tail
 from models.labelled.pairs.comparisons import Comparisons
-from models.labelled.pairs.jackknife import Moved, moved_counts, moved_tail
+from models.labelled.pairs.jackknife import Moved, least_widths, moved_counts, moved_tail
 from models.labelled.rates.measured import shown_down_to
 from models.tool_errors import CalibrationImpossible
 from service.arrays import Floats64
@@ -81,6 +81,8 @@ def fit_curve(
         )
     )
     fmrs = np.concatenate([rates, tail_rates])
+    least_below, least_above = least_widths(fmrs * sum(found.totals.identity_pairs for found in sets))
+    below, above = np.maximum(below, least_below), np.maximum(above, least_above)
     # Fitted scores may lie closer than float64 tells apart only if the tail has no spread, which is refused above.
     curve = FmrCurve(
         scores=np.concatenate([scores, start + beyond]),

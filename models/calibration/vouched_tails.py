@@ -44,9 +44,9 @@ def _vouched(own: FmrCurve, whole: FmrCurve) -> FmrCurve:
     bound = np.minimum(shown, other)
     by_whole = (scores > start) & (bound > rate)
     rate = np.where(by_whole, bound, rate)
-    low, high = (
-        np.where(by_whole, bound + off, line) for off, line in ((other_low - other, low), (other_high - other, high))
-    )
+    # What its own pairs leave open stays so, however well all pairs together are known.
+    low = np.where(by_whole, np.minimum(low, bound + other_low - other), low)
+    high = np.where(by_whole, np.maximum(high, bound + other_high - other), high)
     falling = np.minimum.accumulate(rate + _FALL * np.arange(len(rate))) - _FALL * np.arange(len(rate))
     last = int(np.flatnonzero(np.isclose(falling, falling[-1], atol=_FALL * len(rate)))[0]) + 1
     kept = slice(0, max(2, last))

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import chi2
 from scipy.stats import t as student_t
 
 from models.labelled.pairs.comparisons import Comparisons
@@ -58,6 +59,23 @@ class Moved:
         z = student_t.ppf(_CONFIDENCE, np.maximum(freedom, _LEAST_FREEDOM))
         corrected = z + np.maximum(skewness, 0.0) * (2 * z**2 + 1) / 6
         return deviation * z, deviation * corrected
+
+
+def least_widths(expected: Floats64) -> tuple[Floats64, Floats64]:
+    """Return how far both ends of the 95 % interval lie from log r at the least, (s,) each: those of a Poisson count.
+
+    Below some ten false matches a rate is a fitted tail's, and the tail's shape is assumed: the people who were drawn
+    tell how its scale varies, and not whether pairs end as it does. As many independent pairs of people as are
+    expected to reach the score tell its rate no better than a count of them does (Garwood 1936):
+
+        L = chi2(0.025; 2 n) / 2,    U = chi2(0.975; 2 n + 2) / 2.
+
+    Args:
+        expected: (s,) above 0, n: pairs of people, each counted once, times the rate.
+    """
+    low, high = chi2.ppf(1 - _CONFIDENCE, 2 * expected) / 2, chi2.ppf(_CONFIDENCE, 2 * expected + 2) / 2
+    # Far below one pair nothing is known: any rate down to the smallest that is told.
+    return np.log(expected / np.maximum(low, expected * 1e-12)), np.log(high / expected)
 
 
 def moved_counts(found: Comparisons, scores: Floats64, reached: Floats64) -> Moved:

@@ -7,6 +7,7 @@ import pytest
 
 from models.calibration.curve import FLOOR, fit_curve
 from models.calibration.operating_points import operating_points
+from models.labelled.pairs.jackknife import least_widths
 from models.labelled.pairs.resampling import person_weights
 from models.labelled.rates.observed import observe
 from models.tool_errors import CalibrationImpossible
@@ -177,3 +178,37 @@ def test_operating_point_without_a_false_non_match_is_bounded_by_three_in_the_nu
 
     assert (seen.fnmr, seen.fnmr_low) == (0.0, 0.0)
     assert seen.fnmr_high == pytest.approx(3 / 58)
+
+
+@pytest.mark.parametrize("expected", [1, 3, 12, 40])
+def test_least_interval_is_that_of_a_poisson_count(expected):
+    below, above = least_widths(np.array([float(expected)]))
+    low, high = expected * math.exp(-below[0]), expected * math.exp(above[0])
+
+    def at_most(count, mean):
+        return sum(math.exp(-mean) * mean**reached / math.factorial(reached) for reached in range(count + 1))
+
+    assert 1 - at_most(expected - 1, low) == pytest.approx(0.025, rel=1e-6)
+    assert at_most(expected, high) == pytest.approx(0.025, rel=1e-6)
+
+
+def test_least_interval_of_hardly_a_pair_reaches_from_almost_nothing_to_the_count_of_none():
+    expected = np.array([1e-6, 1e-3])
+
+    below, above = least_widths(expected)
+
+    assert np.all(expected * np.exp(-below) < 1e-9)
+    # Of no pair among N a rate may be -ln(0.025)/N.
+    assert expected * np.exp(above) == pytest.approx(-math.log(0.025), rel=1e-2)
+
+
+@pytest.mark.slow
+def test_rate_of_few_expected_pairs_of_people_is_as_unsure_as_their_count(fitted):
+    _, _, result = fitted
+
+    # 60 people make 1,770 pairs of people: two of them are expected at this rate, whose exact interval is 0.24 to 7.2.
+    stated = result.curve.at(result.curve.score_of(2 / 1770))
+
+    assert stated.fmr == pytest.approx(2 / 1770, rel=1e-3)
+    assert stated.sampling[0] <= 0.2422 / 1770 * 1.05
+    assert stated.sampling[1] >= 7.2247 / 1770 * 0.95

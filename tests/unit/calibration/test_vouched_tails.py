@@ -43,3 +43,15 @@ def test_rates_fall_strictly_and_intervals_hold_them():
 def test_threshold_of_a_rate_that_was_shown_is_the_stratums_own():
     own = curve(3.0, 1e-4)
     assert of_stratum(own, curve(1.5, 1e-6)).score_of(1e-3) == pytest.approx(own.score_of(1e-3), abs=1e-3)
+
+
+def test_rate_that_is_lifted_to_all_pairs_leaves_open_what_its_own_pairs_do():
+    own, whole = curve(3.0, 1e-4), curve(1.5, 1e-6)
+
+    found = of_stratum(own, whole)
+
+    at = (found.scores > own.score_of(1e-4) + 0.1) & (found.scores < own.scores[-1])
+    its_own = np.interp(found.scores[at], own.scores, own.log10_low)
+    assert np.all(found.log10_fmr[at] > its_own + 0.5)
+    assert np.all(found.log10_low[at] <= its_own + 1e-3)
+    assert np.all(found.log10_high[at] >= found.log10_fmr[at] + 0.3 - 0.01)
