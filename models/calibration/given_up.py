@@ -1,7 +1,7 @@
 """What a calibration takes from those who served the bundle as it was: rates that were measured, and strata."""
 
 from models.calibration.measured_points import MeasuredPoints
-from models.calibration.unlabelled_report import extrapolated_sentence
+from models.calibration.not_shown import extrapolated_sentence
 from service.scoring.calibration import MethodCalibration
 
 

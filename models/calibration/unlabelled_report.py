@@ -89,16 +89,3 @@ NO_STRATA = (
     "pictures and poor ones alike; strata take 360 pictures with norms or more, and 1,420 for all ten."
 )
 """What is said where all pairs are one."""
-
-
-def extrapolated_sentence(measured: MeasuredPoints) -> str:
-    """Return which operating points the pairs do not show; "" where they show all."""
-    points = measured.calibration.points
-    names = [point.name for point in points if point.quality == "extrapolated"]
-    if not names:
-        return ""
-    pairs = points[0].non_mated_pairs
-    return (
-        f"not shown by {pairs:,} pairs: {', '.join(names)}. The tail is fitted there and may be far off. "
-        "Decide by another point, or bring more people."
-    )

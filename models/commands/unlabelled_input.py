@@ -11,12 +11,12 @@ from rich.table import Table
 
 from models.calibration.calibration_run import CalibrationOptions
 from models.calibration.measured_points import MeasuredPoints
+from models.calibration.not_shown import extrapolated_sentence
 from models.calibration.unlabelled import Unlabelled, calibrate_unlabelled
 from models.calibration.unlabelled_report import (
     ASSUMED,
     NO_STRATA,
     duplicates_sentence,
-    extrapolated_sentence,
     facts_sentence,
     told_facts,
     told_strata,
