@@ -58,9 +58,9 @@ class Scripted:
         return httpx2.Response(status, json={"code": code, "detail": "why", "status": status}, headers=headers)
 
 
-def verify(script, *, kind, **options):
+def verify(script, *, kind, tries=3, **options):
     """What a verification came to, by the sync or the async client."""
-    policy = RetryPolicy(tries=3, first_pause=1.0)
+    policy = RetryPolicy(tries=tries, first_pause=1.0)
     transport = httpx2.MockTransport(script.answer)
     if kind == "sync":
         http = httpx2.Client(transport=transport)
@@ -118,6 +118,25 @@ def test_last_try_tells_what_it_came_to(kind):
     with pytest.raises(ServiceProblem) as caught:
         verify(Scripted(503, 503, 503), kind=kind)
     assert caught.value.status == 503
+
+
+def test_tries_go_on_while_the_deadline_has_time_left(kind):
+    script = Scripted(*12 * [(429, {"Retry-After": "3"})], 200)
+    assert verify(script, kind=kind, tries=RetryPolicy().tries, deadline=60).score == ANSWER["score"]
+    assert all(3 <= pause < 4 for pause in script.pauses)
+    away = Scripted(*1000 * [httpx2.ConnectError("gone")])
+    with pytest.raises(DeadlinePassed) as caught:
+        verify(away, kind=kind, tries=RetryPolicy().tries, deadline=60)
+    assert isinstance(caught.value.__cause__, Unreachable)
+    assert 12 <= len(away.sent) <= 30  # pauses of 5 s at most, of half as much at least
+    assert 150 < away.now <= 160
+
+
+def test_who_is_told_to_come_at_once_pauses_all_the_same(kind):
+    script = Scripted((429, {"Retry-After": "0"}), (429, {"Retry-After": "0"}), 200)
+    verify(script, kind=kind)
+    assert script.pauses[0] >= 0.5
+    assert script.pauses[1] >= 1
 
 
 def test_deadline_is_one_budget_for_all_tries(kind):

@@ -4,6 +4,7 @@
 of it, and returns the answer. Both clients drive the same one; a test drives it with a clock of its own.
 """
 
+import itertools
 import json
 import random
 import uuid
@@ -18,18 +19,21 @@ from ida_client.failures import DeadlinePassed, Problem, Unreachable
 RETRIED = frozenset({429, 502, 503, 504})
 """Statuses after which a call is tried again: comparing changes nothing, so a second time does no harm."""
 
+# Beyond it powers of two leave what a float holds.
+_MOST_DOUBLINGS = 60
+
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """When a call is tried again.
 
     Attributes:
-        tries: how often a call is sent at most, 1 or more.
+        tries: how often a call is sent at most, 1 or more; None for as often as its deadline has room for.
         first_pause: seconds before the second try where the service names none; each further pause is twice as long.
         longest_pause: seconds, the most of these.
     """
 
-    tries: int = 4
+    tries: int | None = None
     first_pause: float = 0.2
     longest_pause: float = 5.0
 
@@ -141,7 +145,7 @@ def exchange(
         DeadlinePassed: if the budget is used up before.
     """
     failure: Problem | Unreachable | None = None
-    for number in range(1, policy.tries + 1):
+    for number in itertools.count(1):
         left = budget.left
         if left <= 0:
             raise DeadlinePassed(f"{call.verb} {call.path}: no time is left for another try.") from failure
@@ -153,13 +157,15 @@ def exchange(
         failure = _failure(call, outcome)
         if isinstance(failure, Problem) and failure.status not in RETRIED:
             raise failure
-        if number < policy.tries:
-            pause = _pause(failure, number, policy, draw)
-            if pause >= budget.left:
-                raise DeadlinePassed(
-                    f"{call.verb} {call.path}: the next try would come after {pause:.1f} s, later than the deadline."
-                ) from failure
-            yield Pause(pause)
+        if policy.tries is not None and number >= policy.tries:
+            break
+        pause = _pause(failure, number, policy, draw)
+        if pause >= budget.left:
+            raise DeadlinePassed(
+                f"{call.verb} {call.path}: after {number} tries the next would come in {pause:.1f} s, later than the "
+                "deadline."
+            ) from failure
+        yield Pause(pause)
     assert failure is not None  # noqa: S101  (one try is made at least)
     raise failure
 
@@ -189,7 +195,9 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def _pause(failure: Problem | Unreachable, number: int, policy: RetryPolicy, draw: Callable[[], float]) -> float:
-    if isinstance(failure, Problem) and failure.retry_after is not None:
+    doublings = min(number - 1, _MOST_DOUBLINGS)
+    own = min(policy.longest_pause, policy.first_pause * 2.0**doublings) * (0.5 + 0.5 * draw())
+    if isinstance(failure, Problem) and failure.retry_after:  # 0 would send as fast as it is refused
         # Who was told the same second need not come in the same moment.
         return failure.retry_after + policy.first_pause * draw()
-    return min(policy.longest_pause, policy.first_pause * 2.0 ** (number - 1)) * (0.5 + 0.5 * draw())
+    return own
