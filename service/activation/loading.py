@@ -141,10 +141,7 @@ class BundleLoader:
         golden = check_golden(snapshot, self._pipeline.embed)
         if golden is not None and not golden.passed:
             raise GoldenCheckFailed(
-                f"The anchor set {snapshot.bundle_id} scores its golden pairs otherwise than when it was made (drift "
-                f"{golden.worst_drift:.3g}, at most {SCORE_TOLERANCE}; synthetic crop "
-                f"{golden.crop_similarity:.6f}, at least {LEAST_CROP_SIMILARITY}): the backbone, the search or the "
-                "bundle is not what it was. Run `ida-verify check`, and build the anchor set again."
+                f"The anchor set {snapshot.bundle_id} is not what it was when it was made: {_told(golden)}"
             )
         return LoadedSnapshot(snapshot, golden, {"check": time.perf_counter() - began})
 
@@ -169,6 +166,23 @@ class BundleLoader:
                 f"and {self.pipeline_id} is served. Serve the pack it was made for (IDA_PACK), or build a bundle for "
                 "this one and train its head."
             )
+
+
+def _told(golden: GoldenReport) -> str:
+    """Say what a golden check found, and what to do about it."""
+    if golden.crop_similarity < LEAST_CROP_SIMILARITY:
+        return (
+            f"its synthetic crop is embedded otherwise (cosine {golden.crop_similarity:.6f}, at least "
+            f"{LEAST_CROP_SIMILARITY}), so the backbone here gives other embeddings. Compare ONNX Runtime and device "
+            "with where it was made, run `ida-verify models verify`, or build the anchor set again with this pack."
+        )
+    methods = ", ".join(f"{method} by {drift:.3g}" for method, drift in golden.drifted.items())
+    return (
+        f"golden pairs are scored otherwise by methods that are served here ({methods} of the largest score, at most "
+        f"{SCORE_TOLERANCE}), and whoever asks for these would get other scores than were calibrated. Train the head "
+        "that they rest on again, where it is a method with one, or build the anchor set again; if other replicas "
+        "take it as it is, compare hardware, ONNX Runtime and device (IDA_ANCHOR_DEVICE) with theirs."
+    )
 
 
 def _trusted(path: Path) -> TrustedKeys:

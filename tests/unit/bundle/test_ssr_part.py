@@ -177,6 +177,12 @@ def test_golden_check_of_a_head_that_drifted_fails(tmp_path, headed, load, embed
 
     assert not report.passed
     assert report.score_drift["ida-r"] < 1e-3 < report.score_drift["ida-l"]
+    assert "ida-l" in report.drifted
+    assert "ida-r" not in report.drifted
+    # Where the settings keep ida-l from being served, its scores are nobody's.
+    elsewhere = load(headed, k=9)
+    assert "ida-l" in elsewhere.not_served
+    assert check_golden(elsewhere, embed).passed
 
 
 def test_golden_check_speaks_of_the_bundles_parameters_with_a_head_too(headed, load, embed):
