@@ -122,6 +122,7 @@ EXAMPLES = MappingProxyType(
         ),
         "anchors rollback": ("ida-verify anchors rollback --wait", "ida-verify anchors rollback --to 0"),
         "anchors status": ("ida-verify anchors status", "ida-verify anchors status --url http://10.0.0.7:8001 --json"),
+        "anchors delete": ("ida-verify anchors delete 3f9c2a7d10b4e856",),
         "anchors keygen": ("ida-verify anchors keygen release",),
         "anchors sign": ("ida-verify anchors sign my-bundle --key release.key",),
         "anchors build": (

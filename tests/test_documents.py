@@ -227,10 +227,11 @@ def test_verbs_that_the_documents_name_exist() -> None:
 # --- the commands that run here ---
 
 _PREAMBLE = """set -euo pipefail
+shopt -s extglob
 curl() { command curl --fail-with-body --silent --show-error "$@"; }
 ida-verify() {
   case "$1 ${2-}" in
-    "anchors push" | "anchors activate" | "anchors rollback" | "anchors status") command ida-verify "$@" --url "$URL" ;;
+    "anchors "@(push|activate|rollback|status|delete)) command ida-verify "$@" --url "$URL" ;;
     *) command ida-verify "$@" ;;
   esac
 }

@@ -41,6 +41,7 @@ app.command("push")(anchors_remote.push)
 app.command("activate")(anchors_remote.activate)
 app.command("rollback")(anchors_remote.rollback)
 app.command("status")(anchors_remote.status)
+app.command("delete")(anchors_remote.delete)
 app.command("keygen")(anchor_signing.keygen)
 app.command("sign")(anchor_signing.sign)
 

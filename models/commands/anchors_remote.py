@@ -1,4 +1,4 @@
-"""``ida-verify anchors push | activate | rollback | status``: the administration of a running service."""
+"""``ida-verify anchors push | activate | rollback | status | delete``: the administration of a running service."""
 
 import json
 import tempfile
@@ -50,6 +50,7 @@ def push(
     """Upload a bundle to the store of a running service, and print its id.
 
     Standard output has the id alone, for `anchors activate`; whether it was there already is told on standard error.
+    What is damaged of one that is there is put right; what is sound is left alone.
     """
     with reporting_errors(), _client(url, token_file) as client, tempfile.TemporaryDirectory() as folder:
         bundle_id = read_bundle_id(bundle)
@@ -58,12 +59,35 @@ def push(
         columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
         with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task("uploading", total=archive.stat().st_size)
-            created = client.push(archive, bundle_id, lambda size: bar.advance(task, size))
+            answer = client.push(archive, bundle_id, lambda size: bar.advance(task, size))
+    created, repaired = bool(answer["created"]), answer.get("repaired", [])  # which earlier services do not tell
     if as_json:
-        typer.echo(json.dumps({"anchor_set_id": bundle_id, "created": created}, indent=2))
+        told = {"anchor_set_id": bundle_id, "created": created, "repaired": repaired}
+        typer.echo(json.dumps(told, indent=2))
         return
-    typer.echo(f"{bundle} {'is in the store now' if created else 'was in the store already'}, as:", err=True)
+    found = "is in the store now" if created else "was in the store already"
+    if repaired:
+        found += f", damaged, and is put right ({', '.join(repaired)})"
+    typer.echo(f"{bundle} {found}, as:", err=True)
     typer.echo(bundle_id)
+
+
+def delete(
+    bundle_id: Annotated[str, typer.Argument(metavar="ID", help="The bundle's id, as status shows it.")],
+    allow_retained: Annotated[
+        bool, typer.Option("--allow-retained", help="Even if a rollback may need it, or it was pushed lately.")
+    ] = False,
+    url: Url = _LOCAL,
+    token_file: TokenFile = None,
+) -> None:
+    """Delete an anchor set from the store of a running service.
+
+    Never the active one, nor one that a running replica serves. To replace a damaged one, push it again: that needs no
+    deletion.
+    """
+    with reporting_errors(), _client(url, token_file) as client:
+        client.delete(bundle_id, allow_retained=allow_retained)
+    typer.echo(f"{bundle_id} is deleted")
 
 
 def activate(

@@ -65,16 +65,20 @@ class AdminClient:
         """Return GET /admin/replicas."""
         return self._ask("GET", "/replicas")
 
-    def push(self, archive: Path, bundle_id: str, progress: Callable[[int], object] = lambda _: None) -> bool:
-        """Upload a bundle's archive, telling ``progress`` of each piece's size; return False where it was there."""
+    def push(self, archive: Path, bundle_id: str, progress: Callable[[int], object] = lambda _: None) -> dict[str, Any]:
+        """Upload a bundle's archive, telling ``progress`` of each piece's size; return what became of it."""
         with archive.open("rb") as file:
-            answer = self._ask(
+            return self._ask(
                 "PUT",
                 f"/anchor-sets/{bundle_id}",
                 content=_pieces(file, progress),
                 headers={"Content-Type": "application/x-tar", "Content-Length": str(archive.stat().st_size)},
             )
-        return bool(answer["created"])
+
+    def delete(self, bundle_id: str, *, allow_retained: bool) -> None:
+        """Remove a bundle from the store."""
+        asked = "?allow_retained=true" if allow_retained else ""
+        self._ask("DELETE", f"/anchor-sets/{bundle_id}{asked}")
 
     def activate(
         self, bundle_id: str, *, expected_generation: int | None, dry_run: bool, allow_uncalibrated: bool

@@ -4,23 +4,18 @@ import logging
 import secrets
 import shutil
 import threading
-from datetime import timedelta
 from pathlib import Path
 
 from service.activation.inventory import Inventory
 from service.activation.loading import BundleLoader
-from service.activation.outcomes import AnchorSetEntry, ReplicaState
+from service.activation.outcomes import AnchorSetEntry, ReplicaState, Uploaded
 from service.bundle.reader import read_bundle
 from service.errors import AnchorSetInUse, BundleIdMismatch, BundleNotTrusted
 from service.store.archive import unpack_bundle
 from service.store.bundle_store import BundleStore
-from service.store.records import Activation, now
+from service.store.records import Activation
 
 logger = logging.getLogger(__name__)
-
-# Reports come every three looks; one more is allowed for a slow one, and some seconds for clocks that differ.
-_ALIVE_LOOKS = 4
-_ALIVE_SECONDS = 5.0
 
 
 class AnchorSets:
@@ -68,8 +63,8 @@ class AnchorSets:
         return self._store.newest_generation()
 
     def has(self, bundle_id: str) -> bool:
-        """Tell whether the store has a bundle, and its signature too: one that is there without may still get it."""
-        if bundle_id not in self._store.bundle_ids():
+        """Tell whether the store has a bundle, sound, and its signature: one that is there without may still get it."""
+        if bundle_id not in self._store.bundle_ids() or self._store.damage(bundle_id):
             return False
         signature, keys = self._store.signature(bundle_id), self._loader.keys
         if keys is None:
@@ -80,8 +75,10 @@ class AnchorSets:
             return False
         return True
 
-    def upload(self, archive: Path, bundle_id: str, *, who: str) -> bool:
-        """Put the bundle of an archive into the store, and log who sent it; return False where it was there already.
+    def upload(self, archive: Path, bundle_id: str, *, who: str) -> Uploaded:
+        """Put the bundle of an archive into the store, and log who sent it.
+
+        Where it is there already, what is damaged of it is put right, and nothing else is touched.
 
         Args:
             archive: a .tar, .tar.gz or .zip file, in a folder that can be written.
@@ -104,27 +101,46 @@ class AnchorSets:
                     f"The archive holds the anchor set {found}, not {bundle_id}. Send it under its own id."
                 )
             created = self._store.push(folder, replace_signature=self._loader.keys is not None)
+            mended = () if created else self._store.mend(folder)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         told = {"anchor_set_id": bundle_id, "who": who, "is_new": created, "signed_by": signer and signer.name}
         logger.info("an anchor set was uploaded", extra=told)
-        return created
+        if mended:
+            logger.warning(
+                "%s of the anchor set was damaged in the store, and is put right by the upload",
+                ", ".join(mended),
+                extra={"anchor_set_id": bundle_id, "who": who},
+            )
+        return Uploaded(created, mended)
 
-    def delete(self, bundle_id: str, *, who: str) -> None:
+    def delete(self, bundle_id: str, *, who: str, allow_retained: bool = False) -> None:
         """Remove a bundle from the store, and log who asked for it.
+
+        Args:
+            bundle_id: which.
+            who: the administrator's name.
+            allow_retained: whether it may be one that a rollback would need, or that was pushed or active lately.
 
         Raises:
             BundleUnknown: if it is not there.
-            AnchorSetInUse: if it is active, or within its retention.
+            AnchorSetInUse: if it is active, a replica that runs serves it, or it is within its retention.
         """
         with self._turn:
             self._store.store_id()
             pushed_at = self._store.pushed_at(bundle_id)
-            reason = self._listing.why_retained(bundle_id, pushed_at)
-            if reason is not None:
-                raise AnchorSetInUse(f"The anchor set {bundle_id} cannot be deleted: {reason}.")
+            served = self._listing.why_served(bundle_id)
+            if served is not None:
+                raise AnchorSetInUse(f"The anchor set {bundle_id} cannot be deleted: {served}.")
+            retained = self._listing.why_retained(bundle_id, pushed_at)
+            if retained is not None and not allow_retained:
+                raise AnchorSetInUse(
+                    f"The anchor set {bundle_id} is not deleted: {retained}. Say that it may be (allow_retained, "
+                    "--allow-retained): then no rollback brings it back until it is pushed again."
+                )
             self._store.delete(bundle_id)
-        logger.info("an anchor set was deleted", extra={"anchor_set_id": bundle_id, "who": who})
+        told = {"anchor_set_id": bundle_id, "who": who, "was_retained": retained is not None}
+        logger.info("an anchor set was deleted", extra=told)
 
     def history(self, limit: int) -> list[Activation]:
         """Return the newest activations, newest first."""
@@ -132,9 +148,4 @@ class AnchorSets:
 
     def replicas(self) -> list[ReplicaState]:
         """Return what every replica last said of itself, by name."""
-        found, at = [], now()
-        for report in self._store.reports():
-            ago = (at - report.at).total_seconds()
-            limit = timedelta(seconds=_ALIVE_LOOKS * report.watch_interval + _ALIVE_SECONDS).total_seconds()
-            found.append(ReplicaState(report, ago, ago <= limit))
-        return found
+        return self._listing.replicas()

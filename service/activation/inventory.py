@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from service.activation.built_in import BuiltIn
-from service.activation.outcomes import AnchorSetEntry, AnchorSetState
+from service.activation.outcomes import AnchorSetEntry, AnchorSetState, ReplicaState
 from service.bundle.bundle_manifest import CALIBRATION, Manifest
 from service.bundle.calibration_part import parse_calibrations
 from service.bundle.reader import manifest_content, read_manifest
@@ -14,6 +14,10 @@ from service.errors import BundleInvalid, BundleNotTrusted
 from service.snapshot.registry import Registry
 from service.store.bundle_store import BundleStore
 from service.store.records import Activation, now
+
+# Reports come every three looks; one more is allowed for a slow one, and some seconds for clocks that differ.
+_ALIVE_LOOKS = 4
+_ALIVE_SECONDS = 5.0
 
 
 class Inventory:
@@ -46,9 +50,9 @@ class Inventory:
 
     def entries(self) -> list[AnchorSetEntry]:
         """Return every bundle that can be activated, the active one first, then the newest."""
-        history = self._store.activations()
+        history, elsewhere = self._store.activations(), self._served_elsewhere()
         ids = self._store.bundle_ids()
-        found = [self._stored(bundle_id, history) for bundle_id in ids]
+        found = [self._stored(bundle_id, history, elsewhere) for bundle_id in ids]
         folder = self._built_in.folder
         if folder is not None and self._built_in_id is not None and self._built_in_id not in ids:
             signed = self._signed(lambda: manifest_content(folder), read_signature(folder))
@@ -56,15 +60,40 @@ class Inventory:
             found.append(self._entry(self._built_in_id, "built_in", None, history, manifest, signed=signed))
         return sorted(found, key=lambda entry: (entry.state != "active", -(entry.last_generation or 0), entry.id))
 
-    def why_retained(self, bundle_id: str, pushed_at: datetime) -> str | None:
-        """Return why a bundle cannot be deleted now; None where it can."""
-        return self._why(bundle_id, pushed_at, self._store.activations())
+    def replicas(self) -> list[ReplicaState]:
+        """Return what every replica last said of itself, by name."""
+        found, at = [], now()
+        for report in self._store.reports():
+            ago = (at - report.at).total_seconds()
+            found.append(ReplicaState(report, ago, ago <= _ALIVE_LOOKS * report.watch_interval + _ALIVE_SECONDS))
+        return found
 
-    def _why(self, bundle_id: str, pushed_at: datetime, history: tuple[Activation, ...]) -> str | None:
+    def why_served(self, bundle_id: str) -> str | None:
+        """Return why a bundle can never be deleted now: it is active or served; None where it is neither."""
+        return self._why_served(bundle_id, self._store.activations(), self._served_elsewhere())
+
+    def why_retained(self, bundle_id: str, pushed_at: datetime) -> str | None:
+        """Return why a bundle that is not served stays unless somebody says otherwise; None where nothing speaks."""
+        return self._why_retained(bundle_id, pushed_at, self._store.activations())
+
+    def _served_elsewhere(self) -> dict[str, str]:
+        """Return by bundle the name of a replica that serves it and runs."""
+        return {
+            state.report.bundle_id: state.report.replica
+            for state in self.replicas()
+            if state.is_alive and state.report.bundle_id is not None
+        }
+
+    def _why_served(self, bundle_id: str, history: tuple[Activation, ...], elsewhere: dict[str, str]) -> str | None:
         if history and history[0].bundle_id == bundle_id:
-            return "it is active"
+            return "it is active. Activate another first"
         if bundle_id == self._registry.current().bundle_id:
             return "it is served here, until this replica follows the active one"
+        if bundle_id in elsewhere:
+            return f"the replica {elsewhere[bundle_id]} serves it. Wait until it follows the active one, or stop it"
+        return None
+
+    def _why_retained(self, bundle_id: str, pushed_at: datetime, history: tuple[Activation, ...]) -> str | None:
         recent = list(dict.fromkeys(record.bundle_id for record in history))[: self._keep]
         if bundle_id in recent:
             return f"it is one of the {self._keep} that were active last (IDA_RETENTION_COUNT)"
@@ -75,15 +104,16 @@ class Inventory:
             return f"it was pushed or active lately; it can be from {free_at.isoformat(timespec='seconds')} on"
         return None
 
-    def _stored(self, bundle_id: str, history: tuple[Activation, ...]) -> AnchorSetEntry:
+    def _stored(self, bundle_id: str, history: tuple[Activation, ...], elsewhere: dict[str, str]) -> AnchorSetEntry:
         pushed_at = self._store.pushed_at(bundle_id)
+        stays = self._why_served(bundle_id, history, elsewhere) or self._why_retained(bundle_id, pushed_at, history)
         state: AnchorSetState = "active" if history and history[0].bundle_id == bundle_id else "available"
         try:
             manifest = self._store.manifest(bundle_id)
         except BundleInvalid as error:
-            return self._entry(bundle_id, state, pushed_at, history, None, error.message)
+            return self._entry(bundle_id, state, pushed_at, history, None, error.message, retained=stays is not None)
         signed = self._signed(lambda: self._store.manifest_content(bundle_id), self._store.signature(bundle_id))
-        return self._entry(bundle_id, state, pushed_at, history, manifest, signed=signed)
+        return self._entry(bundle_id, state, pushed_at, history, manifest, signed=signed, retained=stays is not None)
 
     def _signed(self, manifest: Callable[[], bytes], signature: bytes | None) -> tuple[str | None, str | None]:
         """Return who signed a bundle, where that key is trusted here, and the key that its signature names."""
@@ -107,13 +137,14 @@ class Inventory:
         error: str | None = None,
         *,
         signed: tuple[str | None, str | None] = (None, None),
+        retained: bool = False,
     ) -> AnchorSetEntry:
         generations = [record.generation for record in history if record.bundle_id == bundle_id]
         facts = {
             "id": bundle_id,
             "state": state,
             "served_here": self._registry.current().bundle_id == bundle_id,
-            "retained": pushed_at is not None and self._why(bundle_id, pushed_at, history) is not None,
+            "retained": retained,
             "pushed_at": pushed_at,
             "last_generation": max(generations, default=None),
             "error": error,

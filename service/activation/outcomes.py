@@ -130,6 +130,19 @@ def _check(name: str, detail: str) -> Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Uploaded:
+    """What became of an upload.
+
+    Attributes:
+        created: whether it is new; False where the same was there already.
+        mended: files of it that were damaged in the store, and are put right.
+    """
+
+    created: bool
+    mended: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ReplicaState:
     """What a replica last said of itself.
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import anyio.to_thread
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from service.activation.outcomes import ActivationResult, ReplicaState
+from service.activation.outcomes import ActivationResult, ReplicaState, Uploaded
 from service.api.authorization import Writer, administrator
 from service.api.body import media_type
 from service.api.openapi import answers, json_or_form, upload
@@ -119,7 +119,8 @@ async def upload_anchor_set(
 ) -> UploadAnswer:
     """Put an anchor set into the store: its files as .tar, .tar.gz or .zip, under its own id.
 
-    201 where it is new, 200 where the same is there already. It becomes active by PUT /admin/anchor-sets/active.
+    201 where it is new, 200 where the same is there already: what is damaged of that is put right, as `repaired` tells,
+    and what is sound is left alone. It becomes active by PUT /admin/anchor-sets/active.
     """
     _check_id(anchor_set_id)
     kind = media_type(request)
@@ -128,12 +129,12 @@ async def upload_anchor_set(
     anchor_sets, limit = state.anchor_sets, state.settings.max_bundle_bytes
     if await anyio.to_thread.run_sync(anchor_sets.has, anchor_set_id):
         await discard(request, max_bytes=limit)
-        created = False
+        uploaded = Uploaded(created=False, mended=())
     else:
         async with received(request, state.uploads, max_bytes=limit) as archive:
-            created = await anyio.to_thread.run_sync(partial(anchor_sets.upload, archive, anchor_set_id, who=who))
-    response.status_code = 201 if created else 200
-    return UploadAnswer(id=anchor_set_id, created=created)
+            uploaded = await anyio.to_thread.run_sync(partial(anchor_sets.upload, archive, anchor_set_id, who=who))
+    response.status_code = 201 if uploaded.created else 200
+    return UploadAnswer(id=anchor_set_id, created=uploaded.created, repaired=[*uploaded.mended])
 
 
 @router.delete(
@@ -143,10 +144,20 @@ async def upload_anchor_set(
     response_class=Response,  # without a body, and without the type of one
     summary="Delete an anchor set",
 )
-def delete_anchor_set(anchor_set_id: AnchorSetId, state: ServiceState, who: Writer) -> None:
-    """Remove an anchor set from the store; never the active one, nor one within its retention."""
+def delete_anchor_set(
+    anchor_set_id: AnchorSetId,
+    state: ServiceState,
+    who: Writer,
+    allow_retained: Annotated[
+        bool, Query(description="Also one within its retention, which a rollback may need.")
+    ] = False,
+) -> None:
+    """Remove an anchor set from the store; never the active one, nor one that a running replica serves.
+
+    One within its retention only where `allow_retained` says that it may be.
+    """
     _check_id(anchor_set_id)
-    state.anchor_sets.delete(anchor_set_id, who=who)
+    state.anchor_sets.delete(anchor_set_id, who=who, allow_retained=allow_retained)
 
 
 @router.get(

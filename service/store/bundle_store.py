@@ -79,7 +79,7 @@ class BundleStore(RecordStore):
         return found
 
     def push(self, folder: Path, *, replace_signature: bool = False) -> bool:
-        """Copy a bundle into the store, its manifest last; return False where it is there already.
+        """Copy a bundle into the store, its manifest last; return False where it is there already (see ``mend``).
 
         What a push that was cut short left behind is written over. Safe beside another push of the same bundle.
 
@@ -111,6 +111,44 @@ class BundleStore(RecordStore):
         except ObjectExists:
             return False
         return True
+
+    def damage(self, bundle_id: str) -> tuple[str, ...]:
+        """Return the files of a bundle that are missing, or not what its id stands for; all of it is read for that.
+
+        Raises:
+            BundleUnknown: if the store has no such bundle.
+        """
+        try:
+            manifest = self.manifest(bundle_id)
+        except BundleInvalid:
+            return (MANIFEST_NAME,)
+        return tuple(part.file for part in manifest.parts.values() if not self._is_sound(bundle_id, part))
+
+    def mend(self, folder: Path) -> tuple[str, ...]:
+        """Put right what is damaged of a bundle that is there, by a sound one; return the files that were.
+
+        What is sound is not touched, so that whoever reads it meanwhile sees nothing.
+
+        Args:
+            folder: the same bundle.
+
+        Raises:
+            BundleInvalid: if the folder holds no bundle, or a part is not what its manifest says.
+            StorageFull: if the store has no room.
+        """
+        manifest, content = read_manifest(folder), (folder / MANIFEST_NAME).read_bytes()
+        bundle_id = bundle_id_of(content)
+        damaged = [part for part in manifest.parts.values() if not self._is_sound(bundle_id, part)]
+        for part in damaged:
+            check_part(folder / part.file, part)
+            self._objects.put(f"bundles/{bundle_id}/{part.file}", folder / part.file)
+        mended = [part.file for part in damaged]
+        try:
+            self._manifest_content(bundle_id)
+        except BundleInvalid:
+            self._objects.put(manifest_of(bundle_id), content)
+            mended.append(MANIFEST_NAME)
+        return tuple(mended)
 
     def fetch(self, bundle_id: str, destination: Path) -> None:
         """Copy a bundle to a new folder, checking every part; nothing is left of a copy that fails.
@@ -179,7 +217,7 @@ class BundleStore(RecordStore):
         if bundle_id_of(content) != bundle_id:
             raise BundleInvalid(
                 f"The manifest of the bundle {bundle_id} in the store {self.url} is not the one that its id stands "
-                "for. Delete the bundle, and push it again."
+                "for. To put it right, push it again."
             )
         return content
 
@@ -195,12 +233,15 @@ class BundleStore(RecordStore):
 
         wrong = BundleInvalid(
             f"{part.file} of the bundle {bundle_id} in the store {self.url} is missing, or not what its manifest says. "
-            "Delete the bundle, and push it again."
+            "To put it right, push it again."
         )
         if not self._objects.save(f"bundles/{bundle_id}/{part.file}", path, check):
             raise wrong
         if size != part.bytes or digest.hexdigest() != part.sha256:
             raise wrong
+
+    def _is_sound(self, bundle_id: str, part: Part) -> bool:
+        return self._objects.sha256(f"bundles/{bundle_id}/{part.file}", size=part.bytes) == part.sha256
 
     def _unknown(self, bundle_id: str) -> BundleUnknown:
         return BundleUnknown(

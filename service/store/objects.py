@@ -1,6 +1,7 @@
 """Objects by name, on a folder or in an object store, with failures that say what to do."""
 
 import errno
+import hashlib
 import os
 import re
 import shutil
@@ -103,6 +104,21 @@ class Objects:
                 file.flush()
                 os.fsync(file.fileno())
         return True
+
+    def sha256(self, name: str, *, size: int) -> str | None:
+        """Return the sha256 of an object, in hex; None where it is not there, or not of this size in bytes."""
+        with self._failures(f"read {name}"):
+            try:
+                found = obstore.get(self._reading(self._bulk), name)
+            except (NotFoundError, FileNotFoundError) as error:
+                self._check_bucket(error)
+                return None
+            if found.meta["size"] != size:
+                return None
+            digest = hashlib.sha256()
+            for piece in found.stream(min_chunk_size=_CHUNK):
+                digest.update(piece)
+        return digest.hexdigest()
 
     def put(self, name: str, content: bytes | Path) -> None:
         """Write an object, over another of its name if there is one."""

@@ -48,7 +48,7 @@ def test_push_activate_wait_rollback_and_status(fleet, tmp_path, home, bundles):
     assert [result.stdout for result in pushed] == [f"{one}\n", f"{other}\n", f"{one}\n"]
     assert ["was in the store already" in result.stderr for result in pushed] == [False, False, True]
     as_json = anchors(fleet, "push", one_folder, "--json")
-    assert json.loads(as_json.stdout) == {"anchor_set_id": one, "created": False}
+    assert json.loads(as_json.stdout) == {"anchor_set_id": one, "created": False, "repaired": []}
 
     dry = anchors(fleet, "activate", one, "--dry-run", "--allow-uncalibrated")
     assert (dry.returncode, "could be activated" in dry.stdout) == (0, True)
@@ -68,9 +68,19 @@ def test_push_activate_wait_rollback_and_status(fleet, tmp_path, home, bundles):
     assert (found["generation"], found["active"]) == (3, one)
     assert [record["action"] for record in found["activations"]] == ["rollback", "activate", "activate"]
     assert {replica["replica"] for replica in found["replicas"]} == {"replica-0", "replica-1"}
+    assert anchors(fleet, "delete", one).returncode == 1
+    kept = anchors(fleet, "delete", other)
+    assert (kept.returncode, "--allow-retained" in kept.stderr.replace("\n", " ")) == (1, True)
     table = anchors(fleet, "status").stdout
     assert one in table
     assert "rollback" in table
+    gone = anchors(fleet, "delete", other, "--allow-retained")
+    assert (gone.returncode, gone.stdout) == (0, f"{other} is deleted\n"), gone.stderr
+    damaged = tmp_path / "store" / "bundles" / one / "embeddings.npy"
+    damaged.write_bytes(b"?")
+    mended = anchors(fleet, "push", one_folder)
+    assert (mended.returncode, "put right (embeddings.npy)" in mended.stderr) == (0, True), mended.stderr
+    assert damaged.read_bytes() == (one_folder / "embeddings.npy").read_bytes()
 
 
 def test_decisions_are_kept_unless_it_is_said_and_going_back_ends_at_the_settings(fleet, tmp_path, home, bundles):

@@ -45,8 +45,11 @@ LISTED: Final[dict[str, Any]] = {
         ],
     }
 }
-UPLOADED: Final[dict[str, Any]] = {"a new one": {"id": _ID, "created": True}}
-UPLOADED_BEFORE: Final[dict[str, Any]] = {"one that was there": {"id": _ID, "created": False}}
+UPLOADED: Final[dict[str, Any]] = {"a new one": {"id": _ID, "created": True, "repaired": []}}
+UPLOADED_BEFORE: Final[dict[str, Any]] = {
+    "one that was there": {"id": _ID, "created": False, "repaired": []},
+    "one that was there, damaged": {"id": _ID, "created": False, "repaired": ["embeddings.npy"]},
+}
 ACTIVATED: Final[dict[str, Any]] = {
     "a first activation": {
         "previous": None,

@@ -54,6 +54,7 @@ class UploadAnswer(BaseModel):
 
     id: str
     created: bool = Field(description="false where the same was there already.")
+    repaired: list[str] = Field(description="Files of it that were damaged in the store, and are put right.")
 
 
 class RecordAnswer(BaseModel):

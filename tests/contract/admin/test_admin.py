@@ -4,6 +4,7 @@ import hashlib
 import io
 import tarfile
 import threading
+from datetime import timedelta
 
 import pytest
 from administering import ALICE, TOKEN, UNKNOWN, activate, entries, upload, write_tokens
@@ -13,6 +14,8 @@ from fastapi.testclient import TestClient
 from service.app import create_app
 from service.errors import SettingsInvalid
 from service.settings import Settings
+from service.store.bundle_store import open_store
+from service.store.records import ReplicaReport, now
 
 
 def leftovers(tmp_path):
@@ -100,8 +103,8 @@ def test_tokens_are_not_shown_by_settings(settings):
 def test_uploaded_bundle_can_be_activated_and_scores_by_it(client, made, tmp_path):
     bundle_id, content = made(1)
     created, again = upload(client, bundle_id, content), upload(client, bundle_id, content)
-    assert (created.status_code, created.json()) == (201, {"id": bundle_id, "created": True})
-    assert (again.status_code, again.json()) == (200, {"id": bundle_id, "created": False})
+    assert (created.status_code, created.json()) == (201, {"id": bundle_id, "created": True, "repaired": []})
+    assert (again.status_code, again.json()) == (200, {"id": bundle_id, "created": False, "repaired": []})
     assert leftovers(tmp_path) == []
     faces = {name: ("a.png", picture(seed=seed)) for name, seed in (("probe", 1), ("reference", 2))}
     before = client.post("/verify", files=faces).json()
@@ -318,6 +321,53 @@ def test_bundle_that_was_pushed_lately_is_not_deleted(client, made):
     answer = client.delete(f"/admin/anchor-sets/{bundle_id}", headers=ALICE)
     assert answer.status_code == 409
     assert "lately" in answer.json()["detail"]
+
+
+def test_what_a_rollback_would_need_is_deleted_where_that_is_said(client, made, tmp_path):
+    (kept, kept_content), (active, active_content) = made(1), made(2)
+    upload(client, kept, kept_content)
+    upload(client, active, active_content)
+    for bundle_id in (kept, active):
+        activate(client, bundle_id)
+    open_store(str(tmp_path / "store")).forget("replica-a")  # whose last report may still name the first
+    refused = client.delete(f"/admin/anchor-sets/{kept}", headers=ALICE)
+    assert (refused.status_code, refused.json()["code"]) == (409, "anchor_set_in_use")
+    assert "allow_retained" in refused.json()["detail"]
+    assert client.delete(f"/admin/anchor-sets/{active}?allow_retained=true", headers=ALICE).status_code == 409
+    assert client.delete(f"/admin/anchor-sets/{kept}?allow_retained=true", headers=ALICE).status_code == 204
+
+
+def test_what_another_replica_serves_is_never_deleted(client, made, tmp_path):
+    bundle_id, content = made(1)
+    upload(client, bundle_id, content)
+    facts = {"started": now(), "version": "1", "backbone_id": "b", "bundle_id": bundle_id, "generation": 1}
+    store = open_store(str(tmp_path / "store"))
+    ends = {"replica-b": now(), "replica-gone": now() - timedelta(hours=1)}
+    statuses = {}
+    for name, at in ends.items():
+        store.report(ReplicaReport(replica=name, at=at, lagging=True, store_id=None, watch_interval=5, **facts))
+        answer = client.delete(f"/admin/anchor-sets/{bundle_id}?allow_retained=true", headers=ALICE)
+        statuses[name] = answer.status_code
+        if answer.status_code == 409:
+            assert f"the replica {name} serves it" in answer.json()["detail"]
+        store.forget(name)
+    assert statuses == {"replica-b": 409, "replica-gone": 204}
+
+
+# A damaged one
+
+
+@pytest.mark.parametrize("file", ["embeddings.npy", "manifest.json", "golden_scores.json"])
+def test_damaged_anchor_set_is_put_right_by_sending_it_again(client, made, tmp_path, file):
+    bundle_id, content = made(1)
+    upload(client, bundle_id, content)
+    (tmp_path / "store" / "bundles" / bundle_id / file).write_bytes(b"{")
+    assert activate(client, bundle_id, dry_run=True).status_code == 422
+
+    answer = upload(client, bundle_id, content)
+    assert (answer.status_code, answer.json()) == (200, {"id": bundle_id, "created": False, "repaired": [file]})
+    assert activate(client, bundle_id).status_code == 200
+    assert upload(client, bundle_id, content).json()["repaired"] == []
 
 
 # What is told

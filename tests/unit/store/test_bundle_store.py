@@ -92,17 +92,54 @@ def test_folder_whose_part_is_spoilt_is_not_pushed(store, bundle):
     assert store.bundle_ids() == ()
 
 
+def spoil_file(path, how):
+    content = path.read_bytes()
+    if how == "remove":
+        path.unlink()
+    else:
+        path.write_bytes({"change": content[:-1] + b"?", "cut": content[:-1], "lengthen": content + b"?"}[how])
+
+
+@pytest.mark.parametrize("how", ["change", "cut", "lengthen", "remove"])
+def test_what_is_damaged_is_put_right_and_what_is_sound_is_not_touched(store, bundle, folder, tmp_path, how):
+    bundle_id, source = bundle
+    store.push(source)
+    assert (store.damage(bundle_id), store.mend(source)) == ((), ())
+    spoil_file(folder / "bundles" / bundle_id / "embeddings.npy", how)
+    sound = {path: path.stat().st_ino for path in (folder / "bundles" / bundle_id).iterdir()}
+    sound.pop(folder / "bundles" / bundle_id / "embeddings.npy", None)
+
+    assert store.damage(bundle_id) == ("embeddings.npy",)
+    assert store.mend(source) == ("embeddings.npy",)
+
+    assert store.damage(bundle_id) == ()
+    store.fetch(bundle_id, tmp_path / "copy")
+    assert {path: path.stat().st_ino for path in sound} == sound
+
+
+def test_damaged_manifest_is_put_right(store, bundle, folder):
+    bundle_id, source = bundle
+    store.push(source)
+    (folder / "bundles" / bundle_id / "manifest.json").write_bytes(b"{")
+    assert store.damage(bundle_id) == ("manifest.json",)
+    assert store.mend(source) == ("manifest.json",)
+    assert store.manifest(bundle_id).count == 40
+
+
+def test_damaged_bundle_mends_nothing(store, bundle, folder):
+    bundle_id, source = bundle
+    store.push(source)
+    for place in (folder / "bundles" / bundle_id, source):
+        (place / "embeddings.npy").write_bytes(b"spoilt")
+    with pytest.raises(BundleInvalid, match=r"embeddings\.npy is missing, or not what"):
+        store.mend(source)
+
+
 @pytest.mark.parametrize("spoil", ["change", "cut", "lengthen", "remove"])
 def test_spoilt_part_is_not_fetched_and_nothing_is_left(store, bundle, folder, tmp_path, spoil):
     bundle_id, source = bundle
     store.push(source)
-    part = folder / "bundles" / bundle_id / "embeddings.npy"
-    content = part.read_bytes()
-    if spoil == "remove":
-        part.unlink()
-    else:
-        ends = {"change": content[:-1] + b"?", "cut": content[:-1], "lengthen": content + b"?"}
-        part.write_bytes(ends[spoil])
+    spoil_file(folder / "bundles" / bundle_id / "embeddings.npy", spoil)
 
     with pytest.raises(BundleInvalid, match="push it again"):
         store.fetch(bundle_id, tmp_path / "copy")

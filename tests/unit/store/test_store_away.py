@@ -49,6 +49,24 @@ def s3(monkeypatch):
 
 
 @pytest.mark.slow
+def test_damaged_object_is_put_right(s3, tmp_path):
+    boto3 = pytest.importorskip("boto3")
+    bucket = boto3.client("s3", endpoint_url=os.environ["AWS_ENDPOINT"])
+    bucket.create_bucket(Bucket="bucket")
+    bundle_id = small_bundle(tmp_path / "bundle")
+    store = open_store("s3://bucket/prefix")
+    store.push(tmp_path / "bundle")
+    assert store.damage(bundle_id) == ()
+    size = (tmp_path / "bundle" / "embeddings.npy").stat().st_size
+    bucket.put_object(Bucket="bucket", Key=f"prefix/bundles/{bundle_id}/embeddings.npy", Body=b"?" * size)
+    bucket.delete_object(Bucket="bucket", Key=f"prefix/bundles/{bundle_id}/golden_crop.npy")
+
+    assert {*store.damage(bundle_id)} == {"embeddings.npy", "golden_crop.npy"}
+    assert {*store.mend(tmp_path / "bundle")} == {"embeddings.npy", "golden_crop.npy"}
+    store.fetch(bundle_id, tmp_path / "copy")
+
+
+@pytest.mark.slow
 def test_bucket_that_is_not_there_is_no_empty_store(s3):
     with pytest.raises(StoreUnavailable, match="no such bucket"):
         open_store("s3://nowhere/prefix").store_id()
