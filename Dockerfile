@@ -48,6 +48,7 @@ COPY --from=build /opt/ida-verify /opt/ida-verify
 ENV IDA_HOME=/opt/ida-verify/home \
     IDA_STORE=/var/lib/ida-verify/store \
     IDA_CACHE=/var/lib/ida-verify/cache \
+    IDA_REVISION=${REVISION} \
     IDA_HOST=0.0.0.0 \
     IDA_PORT=8000 \
     HOME=/tmp \

@@ -26,6 +26,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from string import Template
 
 REPOSITORY = Path(__file__).parents[1]
 IMAGE_PATHS = re.compile(r"(?<![\w.-])/(opt|src|var/lib/ida-verify)\b")
@@ -91,7 +92,7 @@ class Image:
             case "ENV":
                 for pair in shlex.split(rest):
                     name, _, value = pair.partition("=")
-                    self.environment[name] = self.moved(value).replace("$PATH", self.environment["PATH"])
+                    self.environment[name] = self.moved(Template(value).safe_substitute(self.environment))
             case "WORKDIR":
                 self.folder = Path(self.moved(rest))
                 self.folder.mkdir(parents=True, exist_ok=True)

@@ -205,9 +205,9 @@ app = typer.Typer(cls=_LazyGroup, no_args_is_help=True, pretty_exceptions_enable
 
 def _print_version(asked: bool) -> None:
     if asked:
-        from models.program import created_by  # noqa: PLC0415  (as little as possible before a command is known)
+        from models.program import created_by, revision  # noqa: PLC0415  (as little as possible before a command)
 
-        typer.echo(created_by())
+        typer.echo(f"{created_by()}{revision()}")
         raise typer.Exit
 
 

@@ -12,6 +12,13 @@ def created_by() -> str:
         return "ida-verify, run from its source tree"
 
 
+def revision() -> str:
+    """Return the revision of the code in words that follow its version; nothing where no build told it."""
+    # Not by the settings, which take longer to load than all that `--version` needs.
+    told = os.environ.get("IDA_REVISION", "")
+    return f" (revision {told[:64]})" if told not in ("", "unknown") else ""
+
+
 def keep_font_list_in_cache() -> None:
     """Have matplotlib keep its list of fonts in the folder that the settings name, not in the user's; call it before.
 

@@ -241,7 +241,7 @@ def _assemble(
 ) -> tuple[State, list[Callable[[], None]]]:
     """Return what the endpoints use, and what is called one after the other when the service ends."""
     pipeline, store, started = loaded.pipeline, loaded.store, loaded.started
-    metrics.build_info.labels(**status.versions(), provider=pipeline.provider).set(1)
+    metrics.build_info.labels(**status.versions(settings.revision), provider=pipeline.provider).set(1)
     describe(metrics, started.loaded)
     snapshot = started.loaded.snapshot
     registry = Registry(snapshot)

@@ -88,6 +88,12 @@ class Settings(BaseSettings):
         pattern=r"^[A-Za-z0-9._:-]{0,128}$",
         description="This replica's name in the store; its host's name and port by default.",
     )
+    revision: str = Field(
+        default="unknown",
+        pattern=r"^[A-Za-z0-9._+-]{1,64}$",
+        description="Revision of the code, as `/info`, `ida_build_info` and `ida-verify --version` tell it beside the "
+        "version; images carry it from the build argument REVISION.",
+    )
     admin_token: SecretStr | None = Field(
         default=None,
         min_length=16,

@@ -101,7 +101,7 @@ async def get_info(state: ServiceState) -> InfoAnswer:
     settings, pipeline, snapshot = state.settings, state.pipeline, state.registry.current()
     manifest = snapshot.manifest
     return InfoAnswer(
-        service=VersionsAnswer(**versions()),
+        service=VersionsAnswer(**versions(settings.revision)),
         device=DeviceAnswer(
             models=settings.device,
             anchors=settings.anchor_device,
@@ -271,10 +271,11 @@ def _curve(
     )
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of the service, of Python, and of the engines, as they run."""
+def versions(revision: str) -> dict[str, str]:
+    """Return the versions of the service, of its code by its revision, of Python, and of the engines, as they run."""
     return {
         "version": version("ida-verify"),
+        "revision": revision,
         "python": platform.python_version(),
         "onnxruntime": session.engine_version(),
         "faiss": faiss_search.engine_version(),

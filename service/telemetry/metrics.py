@@ -222,7 +222,7 @@ class Metrics:
         self.build_info = Gauge(
             "ida_build_info",
             "1 for the software that serves.",
-            ["version", "python", "onnxruntime", "faiss", "provider"],
+            ["version", "revision", "python", "onnxruntime", "faiss", "provider"],
             registry=registry,
         )
         self.ready = Gauge("ida_ready", "1 while the service answers /readyz with ready.", registry=registry)

@@ -77,7 +77,7 @@ def serve_requests(metrics: Metrics) -> None:
     metrics.anchor_set_generation.set(3)
     metrics.anchor_set_size.set(50_000)
     metrics.anchor_set_info.labels(anchor_set_id="b", anchors_digest="a", backbone_id="m").set(1)
-    metrics.build_info.labels(version="1", python="3", onnxruntime="1", faiss="1", provider="cpu").set(1)
+    metrics.build_info.labels(version="1", revision="a", python="3", onnxruntime="1", faiss="1", provider="cpu").set(1)
     for status in ("200", "422", "429", "499", "500", "504"):
         metrics.requests.labels(route="/verify", method="POST", status=status).inc()
     for reason in ("no_face", "key_unknown", "rate_limited"):

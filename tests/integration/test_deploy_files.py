@@ -121,6 +121,20 @@ def test_compose_hands_the_commit_on_to_the_labels() -> None:
     assert [services[name]["build"]["args"]["REVISION"] for name in SERVICE_VARIANTS] == ["abc", "abc"]
 
 
+def test_image_tells_the_service_its_revision() -> None:
+    last = DOCKERFILE.rpartition("\nFROM ")[2].replace("\\\n", " ")
+    assert re.search(r"^ENV .*\bIDA_REVISION=\$\{REVISION\}", last, re.MULTILINE)
+
+
+def test_compose_runs_the_image_that_is_named_and_by_default_that_of_the_variant() -> None:
+    def images(**variables: str) -> list[str]:
+        services = resolved_compose(**variables)["services"]
+        return [services[name]["image"] for name in SERVICE_VARIANTS]
+
+    assert images() == ["ida-verify:cpu", "ida-verify:gpu"]
+    assert images(IDA_IMAGE="r/a:cpu-1", IDA_IMAGE_GPU="r/a:gpu-1") == ["r/a:cpu-1", "r/a:gpu-1"]
+
+
 @pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False)])
 def test_health_check_follows_readiness_and_ignores_a_proxy(status: int, healthy: bool) -> None:
     asked = []
@@ -149,7 +163,7 @@ def test_health_check_follows_readiness_and_ignores_a_proxy(status: int, healthy
 def test_container_files_set_only_settings_that_exist(file: str) -> None:
     of_the_file_itself = {
         *("IDA_REPLICAS", "IDA_ADMIN_TOKENS", "IDA_PROXY_PORT", "IDA_BACKEND", "IDA_RESOLVER"),
-        *("IDA_ALERTMANAGER", "IDA_RUNBOOKS", "IDA_CPUS", "IDA_MEMORY", "IDA_API_KEYS"),
+        *("IDA_ALERTMANAGER", "IDA_RUNBOOKS", "IDA_CPUS", "IDA_MEMORY", "IDA_API_KEYS", "IDA_IMAGE", "IDA_IMAGE_GPU"),
     }
     names = set(re.findall(r"\bIDA_[A-Z_]*[A-Z]\b", (REPOSITORY / file).read_text("utf-8")))
     assert names - of_the_file_itself <= {f"IDA_{field.upper()}" for field in Settings.model_fields}

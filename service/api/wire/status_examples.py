@@ -35,7 +35,13 @@ NOT_READY: Final[dict[str, Any]] = {
 }
 INFO: Final[dict[str, Any]] = {
     "the default pack and anchor set, shortened": {
-        "service": {"version": "0.1.0", "python": "3.11.7", "onnxruntime": "1.32.0", "faiss": "1.15.1"},
+        "service": {
+            "version": "0.1.0",
+            "revision": "1f3c9ab",
+            "python": "3.11.7",
+            "onnxruntime": "1.32.0",
+            "faiss": "1.15.1",
+        },
         "device": {
             "models": "cpu",
             "anchors": "cpu",

@@ -54,6 +54,7 @@ class VersionsAnswer(BaseModel):
     """Versions of the service, of Python, and of the engines."""
 
     version: str
+    revision: str = Field(description="Of the code; unknown where nobody told it when the image was built.")
     python: str
     onnxruntime: str
     faiss: str

@@ -47,6 +47,12 @@ def test_version_is_a_line_of_program_and_version():
     assert (result.exit_code, result.stdout) == (0, f"ida-verify {version('ida-verify')}\n")
 
 
+@pytest.mark.parametrize(("told", "shown"), [("1f3c9ab", " (revision 1f3c9ab)"), ("unknown", "")])
+def test_version_tells_the_revision_that_the_build_told(monkeypatch, told, shown):
+    monkeypatch.setenv("IDA_REVISION", told)
+    assert CliRunner().invoke(app, ["--version"]).stdout == f"ida-verify {version('ida-verify')}{shown}\n"
+
+
 @pytest.mark.parametrize("asked", ["--version", "--help"])
 def test_version_and_list_of_commands_load_nothing_that_takes_long(asked):
     told = subprocess.run(
