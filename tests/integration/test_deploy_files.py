@@ -164,6 +164,7 @@ def test_container_files_set_only_settings_that_exist(file: str) -> None:
     of_the_file_itself = {
         *("IDA_REPLICAS", "IDA_ADMIN_TOKENS", "IDA_PROXY_PORT", "IDA_BACKEND", "IDA_RESOLVER"),
         *("IDA_ALERTMANAGER", "IDA_RUNBOOKS", "IDA_CPUS", "IDA_MEMORY", "IDA_API_KEYS", "IDA_IMAGE", "IDA_IMAGE_GPU"),
+        *("IDA_SIGNERS", "IDA_OWN_BUNDLE", "IDA_RECEIPT_KEY", "IDA_AUDIT_DIGEST_KEY"),
     }
     names = set(re.findall(r"\bIDA_[A-Z_]*[A-Z]\b", (REPOSITORY / file).read_text("utf-8")))
     assert names - of_the_file_itself <= {f"IDA_{field.upper()}" for field in Settings.model_fields}
@@ -214,6 +215,53 @@ def test_callers_are_asked_for_keys_and_answers_recorded_where_variables_say_so(
     # Nothing is asked for where nothing is named.
     for setting in ("IDA_API_KEYS_FILE", "IDA_AUDIT_LOG", "IDA_ADMIN_TOKEN_FILE"):
         assert not getattr(settings_of(default["services"][name]["environment"]), setting.removeprefix("IDA_").lower())
+
+
+@pytest.mark.parametrize("name", SERVICE_VARIANTS)
+@pytest.mark.parametrize(
+    ("variable", "setting", "target"),
+    [
+        ("IDA_RECEIPT_KEY", "IDA_RECEIPT_KEY_FILE", "/run/secrets/receipt-key"),
+        ("IDA_AUDIT_DIGEST_KEY", "IDA_AUDIT_DIGEST_KEY_FILE", "/run/secrets/audit-digest-key"),
+        ("IDA_SIGNERS", "IDA_BUNDLE_KEYS", "/etc/ida-verify/signers"),
+        ("IDA_OWN_BUNDLE", "IDA_BUNDLE", "/etc/ida-verify/bundle"),
+    ],
+)
+def test_file_or_folder_that_a_variable_names_is_mounted_where_its_setting_looks(
+    tmp_path: Path, name: str, variable: str, setting: str, target: str
+) -> None:
+    default, changed = resolved_compose(), resolved_compose(**{variable: str(tmp_path / "named")})
+    told = [found["services"][name]["environment"][setting] for found in (default, changed)]
+    assert told == ["", target]
+    if target.startswith("/run/secrets/"):
+        secret = target.rpartition("/")[2]
+        assert [found["secrets"][secret]["file"] for found in (default, changed)] == [
+            "/dev/null",
+            str(tmp_path / "named"),
+        ]
+        assert secret in {mounted["source"] for mounted in changed["services"][name]["secrets"]}
+    else:
+        mounts = [
+            {mount["target"]: mount for mount in found["services"][name]["volumes"]}[target]
+            for found in (default, changed)
+        ]
+        assert [mount["source"] for mount in mounts] == ["/dev/null", str(tmp_path / "named")]
+        assert all(mount["read_only"] for mount in mounts)
+
+
+def test_clients_certificates_are_asked_for_by_the_proxy_beside_https(tmp_path: Path) -> None:
+    files = ["-f", "docker-compose.yml", "-f", "deploy/proxy/compose.tls.yml", "-f", "deploy/proxy/compose.clients.yml"]
+    said = {name: str(tmp_path / name) for name in ("IDA_PROXY_CERTIFICATE", "IDA_PROXY_KEY", "IDA_PROXY_CLIENT_CA")}
+    command = [BIN / "docker-compose", *files, "config", "--format", "json"]
+    result = subprocess.run(
+        command, cwd=REPOSITORY, env={**os.environ, **said}, capture_output=True, text=True, check=True
+    )
+    found = json.loads(result.stdout)
+    server = (REPOSITORY / "deploy/proxy/clients.conf").read_text("utf-8")
+    assert found["secrets"]["proxy-client-ca"]["file"] == said["IDA_PROXY_CLIENT_CA"]
+    assert "/run/secrets/proxy-client-ca;" in server
+    targets = [mount["target"] for mount in found["services"]["proxy"]["volumes"]]
+    assert {"/etc/nginx/ida-verify/tls.conf", "/etc/nginx/ida-verify/clients.conf"} <= set(targets)
 
 
 def settings_of(environment: dict[str, str]) -> Settings:
@@ -357,7 +405,7 @@ def test_mounted_paths_exist(compose: dict) -> None:
         for mount in service.get("volumes", [])
         if mount["type"] == "bind"
     ]
-    assert len(sources) == 6
+    assert len(sources) == 10  # four of them of variables that name nothing here: /dev/null
     assert all(Path(source).exists() for source in sources)
 
 

@@ -26,6 +26,11 @@ COMPONENTS: dict[str, dict] = {
     "administrators": {"administrators": {"enabled": True}},
     "keys": {"keys": {"enabled": True}},
     "tls": {"tls": {"enabled": True}},
+    "client-certificates": {"tls": {"enabled": True}, "clientCertificates": {"enabled": True}},
+    "signers": {"signers": {"enabled": True}},
+    "receipts": {"receipts": {"enabled": True}},
+    "audit-digests": {"auditDigests": {"enabled": True}},
+    "own-bundle": {"ownBundle": {"enabled": True}},
     "audit-log": {"settings": {"IDA_AUDIT_LOG": "stdout"}},
     "shared-volume": {"sharedVolume": {"enabled": True}},
     "ingress": {"ingress": {"enabled": True}},
@@ -112,8 +117,14 @@ def test_changed_settings_start_new_pods_and_others_do_not() -> None:
 
 @pytest.mark.parametrize(
     "values",
-    [{"image": {"tga": "cpu"}}, {"settings": {"IDA_STORE": ""}}, {"autoscaling": {"by": "memory"}}, {"key": {}}],
-    ids=["misspelt", "no store", "unknown", "no such value"],
+    [
+        {"image": {"tga": "cpu"}},
+        {"settings": {"IDA_STORE": ""}},
+        {"autoscaling": {"by": "memory"}},
+        {"key": {}},
+        {"clientCertificates": {"enabled": True}},
+    ],
+    ids=["misspelt", "no store", "unknown", "no such value", "clients' certificates without HTTPS"],
 )
 def test_values_that_mean_nothing_are_refused(values: dict) -> None:
     import helm_python

@@ -282,20 +282,39 @@ def test_store_in_the_cluster_is_the_one_that_pods_are_let_out_to() -> None:
         ("keys", "IDA_API_KEYS_FILE", "ida-verify-keys"),
         ("tls", "IDA_TLS_CERTIFICATE", "ida-verify-certificate"),
         ("tls", "IDA_TLS_KEY", "ida-verify-certificate"),
+        ("client-certificates", "IDA_TLS_CLIENT_CA", "ida-verify-client-ca"),
+        ("signers", "IDA_BUNDLE_KEYS", "ida-verify-signers"),
+        ("receipts", "IDA_RECEIPT_KEY_FILE", "ida-verify-receipts"),
+        ("audit-digests", "IDA_AUDIT_DIGEST_KEY_FILE", "ida-verify-audit-digests"),
     ],
 )
 def test_secret_is_mounted_where_the_setting_looks_and_changes_reach_it(component, setting, secret) -> None:
     documents = build_with(component)
     pod = of_kind(documents, "Deployment")["spec"]["template"]["spec"]
-    (volume,) = [volume for volume in pod["volumes"] if "secret" in volume]
-    assert volume["secret"]["secretName"] == secret
+    (volume,) = [volume for volume in pod["volumes"] if volume.get("secret", {}).get("secretName") == secret]
     # Its group may read it, which fsGroup makes the service's.
     assert (volume["secret"]["defaultMode"], pod["securityContext"]["fsGroup"]) == (0o440, 10001)
     (mount,) = [mount for mount in container(documents)["volumeMounts"] if mount["name"] == volume["name"]]
     assert mount["readOnly"] is True
     assert "subPath" not in mount
     environment = {entry["name"]: entry.get("value") for entry in container(documents)["env"]}
-    assert environment[setting].rpartition("/")[0] == mount["mountPath"]
+    # A file in the folder, or the folder itself.
+    assert mount["mountPath"] in (environment[setting], environment[setting].rpartition("/")[0])
+
+
+def test_probes_ask_where_no_clients_certificate_is_wanted() -> None:
+    documents = build_with("client-certificates")
+    probes = [container(documents)[f"{kind}Probe"]["httpGet"] for kind in ("startup", "readiness", "liveness")]
+    assert [(probe["scheme"], probe["port"]) for probe in probes] == [("HTTPS", "inside")] * 3
+    environment = {entry["name"] for entry in container(documents)["env"]}
+    assert {"IDA_TLS_CERTIFICATE", "IDA_TLS_KEY"} <= environment
+
+
+def test_own_bundle_is_mounted_where_the_setting_looks() -> None:
+    documents = build_with("own-bundle")
+    (mount,) = [mount for mount in container(documents)["volumeMounts"] if mount["name"] == "own-bundle"]
+    environment = {entry["name"]: entry.get("value") for entry in container(documents)["env"]}
+    assert (environment["IDA_BUNDLE"], mount["readOnly"]) == (mount["mountPath"], True)
 
 
 def test_whoever_asks_pods_with_a_certificate_asks_by_https() -> None:
@@ -325,10 +344,11 @@ def test_overlay_in_the_documents_is_one() -> None:
 
 
 def test_components_go_together() -> None:
-    together = ["administrators", "keys", "tls", "audit-log", "ingress", "keda", "store-in-cluster"]
+    secrets = ["administrators", "keys", "client-certificates", "signers", "receipts", "audit-digests"]
+    together = [*secrets, "own-bundle", "audit-log", "ingress", "keda", "store-in-cluster"]
     documents = build_with(*together)
     mounted = [mount["mountPath"] for mount in container(documents)["volumeMounts"]]
-    assert len(set(mounted)) == len(mounted) == 5
+    assert len(set(mounted)) == len(mounted) == 10
     assert {"Ingress", "ScaledObject"} <= {found["kind"] for found in documents}
 
 

@@ -190,3 +190,34 @@ def test_https_is_spoken_where_its_file_is_included(require_program, tmp_path, b
             assert answer.status == status
     finally:
         fleet.close()
+
+
+def test_clients_certificates_are_asked_for_where_their_file_is_included_too(require_program, tmp_path, backends):
+    require_program("nginx")
+    certificate, _ = write_certificate(tmp_path / "proxy-certificate", tmp_path / "proxy-key")
+    client, key = write_certificate(tmp_path / "proxy-client-ca", tmp_path / "client-key")
+    stranger, strangers_key = write_certificate(tmp_path / "stranger", tmp_path / "strangers-key")
+    port = free_port()
+    (tmp_path / "included").mkdir()
+    for name in ("tls.conf", "clients.conf"):
+        server = (TEMPLATE.parent / name).read_text("utf-8")
+        server = server.replace("listen 8443", f"listen 127.0.0.1:{port}").replace("/run/secrets/", f"{tmp_path}/")
+        (tmp_path / "included" / name).write_text(server)
+    fleet = Fleet(
+        tmp_path, replicas=[SimpleNamespace(host="127.0.0.1", port=backend.port, process=None) for backend in backends]
+    )
+    fleet.start_proxy()
+    try:
+        for shown, status in ((None, 400), ((stranger, strangers_key), 400), ((client, key), 200)):
+            trusted = ssl.create_default_context(cafile=certificate)
+            if shown is not None:
+                trusted.load_cert_chain(*shown)
+            connection = http.client.HTTPSConnection("localhost", port, context=trusted, timeout=10)
+            connection.request("GET", "/info")
+            answer = connection.getresponse()
+            document = answer.read()
+            assert answer.status == status
+            if status == 400:
+                assert "client certificate" in json.loads(document)["detail"]
+    finally:
+        fleet.close()
