@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from models.bounded import read_bounded
 from models.commands import EXIT_FAILURE, reporting_errors
 from models.commands.bundle_option import BUNDLE_METAVAR, SHIPPED, bundle_folder
-from models.replay.check_answer import Replayed, check_answer, require_folder
+from models.replay.check_answer import Replayed, check_answer, receipt_differs, require_folder
 from models.replay.kept import GivenEmbedding, KeptAnswer, embeddings_of, in_places, read_answer, read_embedding
 from models.tool_errors import KeyUnusable, ReplayImpossible
 from service.activation.built_in import shipped_bundles
@@ -56,28 +56,29 @@ def replay(
     """Compute an answer again from its embeddings and its bundle, and say what differs.
 
     Exit code 0 where score, rate and decision come out as they were answered, 1 where something differs (a line for
-    each) or cannot be read, 2 if the command line is wrong.
+    each) or cannot be read, 2 if the command line is wrong. Where the embeddings are absent it is 1 too, and the line
+    says whether the signature holds.
     """
     with reporting_errors():
         settings = load_settings()
         kept = read_answer(answer)
-        embeddings = _embeddings(kept, probe, reference or [])
+        key = None if public_key is None else _public_key(public_key)
+        embeddings = _embeddings(kept, probe, reference or [], key)
         folder = _folder(kept, bundle, settings)
         require_folder(kept.answer, folder)
-        key = None if public_key is None else _public_key(public_key)
         found = check_answer(kept, *embeddings, folder, settings, key)
     _print(found, as_json=as_json)
     raise typer.Exit(EXIT_FAILURE if found.differs else 0)
 
 
 def _embeddings(
-    kept: KeptAnswer, probe: Path | None, references: list[Path]
+    kept: KeptAnswer, probe: Path | None, references: list[Path], key: Ed25519PublicKey | None
 ) -> tuple[GivenEmbedding, tuple[GivenEmbedding | None, ...]]:
     own = embeddings_of(kept.answer)
     if (probe is None or not references) and own is None:
         raise ReplayImpossible(
-            "The answer has no embeddings in it (return_embeddings): give those that were compared by --probe and "
-            "--reference."
+            f"{_of_the_signature(kept, key)} Nothing was computed again: the answer has no embeddings in it "
+            "(return_embeddings). Give those that were compared by --probe and --reference."
         )
     of_probe = read_embedding(probe) if probe is not None else None
     of_reference = in_places(kept.answer, [read_embedding(path) for path in references]) if references else None
@@ -86,6 +87,21 @@ def _embeddings(
     assert of_probe is not None  # noqa: S101  (refused above)
     assert of_reference is not None  # noqa: S101
     return of_probe, of_reference
+
+
+def _of_the_signature(kept: KeptAnswer, key: Ed25519PublicKey | None) -> str:
+    """Say what an answer's signature alone tells."""
+    if key is None:
+        signed = kept.answer.receipt is not None
+        return (
+            "The answer is signed, and its signature was not looked at: --public-key names the key."
+            if signed
+            else "The answer is not signed."
+        )
+    differs = receipt_differs(kept, key)
+    if differs:
+        return f"It is not what the key signed ({'; '.join(differs)})."
+    return "The signature holds: nobody changed the answer since."
 
 
 def _folder(kept: KeptAnswer, bundle: str | None, settings: Settings) -> Path | None:

@@ -60,7 +60,7 @@ def check_answer(
         DimensionMismatch, InvalidEmbedding, TooFewAnchors, InferenceFailed: as ``Snapshot.terms`` says.
     """
     answer = kept.answer
-    differs = [*_of_the_receipt(kept, key), *_of_the_embeddings(answer, probe, references)]
+    differs = [*receipt_differs(kept, key), *_of_the_embeddings(answer, probe, references)]
     notes = []
     if key is None and answer.receipt is not None:
         notes.append("the answer is signed, and without --public-key its signature was not looked at")
@@ -115,7 +115,8 @@ def _snapshot(answer: VerifyAnswer, folder: Path | None, settings: Settings) -> 
     )
 
 
-def _of_the_receipt(kept: KeptAnswer, key: Ed25519PublicKey | None) -> list[str]:
+def receipt_differs(kept: KeptAnswer, key: Ed25519PublicKey | None) -> list[str]:
+    """Return why an answer's receipt is not what a key signed; nothing where it is, or without a key."""
     if key is None:
         return []
     receipt = kept.answer.receipt

@@ -241,6 +241,21 @@ def test_embeddings_may_be_kept_apart(client, replay, tmp_path, number):
     assert (code, "--probe and --reference" in output) == (1, True)
 
 
+def test_signature_is_checked_without_embeddings_too(client, replay, keys):
+    answer = ask(client, PICTURES[:1])
+    del answer["embeddings"]
+
+    def told(*arguments):
+        output, code = replay(answer, *arguments)
+        assert code == 1
+        return " ".join(output.split())
+
+    assert "signature was not looked at" in told()
+    assert "The signature holds" in told("--public-key", keys[1])
+    answer["score"] = 0.123
+    assert "receipt.signature: it does not hold" in told("--public-key", keys[1])
+
+
 def test_answer_of_embed_may_be_given(client, replay, tmp_path):
     answer = ask(client, PICTURES[:1])
     (tmp_path / "probe.json").write_text(json.dumps(answer["embeddings"]["probe"]))
