@@ -1,7 +1,9 @@
 """``POST /verify/batch`` and ``POST /embed/batch``: many at once, with one anchor set."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 from fastapi import APIRouter, Depends, Request
 
@@ -21,16 +23,19 @@ from service.api.wire.batch_wire import (
     EmbedBatchAnswer,
     EmbedBatchRequest,
     EmbedItem,
+    PairRequest,
     VerifyBatchAnswer,
     VerifyBatchRequest,
     VerifyColumnsAnswer,
     VerifyItem,
 )
-from service.api.wire.verify_wire import BasicVerifyAnswer, Detail, VerifyAnswer
+from service.api.wire.verify_wire import BasicVerifyAnswer, Detail, FaceRequest, VerifyAnswer
 from service.choices import FacePolicy, LivenessPolicy, QualityPolicy
-from service.errors import DimensionMismatch, InputError, UnknownOperatingPoint
+from service.errors import DimensionMismatch, InputError, InvalidBase64, UnknownOperatingPoint
 from service.verifier import FaceInput, Verification
 from service.verifier.face_batch import Pair, faces_of, in_parts
+
+FoundT = TypeVar("FoundT")
 
 PATHS = ("/verify/batch", "/embed/batch")
 
@@ -72,7 +77,7 @@ async def verify_batch(request: Request, state: ServiceState) -> VerifyBatchAnsw
     async with state.gate.admitted(request) as (body, place):
         if isinstance(body, RawBody):
             return await verify_octets(body, request.query_params, place, state)
-        asked, pairs, parts = await place.run(partial(_pairs, body, state.settings.max_batch))
+        asked, given, parts = await place.run(partial(_pairs, body, state.settings.max_batch))
         del body  # its faces are held, and nothing of it is needed any more
         batch = state.verifier.batch(
             method=asked.method,
@@ -81,6 +86,7 @@ async def verify_batch(request: Request, state: ServiceState) -> VerifyBatchAnsw
             quality_policy=asked.quality_policy,
             liveness_policy=asked.liveness_policy,
         )
+        pairs = [pair for pair in given if not isinstance(pair, InvalidBase64)]
         read = await read_parts(batch, parts, place, state.verifier)
         result, digests = await place.run(
             lambda: (batch.verify(pairs, read), state.auditor.digests(map(faces_of, pairs)))
@@ -88,7 +94,8 @@ async def verify_batch(request: Request, state: ServiceState) -> VerifyBatchAnsw
     scored = zip(result.items, digests, strict=True)
     await state.auditor.pairs((item, found) for item, found in scored if not isinstance(item, InputError))
     state.metrics.observe_stages(result.timings_ms)
-    for item in result.items:
+    found_items = _in_places(given, result.items)
+    for item in found_items:
         if isinstance(item, InputError):
             state.metrics.item_failures.labels(item.code).inc()
         else:
@@ -103,7 +110,7 @@ async def verify_batch(request: Request, state: ServiceState) -> VerifyBatchAnsw
         VerifyItem(status=STATUS[type(item)], answer=None, problem=problem_of(item))
         if isinstance(item, InputError)
         else VerifyItem(status=200, answer=answer_of(item), problem=None)
-        for item in result.items
+        for item in found_items
     ]
     return VerifyBatchAnswer(items=items, timings_ms=told(result.timings_ms), **identity(batch.snapshot, pipeline))
 
@@ -118,11 +125,12 @@ async def embed_batch(request: Request, state: ServiceState) -> EmbedBatchAnswer
     """Embed many faces; see `/verify/batch`."""
     pipeline = state.pipeline
     async with state.gate.admitted(request) as (body, place):
-        asked, faces, parts = await place.run(partial(_faces, body, state.settings.max_batch))
+        asked, given, parts = await place.run(partial(_faces, body, state.settings.max_batch))
         del body
         batch = state.verifier.batch_of_faces(
             method=asked.method, policy=asked.policy, liveness_policy=asked.liveness_policy
         )
+        faces = [face for face in given if not isinstance(face, InvalidBase64)]
         read = await read_parts(batch, parts, place, state.verifier)
         found, digests = await place.run(
             lambda: (batch.embed(faces, read), state.auditor.digests([(face,) for face in faces]))
@@ -130,7 +138,8 @@ async def embed_batch(request: Request, state: ServiceState) -> EmbedBatchAnswer
     embedded = zip(found, digests, strict=True)
     await state.auditor.faces((item, told) for item, told in embedded if not isinstance(item, InputError))
     state.metrics.observe_stages(batch.clock.timings_ms)
-    for item in found:
+    found_items = _in_places(given, found)
+    for item in found_items:
         if isinstance(item, InputError):
             state.metrics.item_failures.labels(item.code).inc()
         else:
@@ -139,30 +148,43 @@ async def embed_batch(request: Request, state: ServiceState) -> EmbedBatchAnswer
         EmbedItem(status=STATUS[type(item)], answer=None, problem=problem_of(item.about("image")))
         if isinstance(item, InputError)
         else EmbedItem(status=200, answer=embed_answer(item, pipeline), problem=None)
-        for item in found
+        for item in found_items
     ]
     return EmbedBatchAnswer(items=items, timings_ms=told(batch.clock.timings_ms), **identity(batch.snapshot, pipeline))
 
 
-def _pairs(body: Body, most: int) -> tuple[_Options, list[Pair], list[list[FaceInput]]]:
+def _in_places(given: Sequence[object], found: Sequence[FoundT]) -> list[FoundT | InvalidBase64]:
+    """Return what became of each item, in their order: those that were no base64, and the others as they were found."""
+    others = iter(found)
+    return [item if isinstance(item, InvalidBase64) else next(others) for item in given]
+
+
+def _pairs(body: Body, most: int) -> tuple[_Options, list[Pair | InvalidBase64], list[list[FaceInput]]]:
     asked = parse_json(VerifyBatchRequest, _document(body), 4 * most)
     _check_count(len(asked.pairs), "pairs", most)
-    named = {name: to_face(face, f"faces.{name}") for name, face in asked.faces.items()}
+    named = {name: _face(face, f"faces.{name}") for name, face in asked.faces.items()}
 
     def face_of(side: BatchFaceRequest, name: str) -> FaceInput:
         if side.face is None:
             return to_face(side, name)
         if side.face not in named:
             raise InvalidRequest(f"{name} names the face {shortened(side.face)!r}, which is not among `faces`.")
-        return named[side.face]
+        found = named[side.face]
+        if isinstance(found, InvalidBase64):
+            raise InvalidBase64(found.message)  # a new one: the same face may be another pair's other side
+        return found
 
-    pairs: list[Pair] = [
-        (
-            face_of(pair.probe, f"pairs.{place}.probe"),
-            to_reference(pair.reference, f"pairs.{place}.reference", face_of, asked.unusable_pictures),
-        )
-        for place, pair in enumerate(asked.pairs)
-    ]
+    def pair_of(pair: PairRequest, place: int) -> Pair | InvalidBase64:
+        side = "probe"
+        try:
+            probe = face_of(pair.probe, f"pairs.{place}.probe")
+            side = "reference"
+            name = f"pairs.{place}.reference"
+            return probe, to_reference(pair.reference, name, face_of, asked.unusable_pictures)
+        except InvalidBase64 as error:
+            return _bare(error.about(side))
+
+    pairs = [pair_of(pair, place) for place, pair in enumerate(asked.pairs)]
     options = _Options(
         asked.method,
         asked.face_policy,
@@ -172,14 +194,31 @@ def _pairs(body: Body, most: int) -> tuple[_Options, list[Pair], list[list[FaceI
         asked.detail,
         asked.return_embeddings,
     )
-    return options, pairs, in_parts([face for pair in pairs for face in faces_of(pair)])
+    readable = [pair for pair in pairs if not isinstance(pair, InvalidBase64)]
+    return options, pairs, in_parts([face for pair in readable for face in faces_of(pair)])
 
 
-def _faces(body: Body, most: int) -> tuple[_Options, list[FaceInput], list[list[FaceInput]]]:
+def _faces(body: Body, most: int) -> tuple[_Options, list[FaceInput | InvalidBase64], list[list[FaceInput]]]:
     asked = parse_json(EmbedBatchRequest, _document(body), 4 * most)
     _check_count(len(asked.faces), "faces", most)
-    faces = [to_face(face, f"faces.{place}") for place, face in enumerate(asked.faces)]
-    return _Options(asked.method, asked.face_policy, asked.liveness_policy), faces, in_parts(faces)
+    faces = [_face(face, f"faces.{place}") for place, face in enumerate(asked.faces)]
+    readable = [face for face in faces if not isinstance(face, InvalidBase64)]
+    return _Options(asked.method, asked.face_policy, asked.liveness_policy), faces, in_parts(readable)
+
+
+def _face(request: FaceRequest, name: str) -> FaceInput | InvalidBase64:
+    """Return a face of a batch, or why it is none: that fails what it is in, and nothing else."""
+    try:
+        return to_face(request, name)
+    except InvalidBase64 as error:
+        return _bare(error)
+
+
+def _bare(error: InvalidBase64) -> InvalidBase64:
+    """Return an error without where it was raised: those calls hold the document's long texts."""
+    error.__cause__ = error.__context__ = None
+    error.__traceback__ = None
+    return error
 
 
 def _document(body: Body) -> RawBody | bytes:
