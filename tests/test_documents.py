@@ -62,6 +62,8 @@ def test_documents_name_no_setting_that_does_not_exist() -> None:
     read_by_tests = {"IDA_CASES_DIR", "IDA_FACES_DIR", "IDA_REQUIRE_SYSTEM"}
     of_the_compose_file = {"IDA_REPLICAS", "IDA_ADMIN_TOKENS", "IDA_ALERTMANAGER", "IDA_RUNBOOKS"}
     of_the_compose_file |= {"IDA_CPUS", "IDA_MEMORY", "IDA_API_KEYS", "IDA_PROXY_CERTIFICATE", "IDA_PROXY_KEY"}
+    of_the_compose_file |= {"IDA_IMAGE", "IDA_IMAGE_GPU", "IDA_PROXY_CLIENT_CA", "IDA_SIGNERS", "IDA_OWN_BUNDLE"}
+    of_the_compose_file |= {"IDA_RECEIPT_KEY", "IDA_AUDIT_DIGEST_KEY"}
     known = SETTINGS | read_by_tests | of_the_compose_file
     unknown = {
         (path.name, name)
