@@ -20,10 +20,36 @@ from service.errors import PackNotFound
 from service.pack import InstalledLiveness, InstalledPack, installed_liveness, load_pack
 from service.settings import DEFAULT_PACK, load_settings
 
-REPOSITORY = Path(__file__).parents[1]
+TESTS = Path(__file__).parent
+REPOSITORY = TESTS.parent
 _NEVER_SKIPPED_WHEN_REQUIRED = ("system", "weights")
 
+# What computes side by side, unless it is told how many threads to take: NumPy, faiss, OpenCV.
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
+# Folders whose files take longest come first, or one process works alone at the end.
+_TIERS = ("integration", "contract", "unit")
+
 hypothesis.settings.register_profile("quick", max_examples=20)
+
+
+def pytest_configure() -> None:
+    """Keep the libraries of the processes that tests run in, and of those that tests start, to one thread each.
+
+    The processes take the variables over from this one: with more threads they would take turns on the CPUs.
+    """
+    for name in _ONE_THREAD:
+        os.environ.setdefault(name, "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files with long tests first, then the others by tier; what is alike stays shuffled."""
+    long = {item.path for item in items if item.get_closest_marker("long")}
+
+    def rank(item: pytest.Item) -> tuple[bool, int]:
+        folder = item.path.relative_to(TESTS).parts[0]
+        return item.path not in long, _TIERS.index(folder) if folder in _TIERS else 0
+
+    items.sort(key=rank)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -42,6 +68,14 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid}: IDA_REQUIRE_SYSTEM=1 forbids this skip: {reason}"
     return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_is_forced_to_the_disk() -> Iterator[None]:
+    """No machine is switched off amid a test, and waiting for the disk takes a tenth of the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """HEIC and AVIF files that cost a careless decoder most."""
 
 import struct
+from collections.abc import Callable
 
 import numpy as np
 from heif_files import avif, box, coded, container, deep_heic, flat, full_box, grid, heic, resized, size_property
@@ -22,8 +23,8 @@ def _large(fill: bytes, width: int = _WIDTH, height: int = _HEIGHT, said: tuple[
     return container([(b"hvc1", data, [-1, 2])], properties)
 
 
-def hostile_heifs() -> dict[str, bytes]:
-    """Return the files by name."""
+def hostile_heifs() -> dict[str, Callable[[], bytes]]:
+    """Return what makes each of the files, by their names."""
     random = np.random.default_rng(8)
     noise = Image.fromarray(random.integers(0, 256, (512, 512, 3), dtype=np.uint8))
     dense, deep, tiny = heic(noise, quality=10), deep_heic(256, 256), heic(flat(64, 64))
@@ -36,35 +37,43 @@ def hostile_heifs() -> dict[str, bytes]:
     many = [(b"hvc1", data, [-1, 2])]
     sheet = Image.fromarray(np.tile(np.asarray(noise), (4, 4, 1)))
     return {
-        "heic of chance": _large(rest),
-        "heic of a pattern": _large(b"\x55" * 5_000_000),
-        "heic of no data": _large(b"\x80"),
-        "heic larger than it says": _large(b"\x80", 16_000, 16_000, (64, 64)),
-        "heic past every limit": _large(b"\x80", 65_000, 65_000),
-        "heic of too much data": _large(rest * 2),
-        "heic in tiles of noise": grid([dense] * (columns * rows), columns, (5600, 4090), (512, 512), shared=False),
-        "heic in tiles that share their bytes": grid([dense] * 800, 40, (20_000, 10_000), (512, 512), shared=True),
-        "heic in tiles of deep noise": grid([deep] * 360, 24, (6144, 3840), (256, 256)),
-        "heic in tiles of some deep noise": grid([deep] * 180, 18, (4600, 2560), (256, 256)),
-        "heic in tiny tiles": grid([tiny] * 1024, 32, (2048, 2048), (64, 64)),
-        "heic in more tiles": grid([tiny] * 2025, 45, (2880, 2880), (64, 64)),
-        "heic of boxes": box(b"ftyp", b"heic" + bytes(4) + b"mif1heic") + free * ((LARGEST_FILE - 64) // 8),
-        "heic of boxes among the items": container(many, properties, more=free * (MEBIBYTE // 8)),
-        "heic of some boxes among the items": container(many, properties, more=free * (120_000 // 8)),
-        "heic of properties": container(many, [*properties, *([free] * 5000)]),
-        "heic of items": container([*many, *([(b"mime", b"", [])] * 5000)], properties),
-        "heic of itself": container(
+        "heic of chance": lambda: _large(rest),
+        "heic of a pattern": lambda: _large(b"\x55" * 5_000_000),
+        "heic of no data": lambda: _large(b"\x80"),
+        "heic larger than it says": lambda: _large(b"\x80", 16_000, 16_000, (64, 64)),
+        "heic past every limit": lambda: _large(b"\x80", 65_000, 65_000),
+        "heic of too much data": lambda: _large(rest * 2),
+        "heic in tiles of noise": lambda: grid(
+            [dense] * (columns * rows), columns, (5600, 4090), (512, 512), shared=False
+        ),
+        "heic in tiles that share their bytes": lambda: grid(
+            [dense] * 800, 40, (20_000, 10_000), (512, 512), shared=True
+        ),
+        "heic in tiles of deep noise": lambda: grid([deep] * 360, 24, (6144, 3840), (256, 256)),
+        "heic in tiles of some deep noise": lambda: grid([deep] * 180, 18, (4600, 2560), (256, 256)),
+        "heic in tiny tiles": lambda: grid([tiny] * 1024, 32, (2048, 2048), (64, 64)),
+        "heic in more tiles": lambda: grid([tiny] * 2025, 45, (2880, 2880), (64, 64)),
+        "heic of boxes": lambda: box(b"ftyp", b"heic" + bytes(4) + b"mif1heic") + free * ((LARGEST_FILE - 64) // 8),
+        "heic of boxes among the items": lambda: container(many, properties, more=free * (MEBIBYTE // 8)),
+        "heic of some boxes among the items": lambda: container(many, properties, more=free * (120_000 // 8)),
+        "heic of properties": lambda: container(many, [*properties, *([free] * 5000)]),
+        "heic of items": lambda: container([*many, *([(b"mime", b"", [])] * 5000)], properties),
+        "heic of itself": lambda: container(
             [(b"grid", struct.pack(">BBBBHH", 0, 0, 0, 0, 64, 64), [2])], properties, references=[(b"dimg", 1, [1])]
         ),
-        "heic of pieces": container([(b"hvc1", data + b"\0\0\0\3\x50\1\0" * 500_000, [-1, 2])], properties),
-        "heic of many pictures": container([(b"hvc1", data * 1000, [-1, 2])], properties),
-        "heic with a huge thumbnail": container([*many, (b"hvc1", bytes(8 * MEBIBYTE), [-1, 2])], properties),
-        "heic with an endless box": box(b"ftyp", b"heic" + bytes(4) + b"mif1heic") + struct.pack(">I4s", 0, b"meta"),
-        "heic with a wide association": box(b"ftyp", b"heic" + bytes(4) + b"mif1heic")
-        + full_box(b"meta", box(b"iprp", full_box(b"ipma", struct.pack(">I", 1 << 31) + b"\0\1\xff" * 40_000))),
-        "avif of one colour": avif(flat(3500, 3500)),
-        "avif of noise": avif(sheet, quality=60),
-        "avif of noise in full colour": avif(sheet, quality=40, subsampling="4:4:4"),
-        "avif in tiles": grid([avif(noise, quality=35)] * 88, columns, (5600, 4090), (512, 512), is_avif=True),
-        "avif in tiny tiles": grid([avif(flat(64, 64))] * 1024, 32, (2048, 2048), (64, 64), is_avif=True),
+        "heic of pieces": lambda: container([(b"hvc1", data + b"\0\0\0\3\x50\1\0" * 500_000, [-1, 2])], properties),
+        "heic of many pictures": lambda: container([(b"hvc1", data * 1000, [-1, 2])], properties),
+        "heic with a huge thumbnail": lambda: container([*many, (b"hvc1", bytes(8 * MEBIBYTE), [-1, 2])], properties),
+        "heic with an endless box": lambda: (
+            box(b"ftyp", b"heic" + bytes(4) + b"mif1heic") + struct.pack(">I4s", 0, b"meta")
+        ),
+        "heic with a wide association": lambda: (
+            box(b"ftyp", b"heic" + bytes(4) + b"mif1heic")
+            + full_box(b"meta", box(b"iprp", full_box(b"ipma", struct.pack(">I", 1 << 31) + b"\0\1\xff" * 40_000)))
+        ),
+        "avif of one colour": lambda: avif(flat(3500, 3500)),
+        "avif of noise": lambda: avif(sheet, quality=60),
+        "avif of noise in full colour": lambda: avif(sheet, quality=40, subsampling="4:4:4"),
+        "avif in tiles": lambda: grid([avif(noise, quality=35)] * 88, columns, (5600, 4090), (512, 512), is_avif=True),
+        "avif in tiny tiles": lambda: grid([avif(flat(64, 64))] * 1024, 32, (2048, 2048), (64, 64), is_avif=True),
     }

@@ -2,6 +2,7 @@
 
 import io
 import struct
+from collections.abc import Callable
 
 import numpy as np
 from PIL import Image
@@ -143,53 +144,55 @@ def _other_process(marker: int, width: int, height: int, bits: int = 8) -> bytes
     return b"".join((*head, _scan(0, 63, 0, 0, random), _EOI))
 
 
-def hostile_jpegs() -> dict[str, bytes]:
-    """Return the files by name."""
+def hostile_jpegs() -> dict[str, Callable[[], bytes]]:
+    """Return what makes each of the files, by their names."""
     photoshop = b"Photoshop 3.0\0" + (b"8BIM" + struct.pack(">HHI", 1000, 0, 0)) * 5400
     mpo = b"MPF\0II*\0\x08\0\0\0" + struct.pack("<H", 3) + struct.pack("<HHII", 0xB000, 7, 4, 0x30303130)
     mpo += struct.pack("<HHII", 0xB001, 4, 1, 4000) + struct.pack("<HHII", 0xB002, 7, 64000, 50) + bytes(64004)
     return {
-        "jpeg of repeated empty scans": repeated_scans(8000, 5000, 22_000),
-        "jpeg of allowed empty scans": progressive(6000, 4000, 800),
-        "jpeg of allowed empty scans, pixels at the limit": progressive(7168, 6848, 800),
-        "jpeg of fifty allowed empty scans": progressive(5600, 4200, 50),
-        "jpeg of twenty allowed empty scans": progressive(5600, 4200, 20),
-        "jpeg of allowed empty scans of all coefficients": wide_scans(5600, 4200, 14),
-        "jpeg of some allowed empty scans of all coefficients": wide_scans(5600, 4200, 6),
-        "jpeg of scans of a small picture": progressive(512, 512, 880),
-        "jpeg of stuffed bytes": _stuffed(),
-        "jpeg of comments": with_segments(filled(segment(0xFE, b""), LARGEST_FILE - 4096)),
-        "jpeg of empty tables": with_segments(filled(segment(0xC4, b""))),
-        "jpeg of tables": with_segments(filled(_one_code(0x00, 0))),
-        "jpeg of fill bytes": with_segments(filled(b"\xff", LARGEST_FILE - 4096)),
-        "jpeg of stray bytes": with_segments(filled(b"\0")),
-        "jpeg of restart intervals": with_segments(filled(segment(0xDD, b"\0\0"))),
-        "jpeg of Photoshop resources": with_segments(filled(segment(0xED, photoshop))),
-        "jpeg of EXIF parts": with_segments(filled(segment(0xE1, b"Exif\0\0" + bytes(60_000)))),
-        "jpeg of EXIF that is its own value": with_segments(segment(0xE1, b"Exif\0\0" + exif_tables(65_000))),
-        "jpeg of colour profiles": with_segments(
+        "jpeg of repeated empty scans": lambda: repeated_scans(8000, 5000, 22_000),
+        "jpeg of allowed empty scans": lambda: progressive(6000, 4000, 800),
+        "jpeg of allowed empty scans, pixels at the limit": lambda: progressive(7168, 6848, 800),
+        "jpeg of fifty allowed empty scans": lambda: progressive(5600, 4200, 50),
+        "jpeg of twenty allowed empty scans": lambda: progressive(5600, 4200, 20),
+        "jpeg of allowed empty scans of all coefficients": lambda: wide_scans(5600, 4200, 14),
+        "jpeg of some allowed empty scans of all coefficients": lambda: wide_scans(5600, 4200, 6),
+        "jpeg of scans of a small picture": lambda: progressive(512, 512, 880),
+        "jpeg of stuffed bytes": _stuffed,
+        "jpeg of comments": lambda: with_segments(filled(segment(0xFE, b""), LARGEST_FILE - 4096)),
+        "jpeg of empty tables": lambda: with_segments(filled(segment(0xC4, b""))),
+        "jpeg of tables": lambda: with_segments(filled(_one_code(0x00, 0))),
+        "jpeg of fill bytes": lambda: with_segments(filled(b"\xff", LARGEST_FILE - 4096)),
+        "jpeg of stray bytes": lambda: with_segments(filled(b"\0")),
+        "jpeg of restart intervals": lambda: with_segments(filled(segment(0xDD, b"\0\0"))),
+        "jpeg of Photoshop resources": lambda: with_segments(filled(segment(0xED, photoshop))),
+        "jpeg of EXIF parts": lambda: with_segments(filled(segment(0xE1, b"Exif\0\0" + bytes(60_000)))),
+        "jpeg of EXIF that is its own value": lambda: with_segments(segment(0xE1, b"Exif\0\0" + exif_tables(65_000))),
+        "jpeg of colour profiles": lambda: with_segments(
             b"".join(segment(0xE2, b"ICC_PROFILE\0" + bytes((1 + n % 255, 255)) + bytes(65_000)) for n in range(255))
         ),
-        "jpeg of many pictures": with_segments(segment(0xE2, mpo)),
-        "jpeg of noise": noise(7168, 6656, 2, 35),
-        "jpeg of noise in full colour": noise(4096, 4096, 0, 55),
-        "jpeg of noise, pixels at the limit": noise(8160, 6080, 0, 10),
-        "jpeg of progressive noise": progressive_noise(5632, 4224, 45),
-        "jpeg of one colour, pixels at the limit": plain(8160, 6120, subsampling=0, exif=_sideways()),
-        "jpeg of one colour, progressive": plain(5600, 4200, subsampling=0, progressive=True, exif=_sideways()),
-        "jpeg of one colour in CMYK": plain(5600, 4200, "CMYK", subsampling=0, exif=_sideways()),
-        "jpeg one pixel wide": plain(1, 65500),
-        "jpeg one pixel high": plain(65500, 1),
-        "jpeg of the longest sides": plain(65500, 600),
-        "jpeg by arithmetic": _other_process(0xC9, 6000, 4000),
-        "jpeg of twelve bits": _other_process(0xC1, 6000, 4000, bits=12),
-        "jpeg without loss": _other_process(0xC3, 6000, 4000),
-        "jpeg of thumbnails": with_segments(filled(segment(0xE1, b"Exif\0\0" + exif_tables(200) + _small() * 40))),
-        "jpeg of restart markers": _restarts(),
-        "jpeg without pixels": with_segments(b"")[:2] + _frame(0xC0, 0, 0) + _EOI,
-        "jpeg with damaged data": damaged(_small()),
-        "jpeg cut short": _small()[:-40],
-        "jpeg of many frames": with_segments(filled(_frame(0xC0, 64, 64))),
+        "jpeg of many pictures": lambda: with_segments(segment(0xE2, mpo)),
+        "jpeg of noise": lambda: noise(7168, 6656, 2, 35),
+        "jpeg of noise in full colour": lambda: noise(4096, 4096, 0, 55),
+        "jpeg of noise, pixels at the limit": lambda: noise(8160, 6080, 0, 10),
+        "jpeg of progressive noise": lambda: progressive_noise(5632, 4224, 45),
+        "jpeg of one colour, pixels at the limit": lambda: plain(8160, 6120, subsampling=0, exif=_sideways()),
+        "jpeg of one colour, progressive": lambda: plain(5600, 4200, subsampling=0, progressive=True, exif=_sideways()),
+        "jpeg of one colour in CMYK": lambda: plain(5600, 4200, "CMYK", subsampling=0, exif=_sideways()),
+        "jpeg one pixel wide": lambda: plain(1, 65500),
+        "jpeg one pixel high": lambda: plain(65500, 1),
+        "jpeg of the longest sides": lambda: plain(65500, 600),
+        "jpeg by arithmetic": lambda: _other_process(0xC9, 6000, 4000),
+        "jpeg of twelve bits": lambda: _other_process(0xC1, 6000, 4000, bits=12),
+        "jpeg without loss": lambda: _other_process(0xC3, 6000, 4000),
+        "jpeg of thumbnails": lambda: with_segments(
+            filled(segment(0xE1, b"Exif\0\0" + exif_tables(200) + _small() * 40))
+        ),
+        "jpeg of restart markers": _restarts,
+        "jpeg without pixels": lambda: with_segments(b"")[:2] + _frame(0xC0, 0, 0) + _EOI,
+        "jpeg with damaged data": lambda: damaged(_small()),
+        "jpeg cut short": lambda: _small()[:-40],
+        "jpeg of many frames": lambda: with_segments(filled(_frame(0xC0, 64, 64))),
     }
 
 

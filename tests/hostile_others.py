@@ -3,6 +3,8 @@
 import io
 import struct
 import zlib
+from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 from hostile_jpegs import LARGEST_FILE, MEBIBYTE, exif_tables
@@ -87,48 +89,53 @@ def _split(data: bytes, size: int) -> bytes:
     return b"".join(chunk(b"IDAT", data[start : start + size]) for start in range(0, len(data), size))
 
 
-def hostile_pngs() -> dict[str, bytes]:
-    """Return the files by name."""
+def _frames(count: int) -> bytes:
+    """Controls of an animation, without its pictures."""
+    frame = [chunk(b"fcTL", struct.pack(">IIIIIHHBB", n, 64, 64, 0, 0, 1, 1, 0, 0)) for n in range(count)]
+    return chunk(b"acTL", struct.pack(">II", count, 0)) + b"".join(frame)
+
+
+def hostile_pngs() -> dict[str, Callable[[], bytes]]:
+    """Return what makes each of the files, by their names."""
     room = LARGEST_FILE - 65_536
     some = 4 * MEBIBYTE
-    bomb = _bomb(256 * MEBIBYTE)
+    bomb = cache(lambda: _bomb(256 * MEBIBYTE))
     head = _PNG + _header(64, 64, 8, 2)
     infinite = b"II*\0\x08\0\0\0" + struct.pack("<HHHIf", 1, 0x0112, 11, 1, float("inf")) + bytes(4)
-    frames = b"".join(chunk(b"fcTL", struct.pack(">IIIIIHHBB", n, 64, 64, 0, 0, 1, 1, 0, 0)) for n in range(some // 38))
     return {
-        "png one pixel wide": png(1, 40_000_000, 1, 0),
-        "png one pixel high": png(40_000_000, 1, 1, 0),
-        "png in 16 bits": png(4000, 3120, 16, 6, row_filter=4),
-        "png in 16 bits of grey": png(6000, 4000, 16, 0, row_filter=4),
-        "png in 16 bits, interlaced": _interlaced(4000, 3120, 16, 6),
-        "png with alpha": png(5600, 4200, 8, 6, row_filter=4),
-        "png with alpha, sideways": png(5600, 4200, 8, 6, before=chunk(b"eXIf", _sideways()), row_filter=3),
-        "png of grey with alpha": png(5600, 4200, 16, 4, row_filter=4),
-        "png of one bit": png(5600, 4200, 1, 0),
-        "png with a palette and alpha": png(
+        "png one pixel wide": lambda: png(1, 40_000_000, 1, 0),
+        "png one pixel high": lambda: png(40_000_000, 1, 1, 0),
+        "png in 16 bits": lambda: png(4000, 3120, 16, 6, row_filter=4),
+        "png in 16 bits of grey": lambda: png(6000, 4000, 16, 0, row_filter=4),
+        "png in 16 bits, interlaced": lambda: _interlaced(4000, 3120, 16, 6),
+        "png with alpha": lambda: png(5600, 4200, 8, 6, row_filter=4),
+        "png with alpha, sideways": lambda: png(5600, 4200, 8, 6, before=chunk(b"eXIf", _sideways()), row_filter=3),
+        "png of grey with alpha": lambda: png(5600, 4200, 16, 4, row_filter=4),
+        "png of one bit": lambda: png(5600, 4200, 1, 0),
+        "png with a palette and alpha": lambda: png(
             5600, 4200, 8, 3, before=chunk(b"PLTE", bytes(768)) + chunk(b"tRNS", bytes(range(256)))
         ),
-        "png with a colour key": png(5600, 4200, 8, 2, before=chunk(b"tRNS", bytes(6))),
-        "png, interlaced": _interlaced(5600, 4200, 8, 6),
-        "png of noise": noise_png(1400, 1450),
-        "png in 16 bits that unpacks slowly": slowly_unpacked_png(4000, 3120),
-        "png in 16 bits of few that unpacks slowly": slowly_unpacked_png(2440, 2440, 1),
-        "png in 16 bits of few": png(2440, 2440, 16, 6, row_filter=4),
-        "png of tiny chunks": around(chunk(b"abCd") * (room // 12)),
-        "png of empty data chunks": around(chunk(b"IDAT") * (some // 12)),
-        "png of data in single bytes": head + _split(zlib.compress(bytes(193 * 64), 0), 1) + chunk(b"IEND"),
-        "png with chunks behind": around(b"", chunk(b"abCd") * (some // 12)),
-        "png with texts": around(chunk(b"tEXt", b"k\0v") * (some // 15)),
-        "png with a text that unpacks": around(chunk(b"zTXt", b"bomb\0\0" + bomb) * 8),
-        "png with an international text that unpacks": around(chunk(b"iTXt", b"bomb\0\1\0\0\0" + bomb) * 8),
-        "png with a profile that unpacks": around(chunk(b"iCCP", b"bomb\0\0" + bomb) * 8),
-        "png with EXIF that is its own value": around(chunk(b"eXIf", exif_tables(MEBIBYTE))),
-        "png with an infinite orientation": around(chunk(b"eXIf", infinite)),
-        "png of frames": around(chunk(b"acTL", struct.pack(">II", some // 38, 0)) + frames),
-        "png with data that goes on": head + chunk(b"IDAT", bomb) + chunk(b"IEND"),
-        "png without a palette": png(64, 64, 8, 3),
-        "png with damaged data": around(b"").replace(b"IDAT", b"IDAT" + b"\x55" * 8, 1),
-        "png without pixels": png(0, 0),
+        "png with a colour key": lambda: png(5600, 4200, 8, 2, before=chunk(b"tRNS", bytes(6))),
+        "png, interlaced": lambda: _interlaced(5600, 4200, 8, 6),
+        "png of noise": lambda: noise_png(1400, 1450),
+        "png in 16 bits that unpacks slowly": lambda: slowly_unpacked_png(4000, 3120),
+        "png in 16 bits of few that unpacks slowly": lambda: slowly_unpacked_png(2440, 2440, 1),
+        "png in 16 bits of few": lambda: png(2440, 2440, 16, 6, row_filter=4),
+        "png of tiny chunks": lambda: around(chunk(b"abCd") * (room // 12)),
+        "png of empty data chunks": lambda: around(chunk(b"IDAT") * (some // 12)),
+        "png of data in single bytes": lambda: head + _split(zlib.compress(bytes(193 * 64), 0), 1) + chunk(b"IEND"),
+        "png with chunks behind": lambda: around(b"", chunk(b"abCd") * (some // 12)),
+        "png with texts": lambda: around(chunk(b"tEXt", b"k\0v") * (some // 15)),
+        "png with a text that unpacks": lambda: around(chunk(b"zTXt", b"bomb\0\0" + bomb()) * 8),
+        "png with an international text that unpacks": lambda: around(chunk(b"iTXt", b"bomb\0\1\0\0\0" + bomb()) * 8),
+        "png with a profile that unpacks": lambda: around(chunk(b"iCCP", b"bomb\0\0" + bomb()) * 8),
+        "png with EXIF that is its own value": lambda: around(chunk(b"eXIf", exif_tables(MEBIBYTE))),
+        "png with an infinite orientation": lambda: around(chunk(b"eXIf", infinite)),
+        "png of frames": lambda: around(_frames(some // 38)),
+        "png with data that goes on": lambda: head + chunk(b"IDAT", bomb()) + chunk(b"IEND"),
+        "png without a palette": lambda: png(64, 64, 8, 3),
+        "png with damaged data": lambda: around(b"").replace(b"IDAT", b"IDAT" + b"\x55" * 8, 1),
+        "png without pixels": lambda: png(0, 0),
     }
 
 
@@ -136,6 +143,23 @@ def _sideways() -> bytes:
     exif = Image.Exif()
     exif[0x0112] = 6
     return exif.tobytes()[6:]
+
+
+def _saved(picture: Image.Image, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "WEBP", method=0, **options)
+    return buffer.getvalue()
+
+
+def _wide(tile: np.ndarray) -> np.ndarray:
+    return np.tile(tile, (2, 3, 1))[:, :6100]
+
+
+def _clear(pixels: np.ndarray) -> Image.Image:
+    """A picture of these pixels, as clear as they are red, in four steps."""
+    picture = Image.fromarray(pixels)
+    picture.putalpha(Image.fromarray(pixels[:, :, 0] // 64 * 64))
+    return picture
 
 
 def webp(width: int, height: int, mode: str = "RGB", **options: object) -> bytes:
@@ -166,38 +190,30 @@ def _animation(width: int, height: int, frames: int) -> bytes:
     return riff(_canvas(width, height, 2), riff_chunk(b"ANIM", bytes(6)), frame * frames)
 
 
-def hostile_webps() -> dict[str, bytes]:
-    """Return the files by name."""
+def hostile_webps() -> dict[str, Callable[[], bytes]]:
+    """Return what makes each of the files, by their names."""
     room = LARGEST_FILE - 65_536
     small = webp(64, 64)[12:]
     tile = np.random.default_rng(5).integers(0, 256, (2048, 2048, 3), dtype=np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(tile).save(buffer, "WEBP", lossless=True, quality=0, method=0)
-    lossy, clear, two = io.BytesIO(), io.BytesIO(), io.BytesIO()
-    Image.fromarray(np.tile(tile, (2, 2, 1))).save(lossy, "WEBP", quality=15, method=0)
-    wide = Image.fromarray(np.tile(tile, (2, 3, 1))[:, :6100])
-    wide.putalpha(Image.fromarray(np.tile(tile[:, :, 0] // 64 * 64, (2, 3))[:, :6100]))
-    wide.save(clear, "WEBP", quality=1, alpha_quality=100, method=0)
-    Image.fromarray(np.tile(tile // 128 * 255, (2, 3, 1))[:, :6100]).save(
-        two, "WEBP", lossless=True, quality=0, method=0
-    )
     return {
-        "webp of noise with alpha": clear.getvalue(),
-        "webp of noise of eight colours without loss": two.getvalue(),
-        "webp of the longest side": webp(16383, 2441),
-        "webp of one colour": webp(5600, 4200),
-        "webp of one colour without loss": webp(5600, 4200, lossless=True),
-        "webp with alpha": webp(5600, 4200, "RGBA", exif=b"Exif\0\0" + _sideways()),
-        "webp with alpha, without loss": webp(5600, 4200, "RGBA", lossless=True),
-        "webp of noise without loss": buffer.getvalue(),
-        "webp of noise": lossy.getvalue(),
-        "webp of a huge canvas": _animation(5600, 4200, 2),
-        "webp of a canvas past every limit": _animation(1 << 24, 1 << 8, 2),
-        "webp of many frames": _animation(64, 64, 300_000),
-        "webp of many unknown chunks": riff(_canvas(64, 64, 0), small, riff_chunk(b"abcd", b"") * (room // 8)),
-        "webp cut short": riff(riff_chunk(b"VP8 ", webp(64, 64)[20:60])),
-        "webp with a huge profile": riff(_canvas(64, 64, 32), riff_chunk(b"ICCP", bytes(room)), small),
-        "webp with EXIF that is its own value": riff(
+        "webp of noise with alpha": lambda: _saved(_clear(_wide(tile)), quality=1, alpha_quality=100),
+        "webp of noise of eight colours without loss": lambda: _saved(
+            Image.fromarray(_wide(tile) // 128 * 255), lossless=True, quality=0
+        ),
+        "webp of the longest side": lambda: webp(16383, 2441),
+        "webp of one colour": lambda: webp(5600, 4200),
+        "webp of one colour without loss": lambda: webp(5600, 4200, lossless=True),
+        "webp with alpha": lambda: webp(5600, 4200, "RGBA", exif=b"Exif\0\0" + _sideways()),
+        "webp with alpha, without loss": lambda: webp(5600, 4200, "RGBA", lossless=True),
+        "webp of noise without loss": lambda: _saved(Image.fromarray(tile), lossless=True, quality=0),
+        "webp of noise": lambda: _saved(Image.fromarray(np.tile(tile, (2, 2, 1))), quality=15),
+        "webp of a huge canvas": lambda: _animation(5600, 4200, 2),
+        "webp of a canvas past every limit": lambda: _animation(1 << 24, 1 << 8, 2),
+        "webp of many frames": lambda: _animation(64, 64, 300_000),
+        "webp of many unknown chunks": lambda: riff(_canvas(64, 64, 0), small, riff_chunk(b"abcd", b"") * (room // 8)),
+        "webp cut short": lambda: riff(riff_chunk(b"VP8 ", webp(64, 64)[20:60])),
+        "webp with a huge profile": lambda: riff(_canvas(64, 64, 32), riff_chunk(b"ICCP", bytes(room)), small),
+        "webp with EXIF that is its own value": lambda: riff(
             _canvas(64, 64, 8), small, riff_chunk(b"EXIF", exif_tables(MEBIBYTE))
         ),
     }
@@ -216,21 +232,23 @@ def _os2_bmp(width: int, height: int) -> bytes:
     return b"BM" + struct.pack("<IHHI", 14 + len(head) + len(data), 0, 0, 14 + len(head)) + head + data
 
 
-def hostile_bmps() -> dict[str, bytes]:
-    """Return the files by name."""
+def hostile_bmps() -> dict[str, Callable[[], bytes]]:
+    """Return what makes each of the files, by their names."""
     palette = bytes(1024)
     bitfields = struct.pack("<III", 0xFF0000, 0xFF00, 0xFF)
     return {
-        "bmp of runs": bmp(6000, 4000, 8, b"\1\7\0\0" * 4000 + b"\0\1", compression=1, palette=palette),
-        "bmp of runs of one pixel": bmp(2800, 2800, 8, b"\1\7" * (7 * MEBIBYTE), compression=1, palette=palette),
-        "bmp of runs in four bits": bmp(6000, 4000, 4, b"\xff\x11" * 4000, compression=2, palette=bytes(64)),
-        "bmp of one bit": bmp(5600, 4200, 1, bytes(700 * 4200), palette=bytes(8)),
-        "bmp of one bit, top first": bmp(5600, -4200, 1, bytes(700 * 4200), palette=bytes(8)),
-        "bmp of eight bits": bmp(3900, 4200, 8, bytes(3900 * 4200), palette=palette),
-        "bmp of bit fields": bmp(2000, 2000, 32, bitfields + bytes(4 * 2000 * 2000 + 4), compression=3),
-        "bmp of the oldest header": _os2_bmp(5600, 4200),
-        "bmp one pixel wide": bmp(1, 4_000_000, 1, bytes(4 * 4_000_000 - 64), palette=bytes(8)),
-        "bmp of the greatest sides": bmp(0x7FFFFFFF, 0x7FFFFFFF, 1, b""),
-        "bmp of negative width": bmp(-5600, 4200, 1, bytes(700), palette=bytes(8)),
-        "bmp of an endless palette": bmp(64, 64, 8, bytes(64 * 64), palette=bytes(4 * 4_000_000)),
+        "bmp of runs": lambda: bmp(6000, 4000, 8, b"\1\7\0\0" * 4000 + b"\0\1", compression=1, palette=palette),
+        "bmp of runs of one pixel": lambda: bmp(
+            2800, 2800, 8, b"\1\7" * (7 * MEBIBYTE), compression=1, palette=palette
+        ),
+        "bmp of runs in four bits": lambda: bmp(6000, 4000, 4, b"\xff\x11" * 4000, compression=2, palette=bytes(64)),
+        "bmp of one bit": lambda: bmp(5600, 4200, 1, bytes(700 * 4200), palette=bytes(8)),
+        "bmp of one bit, top first": lambda: bmp(5600, -4200, 1, bytes(700 * 4200), palette=bytes(8)),
+        "bmp of eight bits": lambda: bmp(3900, 4200, 8, bytes(3900 * 4200), palette=palette),
+        "bmp of bit fields": lambda: bmp(2000, 2000, 32, bitfields + bytes(4 * 2000 * 2000 + 4), compression=3),
+        "bmp of the oldest header": lambda: _os2_bmp(5600, 4200),
+        "bmp one pixel wide": lambda: bmp(1, 4_000_000, 1, bytes(4 * 4_000_000 - 64), palette=bytes(8)),
+        "bmp of the greatest sides": lambda: bmp(0x7FFFFFFF, 0x7FFFFFFF, 1, b""),
+        "bmp of negative width": lambda: bmp(-5600, 4200, 1, bytes(700), palette=bytes(8)),
+        "bmp of an endless palette": lambda: bmp(64, 64, 8, bytes(64 * 64), palette=bytes(4 * 4_000_000)),
     }

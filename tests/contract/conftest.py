@@ -1,5 +1,7 @@
 """The application in process, on fake networks and a small real anchor bundle."""
 
+import shutil
+
 import numpy as np
 import pytest
 from fakes import DIMENSION, FakeBackboneSession, fake_pipeline, serving
@@ -25,10 +27,23 @@ def parameters():
     return Parameters()
 
 
+@pytest.fixture(scope="session")
+def made_bundles(tmp_path_factory):
+    """The folders of the bundles that tests have copies of, by their parameters; filled as they are asked for."""
+    return tmp_path_factory.mktemp("bundles"), {}
+
+
 @pytest.fixture
-def bundle(tmp_path, settings, parameters):
-    """A bundle of 64 random anchors."""
-    pipeline = fake_pipeline(settings)
+def bundle(tmp_path, settings, parameters, made_bundles):
+    """A bundle of 64 random anchors, the test's own."""
+    folder, made = made_bundles
+    if parameters not in made:
+        made[parameters] = folder / str(len(made))
+        _make(made[parameters], fake_pipeline(settings), parameters)
+    return shutil.copytree(made[parameters], tmp_path / "bundle")
+
+
+def _make(folder, pipeline, parameters):
     rows = np.random.default_rng(11).standard_normal((64, DIMENSION))
     anchors = to_unit(rows)
     facts = NewBundle(
@@ -39,8 +54,7 @@ def bundle(tmp_path, settings, parameters):
         provenance={"made": "for a test"},
         created_by="test",
     )
-    create_bundle(tmp_path / "bundle", anchors, facts, pipeline.embed)
-    return tmp_path / "bundle"
+    create_bundle(folder, anchors, facts, pipeline.embed)
 
 
 @pytest.fixture

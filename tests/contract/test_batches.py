@@ -6,7 +6,7 @@ import threading
 import numpy as np
 import pytest
 from fakes import DIMENSION, picture
-from hostile_pictures import hostile_pictures
+from hostile_pictures import hostile_picture
 from small_bundles import small_bundle
 
 from service.snapshot.snapshot import load_snapshot
@@ -68,7 +68,7 @@ def test_batch_answers_what_single_requests_answer(client):
     ],
 )
 def test_hostile_picture_fails_its_own_pair_alone(client, name, status, code):
-    hostile = {"image": b64(hostile_pictures()[name])}
+    hostile = {"image": b64(hostile_picture(name))}
     pairs = [pair(photo(1), photo(2)), pair(photo(1), hostile), pair(photo(2), photo(1))]
 
     items = client.post("/verify/batch", json={"pairs": pairs}).json()["items"]

@@ -35,7 +35,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from e2e.attacks import ATTACKS, Target, all_at_once
 from e2e.fleet import Fleet
-from hostile_pictures import hostile_pictures
+from hostile_pictures import hostile_names, hostile_pictures
 
 _MOST_SECONDS = 1.0
 _TRIES = 20
@@ -139,7 +139,7 @@ def run(options: argparse.Namespace, home: Path, folder: Path) -> dict[str, Any]
     """Run the attacks and return what was counted."""
     names = options.only.split(",") if options.only else list(ATTACKS)
     pair = photographs()
-    hostile = dict(list(hostile_pictures().items())[:: options.every])
+    hostile = hostile_pictures(hostile_names()[:: options.every])
     fleet = Fleet(folder, address_space=options.address_space * 1024 * 1024)
     try:
         for _ in range(options.replicas):
