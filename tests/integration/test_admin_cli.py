@@ -4,11 +4,13 @@ import json
 import re
 import shutil
 import signal
+import socket
 import subprocess
 
 import pytest
 from e2e.bundles import make_bundle, pipeline_of
 from e2e.fleet import PROGRAM, TOKEN, Fleet, ask, free_port, until
+from in_process import command
 
 pytestmark = pytest.mark.weights
 
@@ -33,8 +35,7 @@ def fleet(tmp_path, home):
 
 def anchors(fleet, *arguments, token=TOKEN, url=None):
     environment = {**fleet.replicas[0].environment, "IDA_ADMIN_TOKEN": token}
-    command = [PROGRAM, "anchors", *map(str, arguments), "--url", url or fleet.replicas[0].url]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return command("anchors", *arguments, "--url", url or fleet.replicas[0].url, environment=environment)
 
 
 def test_push_activate_wait_rollback_and_status(fleet, tmp_path, home, bundles):
@@ -110,8 +111,8 @@ def test_signed_bundles_are_taken_and_others_are_not(fleet, tmp_path, home, bund
     keys = tmp_path / "keys"
     keys.mkdir()
     fleet.add(str(tmp_path / "store"), home, IDA_BUNDLE_KEYS=str(keys))
-    for command in (["keygen", tmp_path / "alice"], ["sign", tmp_path / "bundle", "--key", tmp_path / "alice.key"]):
-        made = subprocess.run([PROGRAM, "anchors", *map(str, command)], capture_output=True, text=True, check=False)
+    for words in (["keygen", tmp_path / "alice"], ["sign", tmp_path / "bundle", "--key", tmp_path / "alice.key"]):
+        made = command("anchors", *words)
         assert made.returncode == 0, made.stderr
     (tmp_path / "alice.pub").rename(keys / "alice.pub")
     fleet.start()
@@ -160,19 +161,18 @@ def test_admin_api_on_a_port_of_its_own_starts_and_stops_with_the_service(fleet,
 
 @pytest.mark.parametrize("taken", ["main", "inside"])
 def test_port_that_is_taken_is_said_in_one_line(fleet, tmp_path, home, taken):
-    fleet.add(str(tmp_path / "store"), home)
-    fleet.start()
-    busy, free = fleet.replicas[0].port, free_port()
-    main, inside = (busy, free) if taken == "main" else (free, busy)
-    environment = {**fleet.replicas[0].environment, "IDA_ADMIN_PORT": str(inside)}
-    result = subprocess.run(
-        [PROGRAM, "serve", "--port", str(main)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    never_started = fleet.add(str(tmp_path / "store"), home)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        busy, free = listening.getsockname()[1], free_port()
+        main, inside = (busy, free) if taken == "main" else (free, busy)
+        result = subprocess.run(
+            [PROGRAM, "serve", "--port", str(main)],
+            env={**never_started.environment, "IDA_ADMIN_PORT": str(inside)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
     assert result.returncode == 1
     assert f"cannot listen on 127.0.0.1 port {busy}" in result.stderr
     assert "Traceback" not in result.stderr

@@ -16,6 +16,7 @@ import httpx2
 import numpy as np
 import pytest
 from e2e.bundles import make_bundle, pipeline_of
+from in_process import command
 from PIL import Image
 from skimage import data
 
@@ -60,9 +61,9 @@ def server(pack, log):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-c", "from models.cli import main; main()", "serve", "--port", str(port)]
+    started = [sys.executable, "-c", "from models.cli import main; main()", "serve", "--port", str(port)]
     with log.open("w") as stream:
-        process = subprocess.Popen(command, stderr=stream)
+        process = subprocess.Popen(started, stderr=stream)
     address = f"http://127.0.0.1:{port}"
     deadline = time.monotonic() + 60
     while True:
@@ -194,13 +195,14 @@ def test_command_serve_with_a_port_that_cannot_be_is_a_wrong_command_line():
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from models.cli import main; main()", *arguments]
+    """The command in a process of its own, for what a start leaves behind: a log, a loop, what was loaded."""
+    started = [sys.executable, "-c", "from models.cli import main; main()", *arguments]
     env = {**os.environ, **environment}
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=env, check=False)
+    return subprocess.run(started, capture_output=True, text=True, timeout=120, env=env, check=False)
 
 
 def test_command_check_holds_on_what_is_shipped(pack):
-    result = run("check", "--json")
+    result = command("check", "--json")
     assert result.returncode == 0, result.stderr
     report = json.loads(result.stdout)
     assert report["passed"] is True
@@ -209,27 +211,27 @@ def test_command_check_holds_on_what_is_shipped(pack):
 
 def test_command_check_does_not_pass_a_bundle_by_which_nothing_is_decided(pack, tmp_path):
     make_bundle(tmp_path / "bundle", pipeline_of(pack.folder.parents[1]), anchors=100, seed=1)
-    refused = run("check", "--json", IDA_BUNDLE=str(tmp_path / "bundle"), IDA_CACHE=str(tmp_path / "cache"))
+    refused = command("check", "--json", IDA_BUNDLE=str(tmp_path / "bundle"), IDA_CACHE=str(tmp_path / "cache"))
     report = json.loads(refused.stdout)
     assert (refused.returncode, report["passed"]) == (1, False)
     assert "was not calibrated" in report["no_decisions"]
     environment = {"IDA_BUNDLE": str(tmp_path / "bundle"), "IDA_CACHE": str(tmp_path / "cache")}
-    assert run("check", "--allow-uncalibrated", **environment).returncode == 0
+    assert command("check", "--allow-uncalibrated", **environment).returncode == 0
 
 
 def test_command_verify_prints_a_readable_and_a_raw_answer(pack, tmp_path, collins, collins_changed):
     (tmp_path / "a.jpg").write_bytes(encoded(collins))
     (tmp_path / "b.jpg").write_bytes(collins_changed)
     drawn = str(tmp_path / "drawn.png")
-    readable = run("verify", str(tmp_path / "a.jpg"), str(tmp_path / "b.jpg"), "--picture", drawn)
+    readable = command("verify", str(tmp_path / "a.jpg"), str(tmp_path / "b.jpg"), "--picture", drawn)
     assert readable.returncode == 0, readable.stderr
     assert "match at fmr_1e-4: the two are taken for one person" in readable.stdout
     assert Image.open(drawn).width == 1240
-    again = run("verify", str(tmp_path / "a.jpg"), str(tmp_path / "b.jpg"), "--picture", drawn)
+    again = command("verify", str(tmp_path / "a.jpg"), str(tmp_path / "b.jpg"), "--picture", drawn)
     assert (again.returncode, "--force" in again.stderr) == (1, True)
     assert "false-match rate" in readable.stdout
     assert "CelebA and LFW" in readable.stdout, "on whom a rate was measured"
-    raw = run("verify", "--json", str(tmp_path / "a.jpg"), str(tmp_path / "b.jpg"))
+    raw = command("verify", "--json", str(tmp_path / "a.jpg"), str(tmp_path / "b.jpg"))
     assert json.loads(raw.stdout)["similarity"] > 0.7
 
 
@@ -243,29 +245,29 @@ def test_command_verify_takes_several_references_and_replay_finds_its_answer_the
     ):
         (tmp_path / name).write_bytes(content)
     a, b, c = (str(tmp_path / name) for name in ("a.jpg", "b.jpg", "c.jpg"))
-    readable = run("verify", a, b, a, c, "--unusable-pictures", "skip")
+    readable = command("verify", a, b, a, c, "--unusable-pictures", "skip")
     assert readable.returncode == 0, readable.stderr
     assert "2 of 3 pictures" in readable.stdout
-    refused = run("verify", a, b, c)
+    refused = command("verify", a, b, c)
     assert refused.returncode == 1
     assert c in refused.stderr
     assert b not in refused.stderr
-    assert run("verify", a, *[b] * 17).returncode == 2
-    raw = run("verify", "--json", "--return-embeddings", a, b, a)
+    assert command("verify", a, *[b] * 17).returncode == 2
+    raw = command("verify", "--json", "--return-embeddings", a, b, a)
     (tmp_path / "answer.json").write_text(raw.stdout)
-    replayed = run("replay", str(tmp_path / "answer.json"))
+    replayed = command("replay", str(tmp_path / "answer.json"))
     assert replayed.returncode == 0, replayed.stdout + replayed.stderr
     changed = json.loads(raw.stdout)
     changed["score"] += 0.01
     (tmp_path / "answer.json").write_text(json.dumps(changed))
-    replayed = run("replay", str(tmp_path / "answer.json"))
+    replayed = command("replay", str(tmp_path / "answer.json"))
     assert (replayed.returncode, replayed.stdout.startswith("differs: score: ")) == (1, True)
 
 
 def test_command_verify_without_a_face_exits_1_and_names_the_side(pack, tmp_path, collins):
     (tmp_path / "a.jpg").write_bytes(encoded(collins))
     (tmp_path / "b.jpg").write_bytes(encoded(Image.fromarray(data.coffee())))
-    result = run("verify", str(tmp_path / "a.jpg"), str(tmp_path / "b.jpg"))
+    result = command("verify", str(tmp_path / "a.jpg"), str(tmp_path / "b.jpg"))
     assert result.returncode == 1
     assert "reference" in result.stderr
 
