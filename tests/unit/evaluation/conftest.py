@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from vectors import to_unit
 
 from models.bundles.create import NewBundle, create_bundle
@@ -109,3 +110,15 @@ def system(tmp_path):
         return load_system(tmp_path / name, backbone_id=backbone_id, device="cpu")
 
     return make
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Plots are made and not drawn, which takes most of a page's time, for tests that look at nothing of them."""
+    monkeypatch.setattr(Figure, "savefig", lambda _, file, **__: file.write("<svg></svg>"))
+
+
+@pytest.fixture
+def drawn_once(monkeypatch):
+    """Plots are drawn, but not a first time for the room that their texts take."""
+    monkeypatch.setattr(Figure, "set_layout_engine", lambda *_, **__: None)

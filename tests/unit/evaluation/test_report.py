@@ -127,6 +127,7 @@ def test_page_shows_the_figures_and_needs_nothing_besides_itself(report, system)
     assert "url(http" not in html
 
 
+@pytest.mark.usefixtures("drawn_once")
 def test_plots_are_well_formed_and_keep_their_text(report, system):
     html = page(report([system()], ablations=(parse("anchors=10"), parse("strength=0,1"))), all_curves=True)
 
@@ -153,6 +154,7 @@ def shown_in_terminal(report):
     return " ".join(console.file.getvalue().split())
 
 
+@pytest.mark.usefixtures("drawn_once")
 @pytest.mark.parametrize("people_in", [[1, 2], [2, 2], [1, 1, 1, 2], [3, 3, 3], [2] * 8])
 def test_smallest_sets_are_reported_in_full(report, system, people, people_in):
     identities = np.repeat(np.arange(len(people_in)), people_in)
@@ -174,6 +176,7 @@ def test_smallest_sets_are_reported_in_full(report, system, people, people_in):
     assert "fmr_1e-3" in shown_in_terminal(found)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_rate_that_is_many_times_the_stated_one_cannot_be_read_as_agreement(report, system):
     found = report([sure_of(system())])
 
@@ -188,6 +191,7 @@ def test_rate_that_is_many_times_the_stated_one_cannot_be_read_as_agreement(repo
     assert (told["verdict"], told["ratio"]["value"]) == ("higher", point.ratio.value)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_reversed_labels_are_told_in_a_sentence(report, system, people):
     labelled = people(count=24, faces_each=4, spread=0.4)
     # Whoever was one person is now four, each of one face, and strangers are one.
@@ -203,6 +207,7 @@ def test_reversed_labels_are_told_in_a_sentence(report, system, people):
         assert "reversed" not in said
 
 
+@pytest.mark.usefixtures("drawn_once")
 def test_names_from_label_files_cannot_become_markup(report, system, people):
     hostile = "<script>alert(1)</script>"
     labelled = people(
@@ -258,6 +263,7 @@ def test_terminal_shows_each_groups_interval_and_which_group_is_too_small(report
     assert "cannot show a group below 1e-2" in " ".join(shown.split())
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_several_bundles_stand_in_one_table(report, system):
     found = report([system("one"), system("two", seed=9)])
 
@@ -337,6 +343,7 @@ def limited(bundle, limit):
     return replace(sure, bundle=replace(sure.bundle, calibrations=calibrations))
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_decisions_by_a_bundles_limits_are_counted_and_stated_rates_compared_within_them(report, system, people):
     norms = np.random.default_rng(4).uniform(2, 4, 40).astype(np.float32)
     labelled = people(count=10, faces_each=4, lost=[3], norms=norms, spread=1.0)
@@ -381,6 +388,7 @@ def test_bundle_whose_limits_leave_nothing_to_compare_says_so(report, system, pe
     assert "nothing can be measured" in stated.reason
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_error_against_discard_is_told_where_norms_are_known(report, people, system):
     norms = np.random.default_rng(3).uniform(1.5, 4, 96).astype(np.float32)
     labelled = people(count=24, faces_each=4, spread=1.0, norms=norms)
@@ -399,6 +407,7 @@ def test_error_against_discard_is_told_where_norms_are_known(report, people, sys
     assert "left out" not in shown_in_terminal(report([system("others")]))
 
 
+@pytest.mark.usefixtures("drawn_once")
 def test_operating_points_are_marked_where_they_lie_among_all_pairs(report, system):
     found = report([sure_of(system(), threshold=0.4)])
 
@@ -411,6 +420,7 @@ def test_operating_points_are_marked_where_they_lie_among_all_pairs(report, syst
     assert f">{point.name.removeprefix('fmr_')}<" in det
 
 
+@pytest.mark.usefixtures("drawn_once")
 def test_fmr_by_pairs_of_groups_and_cost_of_the_scores_are_shown(report, system):
     found = report([system()])
 
@@ -428,6 +438,7 @@ def test_fmr_by_pairs_of_groups_and_cost_of_the_scores_are_shown(report, system)
     assert "min Cllr" in shown_in_terminal(found)
 
 
+@pytest.mark.usefixtures("drawn_once")
 def test_stated_ratios_are_drawn_against_observed_ones(report, system, monkeypatch):
     told = replace(METHODS["cosine"], tells_llr=True)
     monkeypatch.setattr("models.evaluation.evaluate_set.METHODS", {**METHODS, "cosine": told})

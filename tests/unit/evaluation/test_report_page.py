@@ -38,6 +38,7 @@ def body_of(page):
     return page.decode().partition("<main>")[2]
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.slow
 def test_contents_lead_to_every_heading_and_tables_can_be_scrolled_by_keyboard(report):
     html = to_html(report).decode()
@@ -51,6 +52,7 @@ def test_contents_lead_to_every_heading_and_tables_can_be_scrolled_by_keyboard(r
     assert all('tabindex="0"' in told and re.search(r'aria-label="[^"]{5,}"', told) for told in regions)
 
 
+@pytest.mark.usefixtures("drawn_once")
 @pytest.mark.slow
 def test_few_methods_are_drawn_and_all_where_that_is_asked_for(report):
     few, everything = (body_of(to_html(report, all_curves=asked)) for asked in (False, True))
@@ -64,6 +66,7 @@ def test_few_methods_are_drawn_and_all_where_that_is_asked_for(report):
     assert "--all-curves" not in everything
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.slow
 def test_rates_of_every_table_have_their_interval_and_those_of_few_false_matches_a_star(report):
     html = body_of(to_html(report))
@@ -111,6 +114,7 @@ def test_people_needed_are_the_fewest_by_a_loop():
     assert people_needed(10**9, 10**7) == ()
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.slow
 def test_thumbnails_are_small_tell_nothing_else_and_are_there_only_where_asked_for(report, tmp_path):
     root = tmp_path / "people"
@@ -163,6 +167,7 @@ def _under(pack, folder):
     )
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.slow
 def test_pairs_of_one_person_that_score_lowest_are_listed(report):
     lowest = report.sets[0].packs[0].methods[0].lowest_mated
@@ -173,6 +178,7 @@ def test_pairs_of_one_person_that_score_lowest_are_listed(report):
     assert "The lowest mated pairs" in to_html(report).decode()
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.slow
 def test_strata_and_costs_of_ratios_stand_in_the_page_with_their_intervals(report):
     pack = report.sets[0].packs[0]
