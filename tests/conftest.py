@@ -61,8 +61,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         and not hasattr(report, "wasxfail")
         and os.environ.get("IDA_REQUIRE_SYSTEM") == "1"
         and any(item.get_closest_marker(marker) for marker in _NEVER_SKIPPED_WHEN_REQUIRED)
-        # The extras `train` and `ray`, and a GPU, are not part of the test line.
-        and not any(item.get_closest_marker(marker) for marker in ("train", "ray", "gpu"))
+        # The extras `train` and `ray`, and a GPU, are not part of the test line; development faces are never required.
+        and not any(item.get_closest_marker(marker) for marker in ("train", "ray", "gpu", "faces", "cases"))
     ):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome = "failed"

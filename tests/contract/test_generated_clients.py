@@ -100,6 +100,8 @@ def test_types_of_the_typescript_client_are_those_that_are_generated_now(typescr
     assert made.MADE.read_text("utf-8") == made.types(made.document()), "poe typescript writes it anew"
 
 
+# It knows nothing of the admin API.
+@pytest.mark.parametrize("token", [None], indirect=True, ids=["public"])
 def test_typescript_client_is_typed_and_its_example_compares_two_pictures(require_program, address, tmp_path):
     node = require_program("node")
     client = tmp_path / "typescript"

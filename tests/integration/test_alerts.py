@@ -1,5 +1,6 @@
 """The alert rules fire when they should and only then, and each leads to a text that says what to do."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -22,7 +23,12 @@ ALERTS = [
 @pytest.mark.parametrize("file", TESTS, ids=lambda file: file.stem)
 def test_rules_do_what_their_tests_say(require_program, file: Path) -> None:
     result = subprocess.run(
-        [require_program("promtool"), "test", "rules", file], capture_output=True, text=True, check=False
+        [require_program("promtool"), "test", "rules", file],
+        # Go collects garbage half as often: that takes a fifth of the time.
+        env={**os.environ, "GOGC": "400"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert result.returncode == 0, result.stdout + result.stderr
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.optimize import minimize
+from scipy.special import expit
 from vectors import to_unit
 
 from models.calibration.llr_line import fit_llr_line
@@ -49,7 +50,15 @@ def by_loop(given, identities, drawn):
     weight[mated] /= weight[mated].sum()
     weight[~mated] /= weight[~mated].sum()
     s, sign = scores[i, j], np.where(mated, -1.0, 1.0)
-    return minimize(lambda line: weight @ np.logaddexp(0, sign * (line[0] + line[1] * s)), [0.0, 1.0]).x
+
+    def loss(line):
+        return weight @ np.logaddexp(0, sign * (line[0] + line[1] * s))
+
+    def slope_of_loss(line):
+        share = weight * sign * expit(sign * (line[0] + line[1] * s))
+        return np.array([share.sum(), share @ s])
+
+    return minimize(loss, [0.0, 1.0], jac=slope_of_loss).x
 
 
 def test_line_is_that_of_greatest_likelihood_and_its_variance_that_of_people_drawn_again():

@@ -22,7 +22,8 @@ def test_telemetry_is_off_when_onnx_runtime_is_imported(module: str, given: dict
         "class Finder:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
         "        if name == 'onnxruntime':\n"
-        "            print(os.environ.get('ORT_DISABLE_TELEMETRY'))\n"
+        "            print(os.environ.get('ORT_DISABLE_TELEMETRY'), flush=True)\n"
+        "            os._exit(0)\n"
         "sys.meta_path.insert(0, Finder())\n"
         f"importlib.import_module({module!r})\n"
     )
