@@ -18,6 +18,7 @@ CHECKS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("check", CHECKS)
 def test_code_passes_the_projects_own_check(check: str) -> None:
     program, *arguments = CHECKS[check]

@@ -147,6 +147,7 @@ def test_types_in_typescript_are_generated_without_a_warning(typescript, tmp_pat
     assert "VerifyAnswer: {" in types
 
 
+@pytest.mark.long
 def test_python_client_is_generated_without_a_warning_and_verifies_a_pair(with_generator, address, token, tmp_path):
     generate = ("openapi-python-client", "generate", "--meta", "none", "--fail-on-warning")
     made = run(*with_generator, *generate, "--path", "document.json", "--output-path", "made", folder=tmp_path)

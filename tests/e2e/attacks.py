@@ -29,12 +29,14 @@ class Target:
         replicas: ports of the replicas behind it.
         pictures: hostile pictures by name.
         photographs: two honest ones.
+        batch: how many hostile pictures stand in a batch of them.
     """
 
     proxy: int
     replicas: list[int]
     pictures: dict[str, bytes]
     photographs: tuple[bytes, bytes]
+    batch: int = 64
     answers: Counter[str] = field(default_factory=Counter)
 
 
@@ -93,11 +95,11 @@ def pictures(target: Target) -> Counter[str]:
 
 
 def batches_of_pictures(target: Target) -> Counter[str]:
-    """Batches of 64 times the same kind of small hostile picture, each a little different."""
+    """Batches of many times the same kind of small hostile picture, each a little different."""
     found: Counter[str] = Counter()
     small = {name: data for name, data in target.pictures.items() if len(data) < 300_000}
     for data in list(small.values())[:: max(1, len(small) // 6)]:
-        faces = [{"image": base64.b64encode(data + bytes([number])).decode()} for number in range(64)]
+        faces = [{"image": base64.b64encode(data + bytes([number])).decode()} for number in range(target.batch)]
         found[post(target.proxy, "/embed/batch", json.dumps({"faces": faces}).encode(), _JSON)] += 1
     return found
 

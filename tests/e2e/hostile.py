@@ -1,7 +1,7 @@
 """Attack three replicas behind the proxy while honest clients ask, and count what these noticed.
 
     IDA_HOME=... python tests/e2e/hostile.py [--replicas 3] [--address-space 2048] [--per-second 4] [--together]
-        [--every N] [--only NAME,...] [--json FILE]
+        [--every N] [--batch N] [--only NAME,...] [--json FILE]
 
 Each replica may have so many MiB of address space (ulimit -v). Honest clients send pairs of photographs through the
 proxy at a steady pace; one who is told 429 or 502 sends again, and the time counts until he is answered. The attacks
@@ -147,7 +147,7 @@ def run(options: argparse.Namespace, home: Path, folder: Path) -> dict[str, Any]
         fleet.start()
         fleet.start_proxy()
         before = [replica.process.pid for replica in fleet.replicas]
-        target = Target(fleet.proxy_port, [replica.port for replica in fleet.replicas], hostile, pair)
+        target = Target(fleet.proxy_port, [replica.port for replica in fleet.replicas], hostile, pair, options.batch)
         attacks: dict[str, Any] = {}
         # The attackers in a process of their own: making what they send must not hold the honest clients up.
         with (
@@ -200,6 +200,7 @@ def main() -> int:
     parser.add_argument("--per-second", type=float, default=4)
     parser.add_argument("--together", action="store_true")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only each N-th hostile picture")
+    parser.add_argument("--batch", type=int, default=64, metavar="N", help="hostile pictures in a batch of them")
     parser.add_argument("--only", default="")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()

@@ -1,7 +1,7 @@
 """Swap anchor sets under load in every way that may go wrong, and count what users would have noticed.
 
     IDA_HOME=... python tests/e2e/hot_swap.py [--replicas 3] [--swaps 200] [--store folder|s3] [--anchors 4000]
-        [--per-second 40] [--only NAME,...] [--json FILE]
+        [--per-second 40] [--pause 0.5] [--away 8] [--only NAME,...] [--json FILE]
 
 Replicas run as processes on one store behind nginx, with the configuration that is deployed, under a steady load of
 pairs whose scores under each bundle are known. IDA_HOME holds the default pack. The store is a folder, or moto's S3
@@ -112,15 +112,15 @@ def _under_load(
     found: dict[str, Any] = {}
     with SteadyLoad(fleet.url, pairs, threads=options.threads, per_second=options.per_second) as load:
         if "swaps" in only:
-            found["swaps"] = scenarios.swaps(fleet, load, [ids[1], ids[0]], options.swaps)
+            found["swaps"] = scenarios.swaps(fleet, load, [ids[1], ids[0]], options.swaps, options.pause)
         if "race" in only:
             found["race"] = scenarios.race(fleet, ids)
         if "killed" in only:
             found["killed"] = scenarios.killed_in_a_swap(fleet, [ids[2]])
         if "away" in only and server is None:
-            found["away"] = scenarios.folder_store_away(fleet, Path(store), ids)
+            found["away"] = scenarios.folder_store_away(fleet, Path(store), ids, options.away)
         elif "away" in only and server is not None:
-            found["away"] = scenarios.server_store_away(fleet, server, ids)
+            found["away"] = scenarios.server_store_away(fleet, server, ids, options.away)
         if "corrupt" in only and server is None:
             # Never loaded by the other replicas, whose copies would otherwise be sound.
             fresh = folders[0].with_name("bundle-fresh")
@@ -172,6 +172,8 @@ def main() -> int:
     parser.add_argument("--anchors", type=int, default=4000)
     parser.add_argument("--per-second", type=float, default=40)
     parser.add_argument("--threads", type=int, default=4)
+    parser.add_argument("--pause", type=float, default=0.5, metavar="SECONDS", help="after each swap")
+    parser.add_argument("--away", type=float, default=8, metavar="SECONDS", help="that the store stays away")
     parser.add_argument("--only", default="")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()

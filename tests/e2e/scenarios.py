@@ -26,8 +26,8 @@ def push(fleet: Fleet, folder: Path, bundle_id: str) -> None:
     assert status in (200, 201), answer
 
 
-def swaps(fleet: Fleet, load: SteadyLoad, bundles: list[str], count: int) -> dict[str, Any]:
-    """Activate bundles in turn, each through another replica, and wait each time until all follow."""
+def swaps(fleet: Fleet, load: SteadyLoad, bundles: list[str], count: int, pause: float) -> dict[str, Any]:
+    """Activate bundles in turn, each through another replica; wait until all follow, and some seconds after each."""
     windows, followed = [], []
     for number in range(count):
         began = time.monotonic()
@@ -35,7 +35,7 @@ def swaps(fleet: Fleet, load: SteadyLoad, bundles: list[str], count: int) -> dic
         assert status == 200, answer
         followed.append(fleet.follow(answer["generation"]))
         windows.append((began, time.monotonic()))
-        time.sleep(0.5)
+        time.sleep(pause)
     quantiles = {
         f"p{round(share * 100)}_ms_{name}": round(load.seen.quantile(share, windows, inside=name == "during"), 1)
         for share in (0.5, 0.99)
@@ -116,7 +116,7 @@ def corrupt_bundle(fleet: Fleet, spoil: Path, bundle_id: str) -> dict[str, Any]:
     return {"stayed_ready_on_the_old_one": len(others), "wait_exited_with": 1, "healed_after_s": round(healed, 1)}
 
 
-def folder_store_away(fleet: Fleet, store: Path, bundles: list[str], seconds: float = 3) -> dict[str, Any]:
+def folder_store_away(fleet: Fleet, store: Path, bundles: list[str], seconds: float) -> dict[str, Any]:
     """Take the folder of the store away for a while."""
     hidden = store.with_name(f"{store.name}.away")
     store.rename(hidden)
@@ -130,7 +130,7 @@ def folder_store_away(fleet: Fleet, store: Path, bundles: list[str], seconds: fl
 
 
 def server_store_away(
-    fleet: Fleet, server: "subprocess.Popen[bytes]", bundles: list[str], seconds: float = 8
+    fleet: Fleet, server: "subprocess.Popen[bytes]", bundles: list[str], seconds: float
 ) -> dict[str, Any]:
     """Stop the store's server for a while, so that whoever asks it hears nothing."""
     os.kill(server.pid, signal.SIGSTOP)

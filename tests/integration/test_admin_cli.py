@@ -38,6 +38,7 @@ def anchors(fleet, *arguments, token=TOKEN, url=None):
     return command("anchors", *arguments, "--url", url or fleet.replicas[0].url, environment=environment)
 
 
+@pytest.mark.long
 def test_push_activate_wait_rollback_and_status(fleet, tmp_path, home, bundles):
     for _ in range(2):
         fleet.add(str(tmp_path / "store"), home)

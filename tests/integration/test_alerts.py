@@ -19,6 +19,7 @@ ALERTS = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.system
 @pytest.mark.parametrize("file", TESTS, ids=lambda file: file.stem)
 def test_rules_do_what_their_tests_say(require_program, file: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 from e2e import hot_swap
 
 
+@pytest.mark.long
 @pytest.mark.weights
 @pytest.mark.system
 @pytest.mark.parametrize(
@@ -13,7 +14,9 @@ from e2e import hot_swap
 )
 def test_swaps_under_load_are_seen_by_nobody(require_program, pack, tmp_path, store, only) -> None:
     require_program("nginx")
-    options = argparse.Namespace(replicas=3, swaps=10, store=store, anchors=1500, per_second=40, threads=4, only=only)
+    options = argparse.Namespace(
+        replicas=3, swaps=10, store=store, anchors=1500, per_second=40, threads=4, only=only, pause=0.1, away=0.5
+    )
 
     result = hot_swap.run(options, pack.folder.parents[1], tmp_path)
 

@@ -60,6 +60,7 @@ def runs_of_the_backbone(client):
     return {sample.name: sample.value for sample in families["ida_batch_size"].samples if not sample.labels}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
 def test_parallel_answers_equal_serial_ones_to_the_bit(change):
     pictures = photographs()

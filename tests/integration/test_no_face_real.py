@@ -45,6 +45,7 @@ def test_picture_without_a_face_is_not_embedded(sface_pipeline, name):
     assert not photo_is_embedded(sface_pipeline, picture(name))
 
 
+@pytest.mark.long
 def test_pieces_of_such_pictures_are_not_embedded(sface_pipeline):
     embedded = [name for name, piece in pieces(OF_EACH, seed=4) if photo_is_embedded(sface_pipeline, piece)]
     assert embedded == []

@@ -354,6 +354,7 @@ def test_asks_for_a_key_where_the_service_does_and_keeps_it_out_of_the_command_l
         fleet.close()
 
 
+@pytest.mark.long
 def test_docs_show_every_endpoint_without_the_internet_and_plainly_beside_the_admin_api(opened, replica):
     page = opened("/docs")
     page.wait_for_selector(".opblock-summary-path")

@@ -8,6 +8,7 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "bench"))
 
 
+@pytest.mark.long
 @pytest.mark.weights
 def test_memory_stays_while_sizes_and_shapes_change(pack) -> None:
     import soak

@@ -77,6 +77,7 @@ def wait_until_ready(process: subprocess.Popen[bytes], address: str, log: Path) 
         time.sleep(0.05)
 
 
+@pytest.mark.long
 @pytest.mark.weights
 def test_serving_looks_nothing_up_connects_nowhere_and_writes_only_in_its_folders(
     tmp_path: Path, pack, watch, command: str, astronaut_png: bytes, hopper_jpeg: bytes

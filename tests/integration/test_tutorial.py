@@ -25,6 +25,7 @@ ida-verify() {
 """
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.weights
 @pytest.mark.system

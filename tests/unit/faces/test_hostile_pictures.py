@@ -14,6 +14,7 @@ MOST_SECONDS, MOST_MEBIBYTES = 2.0, 400
 FORESEEN = ("image_too_large: ", "image_undecodable: ", "unsupported_image_type: ")
 
 
+@pytest.mark.long
 def test_no_picture_costs_more_than_two_seconds_or_400_mebibytes_and_none_prints(tmp_path):
     files = [tmp_path / name.replace(" ", "-") for name in hostile_names()]
     for file, name in zip(files, hostile_names(), strict=True):
