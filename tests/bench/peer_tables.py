@@ -18,9 +18,9 @@ ROWS = {
     "start_s": ("from its start to the first pair, s", min),
 }
 _MORE = (
-    "Detector and backbone, the same for all, are 86 % of the service's time (`stage_costs.py`); with the rest it "
-    "also finds the landmarks a second time by another network, judges the quality of both faces, searches the "
-    "anchors and speaks HTTP, which no library here does."
+    "Detector and backbone, the same for all, are most of the service's time (`stage_costs.py`); with the rest it "
+    "also locates the landmarks by a second network, judges the quality of both faces, searches the anchors and speaks "
+    "HTTP, which no library here does."
 )
 # Why a peer wins a row where one does; no row may be won by a peer without.
 REASONS = {
