@@ -135,7 +135,7 @@ class FaceFinder:
             InferenceFailed, PackInvalid: as for ``find``.
         """
         if self._landmarker is not None:
-            return self._landmarker.locate(image, face.box, face.roll)
+            return self._landmarker.locate(image, face)
         if face.landmarks is None:
             raise PackInvalid("The detector gives no landmarks, and the pack has no [landmarks] section.")
         return Located(face.landmarks)
@@ -148,7 +148,7 @@ class FaceFinder:
         """
         if self._landmarker is None:
             return True
-        located = self._landmarker.locate(crop, CROP_BOX)
+        located = self._landmarker.locate(crop, DetectedFace(CROP_BOX, 1.0))
         try:
             evidence = weigh(located.landmarks, 1.0, landmark_score=located.score, detected=ARCFACE_TEMPLATE)
         except NoFace:
@@ -160,7 +160,7 @@ class FaceFinder:
         blank = np.full((CROP_SIZE, CROP_SIZE, 3), 127, dtype=np.uint8)
         self._detector.detect(blank)
         if self._landmarker is not None:
-            self._landmarker.locate(blank, CROP_BOX)
+            self._landmarker.locate(blank, DetectedFace(CROP_BOX, 1.0))
 
     def _look_closer(
         self, seen: Sighting | None, policy: FacePolicy, closer: Closer, clock: StageTimer

@@ -10,7 +10,7 @@ import numpy as np
 from service.arrays import Floats, Floats32, Floats64, ImageArray
 from service.errors import NoFace, PackInvalid
 from service.faces.align import ARCFACE_TEMPLATE, similarity_transform
-from service.faces.types import CROP_SIZE, Box
+from service.faces.types import CROP_SIZE, Box, DetectedFace
 from service.faces.warp import box_to_patch, rolled, warp
 from service.inference.preprocessing import to_input
 from service.inference.runs import RunGraph
@@ -45,13 +45,12 @@ class Located:
 class Landmarker(Protocol):
     """Locates the landmarks of one face. Implementations are safe to call from several threads."""
 
-    def locate(self, image: ImageArray, box: Box, roll: float = 0.0) -> Located:
-        """Return the five landmarks of the face in a box.
+    def locate(self, image: ImageArray, face: DetectedFace) -> Located:
+        """Return the five landmarks of a face.
 
         Args:
             image: (height, width, 3) uint8, RGB.
-            box: the detector's box, in pixels of the image; it may reach past it.
-            roll: angle in radians by which the box is rolled clockwise around its centre, to lie upright to the face.
+            face: as the detector gives it, in pixels of the image; its box may reach past it.
 
         Raises:
             InferenceFailed: if the network fails.
@@ -67,8 +66,9 @@ class Face68Landmarker:
         self._run = run
         self._spec = spec
 
-    def locate(self, image: ImageArray, box: Box, roll: float = 0.0) -> Located:
-        """Return the five landmarks of the face in a box (see ``Landmarker``)."""
+    def locate(self, image: ImageArray, face: DetectedFace) -> Located:
+        """Return the five landmarks of a face (see ``Landmarker``)."""
+        box, roll = face.box, face.roll
         size = self._spec.preprocessing
         matrix = box_to_patch(box, size.width, size.height, roll)
         # Where the box reaches past the image its edge is repeated: the points then keep the box's own scale.
@@ -85,25 +85,29 @@ class OnetLandmarker:
     """Reads the points (1, 5, 2), the box (1, 4), both in units of its crop's side, and the face score of MTCNN's ONet.
 
     The crop is the square around the box's centre whose side is the box's longer one; first of the detector's box, then
-    of the box that the first pass gives, turned so that the face stands upright in it. The second pass sees the face
-    better centred and level: on photographs it is better than one pass at every rate. A third is run for a face that
-    leans much, whose first points are too far off to level it at once. Safe to call from several threads if ``run`` is.
+    of the box that the pass before gave, turned so that the face stands upright in it. Where the detector's landmarks
+    tell how the face leans, it stands level in the first pass already, and that is the only one if it saw a face for
+    sure, and near where it was taken to be. Else a second pass sees it better centred and level. A third is run for a
+    face that leans much off the first square, whose points are too far off to level it at once. Safe to call from
+    several threads if ``run`` is.
     """
 
     def __init__(self, run: RunGraph, spec: LandmarksFile) -> None:
         self._run = run
         self._spec = spec
 
-    def locate(self, image: ImageArray, box: Box, roll: float = 0.0) -> Located:
-        """Return the five landmarks of the face in a box (see ``Landmarker``)."""
-        located, square = self._pass(image, _Square.around(box, roll))
-        for number in range(1, PREPARATION.onet_passes + 1):
-            if (
-                number == PREPARATION.onet_passes
-                and abs(math.remainder(square.roll - roll, math.tau)) < PREPARATION.onet_lean
-            ):
+    def locate(self, image: ImageArray, face: DetectedFace) -> Located:
+        """Return the five landmarks of a face (see ``Landmarker``)."""
+        level = face.roll if face.landmarks is None else lean_of(face.landmarks)
+        square = _Square.around(face.box, level)
+        for number in range(1, PREPARATION.onet_passes + 2):
+            shown = square
+            located, square = self._pass(image, shown)
+            enough = number >= PREPARATION.onet_passes or (
+                face.landmarks is not None and _is_settled(located, shown, square)
+            )
+            if enough and abs(math.remainder(square.roll - level, math.tau)) < PREPARATION.onet_lean:
                 break
-            located, square = self._pass(image, square)
         return located
 
     def _pass(self, image: ImageArray, square: "_Square") -> tuple[Located, "_Square"]:
@@ -164,6 +168,12 @@ class _Square:
         centre = np.array([[(1 + left + right) / 2, (1 + top + bottom) / 2]])
         ((x, y),) = self.to_image(centre)
         return _Square(float(x), float(y), max(wide, tall) * self.side, roll)
+
+
+def _is_settled(located: Located, shown: _Square, seen: _Square) -> bool:
+    """Return whether another pass would show what one showed: it saw a face for sure, and where it was taken to be."""
+    moved = max(abs(seen.x - shown.x), abs(seen.y - shown.y)) + abs(seen.side - shown.side) / 2
+    return (located.score or 0.0) >= PREPARATION.onet_settled_score and moved <= PREPARATION.onet_settled * shown.side
 
 
 def lean_of(points: Floats) -> float:

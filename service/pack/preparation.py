@@ -23,8 +23,11 @@ class Preparation:
         cropping: how a crop is cut from them.
         second_look: when a detector looks again.
         onet_passes: runs of ONet for one face, each on the box that the one before gave.
-        onet_lean: lean of a face, in radians, from which ONet is run once more; each run after the first sees the
-            face levelled.
+        onet_settled: most that the first run's box may lie off the one that it was shown, over the side, for no other
+            run, where the detector's landmarks tell how the face leans.
+        onet_settled_score: least score of the face in such a run.
+        onet_lean: lean of a face off what ONet is first shown, in radians, from which it is run again, up to once more
+            than ``onet_passes``; each run after the first sees the face levelled.
         flip: whether the mirrored crop is embedded too.
         second_look_area: share of the image which boxes must pass for a second look.
         second_look_border: width of the grey border, over the image's side, at both ends.
@@ -55,6 +58,8 @@ class Preparation:
     second_look_side: int = field(default=640, metadata=_ADDED_LATER)
     second_look_same: float = field(default=0.5, metadata=_ADDED_LATER)
     second_look_grey: int = field(default=128, metadata=_ADDED_LATER)
+    onet_settled: float = field(default=0.0, metadata=_ADDED_LATER)
+    onet_settled_score: float = field(default=1.0, metadata=_ADDED_LATER)
     onet_lean: float = field(default=inf, metadata=_ADDED_LATER)
     turns: str = field(default="never", metadata=_ADDED_LATER)
     sure_disagreement: float = field(default=inf, metadata=_ADDED_LATER)
@@ -74,6 +79,9 @@ class Preparation:
 
 
 PREPARATION = Preparation(
+    cropping="anti-aliased sub-pixel warp, averaged first where it shrinks to a quarter or less",
+    onet_settled=0.12,
+    onet_settled_score=0.9,
     onet_lean=0.35,
     turns="by quarters where the upright look is not sure, by eighths where neither a quarter nor the first tiles are",
     sure_disagreement=8.0,

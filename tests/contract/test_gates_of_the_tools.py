@@ -36,9 +36,9 @@ CROPS = {
 class CornerLandmarker:
     """Sees a face in place unless the first pixel says that there is none."""
 
-    def locate(self, image, box, roll=0.0):
-        scale = np.float32([box.width, box.height]) / np.float32(112)
-        points = ARCFACE_TEMPLATE * scale + np.float32([box.left, box.top])
+    def locate(self, image, face):
+        scale = np.float32([face.box.width, face.box.height]) / np.float32(112)
+        points = ARCFACE_TEMPLATE * scale + np.float32([face.box.left, face.box.top])
         return Located(points.astype(np.float32), 1.0 if image[0, 0, 0] else 0.01)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-_ID: Final = "138858913790a533"
+_ID: Final = "13b6316fe7b37f52"
 _STORE_ID: Final = "c2307cc2d6b8c8c4199abfc379fe36b1"
 
 ACTIVATE_REQUEST: Final[dict[str, Any]] = {"id": _ID, "expected_generation": 7, "dry_run": False}

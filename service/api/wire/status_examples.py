@@ -6,7 +6,7 @@ from typing import Any, Final
 from service.faces.pictures.formats import FORMATS
 from service.pack import PREPARATION
 
-_ID: Final = "138858913790a533"
+_ID: Final = "13b6316fe7b37f52"
 _READY: Final[dict[str, Any]] = {
     "status": "ready",
     "anchor_set_id": _ID,
@@ -52,7 +52,7 @@ INFO: Final[dict[str, Any]] = {
         "model": {
             "pack": "opencv-sface",
             "backbone_id": "ab5297adc3acb1c3",
-            "pipeline_id": "d6bb896bde5d2aad",
+            "pipeline_id": "a8cb75cd6365f275",
             "description": "YuNet detector, five landmarks by MTCNN's ONet on its boxes, SFace backbone (128-d)",
             "detector": "yunet",
             "preparation": asdict(PREPARATION),
@@ -66,13 +66,13 @@ INFO: Final[dict[str, Any]] = {
             "search": "on",
             "k": 50,
             "tau": 1.0,
-            "strength": 0.3,
+            "strength": 0.4,
             "norm_power": 0.7,
             "provenance": {"command": "ida-verify anchors build", "pack": "opencv-sface"},
         },
         "no_anchor_set": None,
         "ssr_head": {
-            "head_sha256": "d0e1a536aab82b23c5d980e4da20d3961fb445cd56a1be0f9059ad9c67605a07",
+            "head_sha256": "1d0f8a3a892198614b068e7daa5ee9dc2171e0b414f8d3596894ff62cd54e1d7",
             "target": "log-f",
             "k": 50,
             "tau": 1.0,

@@ -41,7 +41,12 @@ class YunetDetector:
             )
         self._run = run
         self._spec = spec
+        # The threshold itself is kept by ``collect``; a score that rounding leaves just at it must not be lost before.
+        self._least_product = 0.999 * spec.score_threshold**2
         self._cells = {stride: _cells(size.width, size.height, stride) for stride in _STRIDES}
+        self._expected = {
+            (len(cells), width): count for cells in self._cells.values() for width, count in ((1, 2), (4, 1), (10, 1))
+        }
 
     def detect(self, image: ImageArray) -> list[DetectedFace]:
         """Return the faces found, best score first (see ``Detector``)."""
@@ -51,15 +56,18 @@ class YunetDetector:
         boxes, scores, landmarks = [], [], []
         for stride, cells in self._cells.items():
             rows = len(cells)
-            one, other = (np.clip(score[:, 0], 0, 1) for score in outputs[rows, 1])
-            score = np.sqrt(one * other)
+            one, other = outputs[rows, 1]
             # Decoding only candidates saves most of the work: nearly all cells are background.
-            hits = np.flatnonzero(score >= self._spec.score_threshold)
+            hits = np.flatnonzero(one[:, 0] * other[:, 0] >= self._least_product)
+            if hits.size == 0:
+                continue
             cell, raw = cells[hits], outputs[rows, 4][0][hits]
             centre, half = (cell + raw[:, :2]) * stride, np.exp(raw[:, 2:]) * (stride / 2)
             boxes.append(np.concatenate([centre - half, centre + half], axis=1))
             landmarks.append((cell[:, None] + outputs[rows, 10][0][hits].reshape(-1, 5, 2)) * stride)
-            scores.append(score[hits])
+            scores.append(np.sqrt(np.clip(one[hits, 0], 0, 1) * np.clip(other[hits, 0], 0, 1)))
+        if not boxes:
+            return []
         return collect_of_strides(boxes, scores, landmarks, fitted.scale, self._spec)
 
     def _by_shape(self, outputs: Sequence[Floats32]) -> dict[tuple[int, int], list[Floats32]]:
@@ -67,14 +75,11 @@ class YunetDetector:
         for output in outputs:
             if output.ndim >= 2:
                 found.setdefault(output.shape[-2:], []).append(output.reshape(output.shape[-2:]))
-        expected = {
-            (len(cells), width): count for cells in self._cells.values() for width, count in ((1, 2), (4, 1), (10, 1))
-        }
-        if {shape: len(same) for shape, same in found.items()} != expected:
+        if {shape: len(same) for shape, same in found.items()} != self._expected:
             raise PackInvalid(
                 f"{self._spec.file} is no YuNet detector at "
                 f"{self._spec.preprocessing.width}x{self._spec.preprocessing.height}: its outputs are "
-                f"{[output.shape for output in outputs]}, expected (rows, columns): count of {expected}."
+                f"{[output.shape for output in outputs]}, expected (rows, columns): count of {self._expected}."
             )
         return found
 

@@ -28,8 +28,8 @@ class FixedDetector:
 
 
 class FixedLandmarker:
-    def locate(self, image, box, roll=0.0):
-        return Located(ARCFACE_TEMPLATE + np.float32((box.left, box.top)))
+    def locate(self, image, face):
+        return Located(ARCFACE_TEMPLATE + np.float32((face.box.left, face.box.top)))
 
 
 def extractor(detector, landmarker=None, min_face_pixels=20, max_image_pixels=1 << 20):

@@ -39,7 +39,7 @@ class FixedLandmarker:
     def __init__(self, score=1.0, points=ARCFACE_TEMPLATE):
         self.located = Located(points, score)
 
-    def locate(self, image, box, roll=0.0):
+    def locate(self, image, face):
         return self.located
 
 
@@ -86,7 +86,7 @@ def test_sure_look_is_kept_before_a_stronger_one_that_is_not(picture):
     detector = MarkedDetector([0.99, 0.95, None, None])
 
     class ApartUpright:
-        def locate(self, image, box, roll=0.0):
+        def locate(self, image, face):
             upright = np.argmax([image[0, 0, 0], image[0, -1, 0]]) == 0
             return Located(ARCFACE_TEMPLATE + np.float32(20 if upright else 0), 1.0)
 
@@ -104,8 +104,8 @@ def test_rolled_picture_is_looked_at_last(picture):
     rolls = []
 
     class AtRoll(FixedLandmarker):
-        def locate(self, image, box, roll=0.0):
-            rolls.append(roll)
+        def locate(self, image, face):
+            rolls.append(face.roll)
             return self.located
 
     find(InRolledOnly(), picture, AtRoll())
@@ -165,8 +165,8 @@ def test_boxes_that_are_no_faces_do_not_count(picture):
             return [DetectedFace(BOX, 0.95), DetectedFace(Box(0, 0, 190, 290), 0.93)]
 
     class SecondIsNone:
-        def locate(self, image, box, roll=0.0):
-            return Located(ARCFACE_TEMPLATE, 1.0 if box == BOX else 0.05)
+        def locate(self, image, face):
+            return Located(ARCFACE_TEMPLATE, 1.0 if face.box == BOX else 0.05)
 
     # The larger is none, so that "largest" takes the other and "reject" sees one face alone.
     assert find(TwoBoxes(), picture, SecondIsNone()).face.box == BOX

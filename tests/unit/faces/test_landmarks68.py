@@ -3,7 +3,7 @@ import pytest
 
 from service.errors import PackInvalid
 from service.faces.landmarks import Face68Landmarker
-from service.faces.types import Box
+from service.faces.types import Box, DetectedFace
 
 
 def at_grey_ramp(image_width, box, landmarks_file):
@@ -15,7 +15,7 @@ def at_grey_ramp(image_width, box, landmarks_file):
         return [np.zeros((1, 136), np.float32)]
 
     image = np.repeat(np.arange(image_width, dtype=np.uint8)[None, :, None], 60, axis=0).repeat(3, axis=2)
-    Face68Landmarker(run, landmarks_file).locate(image, box)
+    Face68Landmarker(run, landmarks_file).locate(image, DetectedFace(box, 1.0))
     return seen[0]
 
 
@@ -33,7 +33,8 @@ def test_locate_reduces_68_points_to_five_in_pixels(landmarks_file):
         points[list(indices)] = np.array(place) + spread[:, None]
 
     landmarker = Face68Landmarker(lambda _: [points.reshape(1, 136)], landmarks_file)
-    landmarks = landmarker.locate(np.zeros((300, 300, 3), np.uint8), Box(100, 50, 180, 150)).landmarks
+    face = DetectedFace(Box(100, 50, 180, 150), 1.0)
+    landmarks = landmarker.locate(np.zeros((300, 300, 3), np.uint8), face).landmarks
 
     expected = [[120, 75], [160, 75], [140, 100], [124, 130], [156, 130]]
     assert landmarks == pytest.approx(np.array(expected), abs=1e-3)
@@ -58,4 +59,4 @@ def test_locate_with_another_networks_output_is_an_invalid_pack(landmarks_file):
     landmarker = Face68Landmarker(lambda _: [np.zeros((1, 10), np.float32)], landmarks_file)
 
     with pytest.raises(PackInvalid, match=r"net\.onnx gives \(1, 10\)"):
-        landmarker.locate(np.zeros((60, 60, 3), np.uint8), Box(0, 0, 50, 50))
+        landmarker.locate(np.zeros((60, 60, 3), np.uint8), DetectedFace(Box(0, 0, 50, 50), 1.0))

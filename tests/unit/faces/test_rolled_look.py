@@ -73,7 +73,8 @@ def test_points_of_a_rolled_box_are_rolled_with_it(landmarks_file):
     points[30] = (0.5, 0.0)  # the nose, in the middle of the box's upper edge
     landmarker = Face68Landmarker(lambda _: [points.reshape(1, 136)], landmarks_file)
 
-    nose = landmarker.locate(np.zeros((300, 300, 3), np.uint8), Box(100, 50, 180, 150), EIGHTH).landmarks[2]
+    face = DetectedFace(Box(100, 50, 180, 150), 1.0, roll=EIGHTH)
+    nose = landmarker.locate(np.zeros((300, 300, 3), np.uint8), face).landmarks[2]
 
     # 50 pixels from the centre (140, 100), up and to the right.
     assert nose == pytest.approx(np.array([140 + 50 * math.sin(EIGHTH), 100 - 50 * math.cos(EIGHTH)]), abs=1e-3)

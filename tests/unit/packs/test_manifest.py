@@ -33,7 +33,7 @@ def ids(text: str) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("name", "expected", "dimension"),
     [
-        ("opencv-sface", ("ab5297adc3acb1c3", "d6bb896bde5d2aad"), 128),
+        ("opencv-sface", ("ab5297adc3acb1c3", "a8cb75cd6365f275"), 128),
         ("sface-mobilefacenet", ("f6edb04133f35986", "207ff9de07fda303"), 640),
         ("faceplugin-mobilefacenet", ("ea188cb047bad900", "40148b847a6d5f81"), 512),
     ],
