@@ -51,6 +51,11 @@ class Workers:
         """Seconds after which another request's turn would come, by the calls of late; 0 while none waits."""
         return (len(self._turns) + 1) * self.mean_seconds / self.count if self.waiting else 0.0
 
+    @property
+    def idle(self) -> int:
+        """Threads for which nobody waits."""
+        return 0 if self._turns else self._free
+
     @asynccontextmanager
     async def place(
         self, deadline: float = math.inf, hung_up: Callable[[], Awaitable[None]] | None = None

@@ -30,6 +30,19 @@ _PART: Mapping[type[FaceInput], int] = {Photo: 1, Crop: 4, Embedding: 32}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class OpenedFaces:
+    """Faces that were found and not yet embedded.
+
+    Attributes:
+        sides: each of them.
+        failures: why the others could not be found.
+    """
+
+    sides: dict[FaceInput, Side]
+    failures: dict[FaceInput, InputError]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ReadFaces:
     """What became of faces that were read.
 
@@ -99,20 +112,37 @@ class Batch:
         Raises:
             InferenceFailed, SearchFailed, TooFewAnchors: as ``Snapshot.terms`` says.
         """
-        sides: dict[FaceInput, Side] = {}
-        failures: dict[FaceInput, InputError] = {}
+        opened = self.open(faces, stop_at_failure=stop_at_failure)
+        if stop_at_failure and opened.failures:
+            return ReadFaces(None, {}, opened.failures)
+        return self.embed_opened(opened, stop_at_failure=stop_at_failure)
+
+    def open(self, faces: Sequence[FaceInput], *, stop_at_failure: bool = False) -> OpenedFaces:
+        """Find the faces of pictures, each once, and embed none: the first half of ``read``.
+
+        Raises:
+            InferenceFailed: if a network fails.
+        """
+        opened = OpenedFaces({}, {})
         for face in dict.fromkeys(faces):
             try:
-                sides[face] = self._reader.read(face, self._policy, self.clock, with_liveness=self._with_liveness)
+                opened.sides[face] = self._reader.read(
+                    face, self._policy, self.clock, with_liveness=self._with_liveness
+                )
             except InputError as error:
-                failures[face] = _bare(error)
+                opened.failures[face] = _bare(error)
                 if stop_at_failure:
-                    return ReadFaces(None, {}, failures)
+                    break
+        return opened
+
+    def embed_opened(self, opened: OpenedFaces, *, stop_at_failure: bool = False) -> ReadFaces:
+        """Embed faces that were found, and find their terms: the second half of ``read``, which raises as that does."""
+        sides, failures = dict(opened.sides), dict(opened.failures)
         if not sides:
             return ReadFaces(None, {}, failures)
         embeddings, norms = self._reader.embed(list(sides.values()), self.clock)
         shown: list[int] = []
-        for row, (face, side) in enumerate(list(sides.items())):
+        for row, (face, side) in enumerate(opened.sides.items()):
             norm = float(norms[row])
             if self._reader.shows_no_face(side, norm):
                 failures[face] = no_face()

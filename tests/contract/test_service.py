@@ -56,7 +56,8 @@ def test_metrics_count_requests_failures_and_scores(client):
     assert seen['ida_crowding_count{method="ida-r"}'] == 2
     assert seen['ida_stage_seconds_count{stage="embed"}'] == 1
     assert seen["ida_batch_size_sum"] - at_start["ida_batch_size_sum"] == 2
-    assert seen["ida_batch_size_count"] - at_start["ida_batch_size_count"] == 1
+    # One run of the backbone for both, or one for each where a thread would be idle.
+    assert seen["ida_batch_size_count"] - at_start["ida_batch_size_count"] in (1, 2)
     assert seen["ida_anchor_set_generation"] == 0
     assert seen["ida_ready"] == 1
     assert any(name.startswith("ida_build_info{") for name in seen)
