@@ -34,8 +34,8 @@ def ids(text: str) -> tuple[str, str]:
     ("name", "expected", "dimension"),
     [
         ("opencv-sface", ("ab5297adc3acb1c3", "a8cb75cd6365f275"), 128),
-        ("sface-mobilefacenet", ("f6edb04133f35986", "207ff9de07fda303"), 640),
-        ("faceplugin-mobilefacenet", ("ea188cb047bad900", "40148b847a6d5f81"), 512),
+        ("sface-mobilefacenet", ("f6edb04133f35986", "8c53ed1ffb442962"), 640),
+        ("faceplugin-mobilefacenet", ("ea188cb047bad900", "bfa72bf4839bed1b"), 512),
     ],
 )
 def test_shipped_pack_has_the_ids_that_stored_bundles_name(
