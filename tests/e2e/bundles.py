@@ -12,16 +12,20 @@ from service.settings import DEFAULT_BUNDLE, Settings
 
 
 def pipeline_of(home: Path) -> FacePipeline:
-    """Return the pipeline of the default pack, on one thread."""
+    """Return the pipeline of the default pack, or of IDA_PACK, on one thread."""
     return load_pipeline(Settings(home=home, threads=1))
 
 
 def make_bundle(folder: Path, pipeline: FacePipeline, *, anchors: int, seed: int) -> str:
-    """Write a bundle of anchors drawn like the default bundle's, and return its id."""
+    """Write a bundle of anchors, drawn like the default one's where that is of this pack, and return its id."""
     random = np.random.default_rng(seed)
     manifest = read_manifest(DEFAULT_BUNDLE)
     stored = np.load(DEFAULT_BUNDLE / "embeddings.npy")
-    rows = drawn_like(stored, anchors, random)
+    if stored.shape[1] == pipeline.dimension:
+        rows = drawn_like(stored, anchors, random)
+    else:  # another pack's backbone: nothing is known of how its faces lie
+        rows = random.standard_normal((anchors, pipeline.dimension))
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     facts = NewBundle(
         backbone_id=pipeline.backbone_id,
         pipeline_id=pipeline.pipeline_id,
