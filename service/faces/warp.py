@@ -46,7 +46,7 @@ def warp(image: ImageArray, matrix: Floats64, width: int, height: int, *, outsid
         matrix,
         (factor * width, factor * height),
         flags=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE if outside == "edge" else cv2.BORDER_CONSTANT,
+        borderMode=_border(outside),
         borderValue=_colour(outside),
     )
     patch = cv2.cvtColor(patch, cv2.COLOR_RGBA2RGB)
@@ -68,8 +68,7 @@ def _averaged(
     down, across = (-side % factor for side in part.shape[:2])
     if down or across:
         # What is missing to the last pixels is outside the image, or is not sampled.
-        border = cv2.BORDER_REPLICATE if outside == "edge" else cv2.BORDER_CONSTANT
-        part = cv2.copyMakeBorder(part, 0, down, 0, across, border, value=_colour(outside))
+        part = cv2.copyMakeBorder(part, 0, down, 0, across, _border(outside), value=_colour(outside))
     size = part.shape[1] // factor, part.shape[0] // factor
     small = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
     # With whole coordinates at pixel centres, x of the small image lies at factor * (x + 1/2) - 1/2 of the part.
@@ -101,6 +100,10 @@ def _region(image: ImageArray, matrix: Floats64, width: int, height: int, *, mar
 
 def _scale_of(matrix: Floats64) -> float:
     return float(np.sqrt(abs(matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[1, 0])))
+
+
+def _border(outside: Outside) -> int:
+    return cv2.BORDER_REPLICATE if outside == "edge" else cv2.BORDER_CONSTANT
 
 
 def _colour(outside: Outside) -> tuple[int, int, int, int]:

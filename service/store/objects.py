@@ -79,10 +79,8 @@ class Objects:
             ObjectTooLarge: if it has more bytes than are asked for; none of them is read then.
         """
         with self._failures(f"read {name}"):
-            try:
-                found = obstore.get(self._reading(self._store), name)
-            except (NotFoundError, FileNotFoundError) as error:
-                self._check_bucket(error)
+            found = self._found(self._store, name)
+            if found is None:
                 return None
             if found.meta["size"] > max_bytes:
                 raise ObjectTooLarge(f"{name} has {found.meta['size']} bytes, at most {max_bytes} are read")
@@ -91,10 +89,8 @@ class Objects:
     def save(self, name: str, path: Path, check: Callable[[bytes], object]) -> bool:
         """Write an object to a new file, telling ``check`` of each piece; return False where it is not there."""
         with self._failures(f"read {name}"):
-            try:
-                found = obstore.get(self._reading(self._bulk), name)
-            except (NotFoundError, FileNotFoundError) as error:
-                self._check_bucket(error)
+            found = self._found(self._bulk, name)
+            if found is None:
                 return False
             with path.open("xb") as file:
                 for piece in found.stream(min_chunk_size=_CHUNK):
@@ -108,17 +104,21 @@ class Objects:
     def sha256(self, name: str, *, size: int) -> str | None:
         """Return the sha256 of an object, in hex; None where it is not there, or not of this size in bytes."""
         with self._failures(f"read {name}"):
-            try:
-                found = obstore.get(self._reading(self._bulk), name)
-            except (NotFoundError, FileNotFoundError) as error:
-                self._check_bucket(error)
-                return None
-            if found.meta["size"] != size:
+            found = self._found(self._bulk, name)
+            if found is None or found.meta["size"] != size:
                 return None
             digest = hashlib.sha256()
             for piece in found.stream(min_chunk_size=_CHUNK):
                 digest.update(piece)
         return digest.hexdigest()
+
+    def _found(self, store: Any, name: str) -> Any:
+        """Return an object whose bytes are yet to be read; None where it is not there."""
+        try:
+            return obstore.get(self._reading(store), name)
+        except (NotFoundError, FileNotFoundError) as error:
+            self._check_bucket(error)
+            return None
 
     def put(self, name: str, content: bytes | Path) -> None:
         """Write an object, over another of its name if there is one."""
