@@ -128,7 +128,13 @@ class SteadyLoad:
     def _ask(self, connection: http.client.HTTPConnection, pair: int) -> tuple[int, bytes, float]:
         connection.request("POST", "/verify", self._pairs.bodies[pair], {"Content-Type": self._pairs.kind})
         answer = connection.getresponse()
-        return answer.status, answer.read(), float(answer.headers.get("Retry-After", 0))
+        try:
+            content = answer.read()
+        except http.client.IncompleteRead:
+            # Killed between the head of its answer and the body: the proxy had passed the head on, so no 502 follows.
+            connection.close()
+            return _BAD_GATEWAY, b"", 0.0
+        return answer.status, content, float(answer.headers.get("Retry-After", 0))
 
     def _check(self, began: float, pair: int, answer: dict) -> None:
         expected = self._pairs.scores.get(answer["anchor_set"]["id"])
