@@ -124,7 +124,8 @@ class Fleet:
         name = f"replica-{len(self.replicas)}"
         if "://" not in store:
             Path(store).mkdir(parents=True, exist_ok=True)
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("IDA_")}
+        # The pack is kept: it is the one of the bundles that are made here (`bundles.pipeline_of`).
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("IDA_") or name == "IDA_PACK"}
         environment = {
             **kept,
             "IDA_HOME": str(home),
