@@ -14,7 +14,8 @@ from models.commands import reporting_errors
 from models.commands.answer_words import evidence_sentences, verdict
 from models.commands.pair_picture import ShownPicture, check_picture_path, write_pair_picture
 from models.images.image_folder import DECODER_FAILURES, read_image
-from service.api.verify import embed_answer, embeddings_answer, full_answer
+from service.api.answering.face_answer import embed_answer
+from service.api.answering.pair_answer import embeddings_answer, full_answer
 from service.api.wire.quality_wire import QualityAnswer
 from service.api.wire.verify_wire import FaceAnswer, TemplateAnswer, VerifyAnswer
 from service.choices import FacePolicy, LivenessPolicy, QualityPolicy, UnusablePictures

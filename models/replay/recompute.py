@@ -8,7 +8,7 @@ from typing import cast, get_args
 
 import numpy as np
 
-from service.api.verify import full_answer
+from service.api.answering.pair_answer import full_answer
 from service.api.wire.verify_wire import CheckedMeasureAnswer, FaceAnswer, VerifyAnswer
 from service.choices import FacePolicy
 from service.errors import InputError, LowQuality, NoFace

@@ -7,8 +7,12 @@ from typing import TypeVar
 
 from fastapi import APIRouter, Depends, Request
 
+from service.api.answering.face_answer import embed_answer
+from service.api.answering.pair_answer import verify_answer
+from service.api.answering.shared import identity, told
 from service.api.binary_pairs import verify_octets
 from service.api.body import Body, FormBody, RawBody, parse_json, shortened, to_face, to_reference
+from service.api.observe import observe_face, observe_pair
 from service.api.openapi import DEADLINE, QUERY_OF_OCTETS, answers, json_or_form
 from service.api.pair_log import log_pair
 from service.api.parts import read_parts
@@ -16,7 +20,6 @@ from service.api.problem_examples import OF_A_REQUEST
 from service.api.problems import STATUS, InvalidRequest, UnsupportedMediaType, problem_of
 from service.api.query import only_known_query
 from service.api.state import ServiceState
-from service.api.verify import embed_answer, identity, observe_face, observe_pair, told, verify_answer
 from service.api.wire import face_examples as examples
 from service.api.wire.batch_wire import (
     BatchFaceRequest,

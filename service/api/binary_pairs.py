@@ -13,13 +13,13 @@ from typing import Any, get_args
 import numpy as np
 from starlette.datastructures import QueryParams
 
+from service.api.answering.shared import identity, rounded, told
 from service.api.audit import Digests
 from service.api.body import RawBody, shortened
 from service.api.pair_log import log_pair
 from service.api.places import Place
 from service.api.problems import STATUS, InvalidRequest, UnknownField, problem_of
 from service.api.state import State
-from service.api.verify import identity, rounded, told
 from service.api.wire.batch_wire import PairProblem, PairReasons, VerifyColumnsAnswer
 from service.api.wire.verify_wire import DoubtAnswer
 from service.arrays import Floats32, Floats64, Ints

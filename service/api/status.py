@@ -9,12 +9,12 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.exposition import choose_encoder
 
+from service.api.answering.shared import anchor_set_answer, rounded
 from service.api.openapi import answers
 from service.api.problem_examples import OF_A_CALLER
 from service.api.problems import InvalidRequest, UnknownField
 from service.api.query import only_known_query
 from service.api.state import ServiceState
-from service.api.verify import anchor_set_answer, rounded
 from service.api.wire import status_examples as examples
 from service.api.wire.status_wire import (
     AliveAnswer,

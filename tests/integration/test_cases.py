@@ -2,8 +2,8 @@
 
 import pytest
 
+from service.api.answering.face_answer import face_answer
 from service.api.body import parse_pair
-from service.api.verify import _face
 from service.errors import ImageUndecodable, LowQuality, NoFace, UnsupportedImageType
 from service.loaded import load
 from service.settings import load_settings
@@ -52,10 +52,10 @@ def test_small_face_of_a_large_photograph_is_found_and_matches(verifier, photo):
 
 def test_face_cut_by_the_edge_tells_how_much_of_it_is_lacking(verifier, photo):
     cut, whole = (verifier.embed(photo(f"17-face-cut-by-the-edge/{name}.jpg")).face for name in ("cut", "whole"))
-    answered = _face(cut, None, "full")
+    answered = face_answer(cut, None, "full")
     assert answered.cut_off > 0.1
     assert answered.box.top == 0
-    assert _face(whole, None, "full").cut_off == 0
+    assert face_answer(whole, None, "full").cut_off == 0
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
+from service.api.answering.shared import rounded, told
 from service.api.body import parse_json, shortened
 from service.api.compat.peer_bodies import (
     JSON,
@@ -30,7 +31,6 @@ from service.api.compat.peer_pairs import (
 )
 from service.api.problems import InvalidRequest, UnknownField
 from service.api.state import ServiceState, State
-from service.api.verify import rounded, told
 from service.api.wire.verify_wire import Problem
 from service.errors import NoFace, SeveralFaces
 from service.faces.types import AlignedFace

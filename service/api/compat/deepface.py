@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
+from service.api.answering.shared import rounded
 from service.api.body import FormBody, parse_json, shortened
 from service.api.compat.deepface_wire import (
     DeepfaceArea,
@@ -46,7 +47,6 @@ from service.api.compat.peer_pairs import (
 )
 from service.api.problems import InvalidRequest
 from service.api.state import ServiceState, State
-from service.api.verify import rounded
 from service.api.wire.verify_wire import Problem
 from service.choices import FacePolicy, LivenessPolicy
 from service.errors import SeveralFaces

@@ -39,11 +39,11 @@ from service.api.compat.oip_tensors import (
 from service.api.compat.peer_bodies import PeerBody, TypedBody, read_peer_body
 from service.api.compat.peer_errors import PeerError
 from service.api.compat.peer_openapi import peer_json, peer_responses
+from service.api.observe import observe_face, observe_pair
 from service.api.pair_log import log_pair
 from service.api.parts import read_parts
 from service.api.problems import InvalidRequest, UnknownField, UnsupportedMediaType
 from service.api.state import ServiceState, State
-from service.api.verify import observe_face, observe_pair
 from service.api.wire.verify_wire import Problem
 from service.errors import InputError
 from service.verifier import EmbeddedFace, Embedding, FaceInput, Photo, Verification

@@ -9,12 +9,13 @@ from typing import Generic, TypeVar
 from fastapi import Request, Response
 
 from service.api.access.key_door import enter_late
+from service.api.answering.shared import told
 from service.api.audit import Digests
 from service.api.compat.peer_bodies import PeerBody, read_peer_body
+from service.api.observe import observe_face, observe_pair
 from service.api.pair_log import log_pair
 from service.api.problems import InvalidRequest
 from service.api.state import State
-from service.api.verify import observe_face, observe_pair, told
 from service.choices import FacePolicy, LivenessPolicy
 from service.errors import Doubt, LowQuality
 from service.faces.types import AlignedFace, Box
