@@ -9,7 +9,8 @@ throughput that the most clients reached, whoever answers. Shares above 1 are se
 load comes from locust (the extra bench); its own processor time is measured, and shown as CPUs.
 
 The bound is what the CPUs could answer if each pair cost what its stages cost alone (``stage_costs.py``) and what
-receiving and answering it costs. The share of the bound is that of the CPUs which the generator left.
+receiving and answering it costs. The share of the bound is that of the CPUs which the generator left. A second bound is
+of the stages while each CPU works, as under load: two CPUs may be one core's threads, and share caches and memory.
 """
 
 import argparse
@@ -102,7 +103,10 @@ def measure(options: argparse.Namespace) -> tuple[list[dict], dict]:
         folder = Path(name)
         make_bundle(folder / "bundle", pipeline_of(home), anchors=options.anchors, seed=1)
         (folder / "store").mkdir(exist_ok=True)
-        stages = costs(options.methods, IDA_BUNDLE=str(folder / "bundle"), IDA_STORE=str(folder / "store"))
+        stages, together = (
+            costs(options.methods, copies=copies, IDA_BUNDLE=str(folder / "bundle"), IDA_STORE=str(folder / "store"))
+            for copies in (1, cpus)
+        )
         fleet = Fleet(folder)
         # The same photographs come again and again: with a cache of their densities, nothing would be searched.
         replica = fleet.add(
@@ -115,7 +119,8 @@ def measure(options: argparse.Namespace) -> tuple[list[dict], dict]:
                 method: {
                     **of_method,
                     "http": round(http, 3),
-                    "pairs_per_second": round(1000 * cpus / (sum(of_method[stage] for stage in STAGES) + http), 1),
+                    "pairs_per_second": _bound(of_method, http, cpus),
+                    "pairs_per_second_together": _bound(together[method], http, cpus),
                 }
                 for method, of_method in stages.items()
             }
@@ -134,8 +139,13 @@ def measure(options: argparse.Namespace) -> tuple[list[dict], dict]:
                     row = run(fleet.url, file, options.seconds, clients=count)
                     most[method] = max(most[method], row["answered_per_second"])
                     free = (cpus - row["generator_cpus"]) / cpus
-                    share = row["answered_per_second"] / (bound[method]["pairs_per_second"] * free)
-                    rows.append({"method": method, **row, "share_of_bound": round(share, 3)})
+                    shares = {
+                        f"share_of_bound{kind}": round(
+                            row["answered_per_second"] / (bound[method][f"pairs_per_second{kind}"] * free), 3
+                        )
+                        for kind in ("", "_together")
+                    }
+                    rows.append({"method": method, **row, **shares})
                     print(json.dumps(rows[-1]), flush=True)
             for share in map(float, filter(None, options.rates.split(","))):
                 for method, file in files.items():
@@ -146,6 +156,11 @@ def measure(options: argparse.Namespace) -> tuple[list[dict], dict]:
         finally:
             fleet.close()
     return rows, bound
+
+
+def _bound(stages: dict[str, float], http: float, cpus: int) -> float:
+    """Return the pairs a second that so many CPUs answer where each costs what its stages and HTTP cost, in ms."""
+    return round(1000 * cpus / (sum(stages[stage] for stage in STAGES) + http), 1)
 
 
 def draw(rows: list[dict], path: Path) -> None:

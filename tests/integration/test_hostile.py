@@ -25,7 +25,8 @@ def test_attacks_stop_no_replica_and_leave_no_honest_request_unanswered(require_
     (attacks,) = result["attacks"].values()
     answered = attacks["answered"]
     assert set(answered["documents of many small values"]) == {"413 document_too_complex"}
-    assert {found.split()[0] for found in answered["hostile pictures"]} <= {"413", "415", "422"}
+    # 504: all attacks at once may take a slow machine longer than the deadline, and whoever sent one is told that.
+    assert {found.split()[0] for found in answered["hostile pictures"]} <= {"413", "415", "422", "504"}
     assert set(answered["idle connections"]) == {"closed"}
     assert answered["headers without end"].get("a replica ended it after less than 8 MiB") == 4
     assert set(answered["two batches of 64 pairs"]) <= {"200 of {'200': 64}"}

@@ -1,5 +1,7 @@
 """Intervals of EER and overlap against loops over resampled people."""
 
+from bisect import bisect_left
+
 import numpy as np
 import pytest
 
@@ -38,7 +40,17 @@ def test_eer_of_every_replicate_is_where_its_own_rates_meet(scored):
     thresholds = np.linspace(-0.5, 1.0, 121)
     rates = []
     for draw in weights:
-        both = [drawn_rates(pairs, draw, threshold) for threshold in thresholds]
+
+        def rates_at(place: int, draw: np.ndarray = draw) -> tuple[float, float]:
+            return drawn_rates(pairs, draw, thresholds[place])
+
+        def has_crossed(place: int) -> bool:
+            wrong, missed = rates_at(place)
+            return missed >= wrong
+
+        # The higher the threshold, the fewer false matches and the more misses: they cross once.
+        crossing = bisect_left(range(len(thresholds)), x=True, key=has_crossed)
+        both = [rates_at(place) for place in (crossing - 1, crossing)]
         rates.append(np.mean(min(both, key=lambda two: abs(two[0] - two[1]))))
 
     told = eer_interval(found, equal_error_rate(found), weights)
