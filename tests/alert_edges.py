@@ -179,7 +179,7 @@ EDGES: dict[str, Edges] = {
             edge(service("ida_watch_lag_seconds", instance="a"), 58.8, 61.2),
             Edge(
                 {service("process_start_time_seconds", instance="a"): held(STEPS * STEP - 600)},
-                {service("process_start_time_seconds", instance="a"): held(STEPS * STEP - 660)},
+                {service("process_start_time_seconds", instance="a"): held(STEPS * STEP - 780)},
                 {service("ida_watch_lag_seconds", instance="a"): held(1000)},
             ),
         ],

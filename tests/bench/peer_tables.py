@@ -24,7 +24,7 @@ _MORE = (
 )
 # Why a peer wins a row where one does; no row may be won by a peer without.
 REASONS = {
-    "median_ms": "A library has both CPUs for one pair, the service one, so that it answers two at a time. " + _MORE,
+    "median_ms": "Its networks run on both CPUs; the service reads one photograph of a lone pair on each. " + _MORE,
     "p95_ms": "As for the median.",
     "cpu_ms": _MORE,
     "pairs_per_second": _MORE,

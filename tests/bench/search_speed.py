@@ -8,7 +8,7 @@ subspace with the candidates compared exactly, as ours does it, and from --ivf a
 several numbers of lists looked through. 0 anchors stand for the default bundle's own. Others are drawn at random with
 the mean and the covariance of the default bundle's, so that they lie in the directions in which faces do, or, with
 --interpolated, lie at random between two of the default bundle's. The faces searched for are drawn too, or they are the
-embeddings (n, 512) of a .npy file: those of real faces, which are further from all anchors.
+embeddings (n, d) of a .npy file: those of real faces, which are further from all anchors.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-_DIMENSION = 512
 _SHARES = (0.02, 0.1, 0.3, 0.6)
 
 
@@ -89,7 +88,9 @@ def measure(arguments: argparse.Namespace, threads: int) -> list[dict]:
     for count in numbers(arguments.counts):
         made = stored if count == 0 else (between if arguments.interpolated else drawn_like)(stored, count, random)
         anchors = Anchors.from_stored(made.astype(np.float16), "bench")
-        quantised = faiss.IndexScalarQuantizer(_DIMENSION, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+        quantised = faiss.IndexScalarQuantizer(
+            stored.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
+        )
         quantised.train(anchors.embeddings[:1000])
         quantised.add(anchors.embeddings)
         eight_bits = in_subspace(faiss, anchors.embeddings, subspace_of(anchors.embeddings))
@@ -167,12 +168,13 @@ def in_subspace(faiss: ModuleType, anchors: np.ndarray, basis: np.ndarray) -> ob
 def inverted_files(faiss: ModuleType, anchors: np.ndarray, k: int) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
     """Return searches of one fp16 inverted file, with a growing share of its lists looked through."""
     lists = 4 * 2 ** round(math.log2(math.sqrt(len(anchors))) - 1)
-    means = faiss.Kmeans(_DIMENSION, lists, niter=8, spherical=True, seed=1, max_points_per_centroid=40)
+    dimension = anchors.shape[1]
+    means = faiss.Kmeans(dimension, lists, niter=8, spherical=True, seed=1, max_points_per_centroid=40)
     means.train(anchors)
-    coarse = faiss.IndexFlatIP(_DIMENSION)
+    coarse = faiss.IndexFlatIP(dimension)
     coarse.add(means.centroids)
     index = faiss.IndexIVFScalarQuantizer(
-        coarse, _DIMENSION, lists, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT, False
+        coarse, dimension, lists, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT, False
     )
     index.train(anchors[:1000])
     index.add(anchors)
