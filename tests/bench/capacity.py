@@ -15,7 +15,6 @@ it.
 import argparse
 import json
 import os
-import re
 import sys
 import tempfile
 import time
@@ -28,6 +27,7 @@ from capacity_tables import table_of
 from fleet_shape import Shape, Swap, spread
 from fleet_simulation import Fleet
 from hardware import hardware
+from marked_tables import put_table
 
 DOCUMENT = Path(__file__).parents[2] / "deploy" / "CAPACITY.md"
 _VARIATION = 0.15  # coefficient of variation of a pair's time: 45 ms in the median, 55 ms in 19 of 20
@@ -134,15 +134,6 @@ def checked(options: argparse.Namespace) -> dict:
     return {"hardware": hardware(), "at": time.strftime("%Y-%m-%d"), "rows": rows}
 
 
-def write(what: str, text: str) -> None:
-    """Put a table between its marks in deploy/CAPACITY.md."""
-    pattern = rf"(<!-- {what}: begin -->\n).*(<!-- {what}: end -->)"
-    before = DOCUMENT.read_text("utf-8")
-    DOCUMENT.write_text(
-        re.sub(pattern, lambda found: f"{found[1]}{text}\n{found[2]}", before, flags=re.DOTALL), "utf-8"
-    )
-
-
 def main() -> None:
     """Plan, simulate or check."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -156,7 +147,7 @@ def main() -> None:
     parser.add_argument("--pair-bytes", type=float, default=85_000)
     parser.add_argument("--anchor-bytes", type=float, default=17e6)
     parser.add_argument("--series", type=int, default=550, help="of metrics, that a replica has")
-    parser.add_argument("--reached", type=float, default=0.85, help="share of the bound that load_curve.py reaches")
+    parser.add_argument("--reached", type=float, default=0.7, help="share of the bound that load_curve.py reaches")
     parser.add_argument("--utilisation", type=float, default=0.7)
     parser.add_argument("--away", type=float, default=0.1, help="share of the replicas that may be gone")
     parser.add_argument("--watch-seconds", type=float, default=5.0)
@@ -177,7 +168,7 @@ def main() -> None:
         parser.error("IDA_HOME is needed: the folder in which `ida-verify models pull` keeps the packs")
     found = {"plan": plans, "simulate": simulations, "check": checked}[options.what](options)
     if options.write:
-        write(options.what, table_of(options.what, found))
+        put_table(DOCUMENT, options.what, table_of(options.what, found))
     if options.json:
         options.json.write_text(json.dumps(found, indent=2) + "\n")
 

@@ -50,7 +50,7 @@ class Given:
     pair_bytes: float
     anchor_bytes: float
     series: int
-    reached: float = 0.85
+    reached: float = 0.7
     utilisation: float = 0.7
     cpus: int = 2
     away: float = 0.1

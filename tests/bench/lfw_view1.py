@@ -9,7 +9,6 @@ decided pairs of pairsDevTest.txt. A pair with a photograph in which no face is 
 import argparse
 import json
 import os
-import platform
 import statistics
 import sys
 import time
@@ -20,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from hardware import hardware
 
 from service.arrays import ImageArray
 from service.errors import IdaError, InputError
@@ -152,7 +152,7 @@ def main() -> int:
         "median_ms": stages.medians(),
         "threads": pipeline.threads,
         "provider": pipeline.provider,
-        "machine": platform.platform(),
+        "hardware": hardware(),
         "seconds": round(time.perf_counter() - begun, 1),
     }
     if arguments.json is not None:

@@ -14,7 +14,6 @@ import argparse
 import json
 import math
 import os
-import re
 import statistics
 import sys
 import tempfile
@@ -25,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 from hardware import hardware
+from marked_tables import put_table
 from peer_list import ABSENT, PEERS
 from peer_photographs import labelled_pairs
 from peer_runners import Runner, Unavailable, environment_of
@@ -151,9 +151,7 @@ def main() -> None:
     if options.json:
         options.json.write_text(json.dumps(found, indent=2) + "\n")
     if options.write:
-        pattern = r"(<!-- peers: begin -->\n).*(<!-- peers: end -->)"
-        text = re.sub(pattern, lambda m: m[1] + table(found) + "\n" + m[2], README.read_text("utf-8"), flags=re.DOTALL)
-        README.write_text(text, "utf-8")
+        put_table(README, "peers", table(found))
 
 
 if __name__ == "__main__":

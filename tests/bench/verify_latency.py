@@ -1,6 +1,7 @@
 """Start the service, verify pairs of photographs one at a time, and print the latency, its stages, start-up and memory.
 
     IDA_FACES_DIR=... python tests/bench/verify_latency.py [--pairs 300] [--port 8123] [--method cosine --method ida-l]
+        [--json FILE]
 
 The pairs are the first of LFW's pairsDevTest.txt, sent as multipart over loopback by one client that waits for each
 answer. Of several methods, each takes its turn on every pair, and the median of what each takes beyond the first on the
@@ -19,6 +20,7 @@ import urllib.request
 from pathlib import Path
 
 import httpx2
+from hardware import hardware
 
 _WARM_UP = 20
 
@@ -72,6 +74,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=300)
     parser.add_argument("--port", type=int, default=8123)
     parser.add_argument("--method", action="append", help="the bundle's default if absent")
+    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     faces = os.environ.get("IDA_FACES_DIR")
     if not faces:
@@ -103,9 +106,11 @@ def main() -> None:
             for method in methods
         },
         "resident_mib": resident // 1024,
-        "load_average": os.getloadavg()[0],
+        "hardware": hardware(),
     }
     print(json.dumps(result, indent=2))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(result, indent=2) + "\n")
 
 
 if __name__ == "__main__":
