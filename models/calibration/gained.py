@@ -18,6 +18,7 @@ from models.labelled.rates.measured import OPERATING_FMRS, quality
 from models.labelled.rates.observed import ObservedRates, observe
 from models.labelled.rates.rate_ratio import RateRatio, rate_ratio
 from models.labelled.rates.threshold_rates import fnmr_at
+from models.tool_errors import LabelsInvalid
 from service.arrays import Floats64
 from service.bundle.reader import Bundle
 from service.scoring.calibration import on_scale
@@ -111,7 +112,9 @@ def gains(found: Calibrated, replicates: int, seed: int) -> tuple[Gained, ...]:
 def former_points(
     found: Calibrated, former: Bundle, sources: TermSources, pipeline_id: str, replicates: int, seed: int
 ) -> tuple[FormerPoint, ...]:
-    """Return what the bundle as it was does to the people set aside, by its own limits; empty where no rate holds.
+    """Return what the bundle as it was does to the people set aside, by its own limits.
+
+    Empty where no rate of it holds, or where its limits leave a set without pairs to count on.
 
     Args:
         found: the calibration.
@@ -131,7 +134,10 @@ def former_points(
     everybody = [aside.everybody() for aside in found.aside]
     outside = [outside_of(part, limits, parameters, sources) for part in everybody]
     # By its own limits and not by the new ones, or what these cost would count before as well.
-    parts = [aside.within(part, out) for aside, part, out in zip(found.aside, everybody, outside, strict=True)]
+    try:
+        parts = [aside.within(part, out) for aside, part, out in zip(found.aside, everybody, outside, strict=True)]
+    except LabelsInvalid:
+        return ()
     told: list[FormerPoint] = []
     form = (found.input_form, found.input_form)
     for name in dict.fromkeys((former.manifest.default_method, COSINE)):

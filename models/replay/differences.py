@@ -19,6 +19,7 @@ _LEFT_OUT = frozenset(
         "faces",
         "generation",
         "no_decision_reason",
+        "no_llr_interval_reason",
         "not_judged",
         "pack",
         "policy",

@@ -53,6 +53,12 @@ class GivenEmbedding:
     is_scaled: bool
 
 
+class _AnswerOfAnyAge(VerifyAnswer):
+    """An answer as it was kept: fields that came later may be lacking."""
+
+    llr_interval: tuple[float, float] | None = None
+
+
 def read_answer(path: Path) -> KeptAnswer:
     """Read an answer.
 
@@ -61,7 +67,7 @@ def read_answer(path: Path) -> KeptAnswer:
     """
     content = _read(path, _ANSWER_BYTES)
     try:
-        answer = parse_document(VerifyAnswer, content, _LIMITS)
+        answer = parse_document(_AnswerOfAnyAge, content, _LIMITS)
     except Unreadable as error:
         raise ReplayImpossible(
             f"{path} is no full answer of /verify: {error}. One with detail=basic cannot be replayed, and an answer of "

@@ -10,7 +10,7 @@ from service.activation.inventory import Inventory
 from service.activation.loading import BundleLoader
 from service.activation.outcomes import AnchorSetEntry, ReplicaState, Uploaded
 from service.bundle.reader import read_bundle
-from service.errors import AnchorSetInUse, BundleIdMismatch, BundleNotTrusted
+from service.errors import AnchorSetInUse, BundleIdMismatch, BundleInvalid, BundleNotTrusted, BundleUnknown
 from service.store.archive import unpack_bundle
 from service.store.bundle_store import BundleStore
 from service.store.records import Activation
@@ -64,16 +64,18 @@ class AnchorSets:
 
     def has(self, bundle_id: str) -> bool:
         """Tell whether the store has a bundle, sound, and its signature: one that is there without may still get it."""
-        if bundle_id not in self._store.bundle_ids() or self._store.damage(bundle_id):
+        if bundle_id not in self._store.bundle_ids():
             return False
         signature, keys = self._store.signature(bundle_id), self._loader.keys
-        if keys is None:
-            return signature is not None
         try:
-            keys.verify(self._store.manifest_content(bundle_id), signature)
-        except BundleNotTrusted:
+            if keys is None and signature is None:
+                return False
+            if keys is not None:
+                keys.verify(self._store.manifest_content(bundle_id), signature)
+            # Last, since all of the bundle is read for it.
+            return not self._store.damage(bundle_id)
+        except (BundleInvalid, BundleNotTrusted, BundleUnknown):  # unknown: deleted meanwhile
             return False
-        return True
 
     def upload(self, archive: Path, bundle_id: str, *, who: str) -> Uploaded:
         """Put the bundle of an archive into the store, and log who sent it.
@@ -100,8 +102,9 @@ class AnchorSets:
                 raise BundleIdMismatch(
                     f"The archive holds the anchor set {found}, not {bundle_id}. Send it under its own id."
                 )
-            created = self._store.push(folder, replace_signature=self._loader.keys is not None)
-            mended = () if created else self._store.mend(folder)
+            with self._turn:  # a deletion in between would leave parts without a manifest
+                created = self._store.push(folder, replace_signature=self._loader.keys is not None)
+                mended = () if created else self._store.mend(folder)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         told = {"anchor_set_id": bundle_id, "who": who, "is_new": created, "signed_by": signer and signer.name}

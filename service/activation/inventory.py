@@ -50,8 +50,12 @@ class Inventory:
 
     def entries(self) -> list[AnchorSetEntry]:
         """Return every bundle that can be activated, the active one first, then the newest."""
-        history, elsewhere = self._store.activations(), self._served_elsewhere()
+        history, reports = self._store.activations(), self._served_elsewhere()
         ids = self._store.bundle_ids()
+
+        def elsewhere() -> dict[str, str]:
+            return reports
+
         found = [self._stored(bundle_id, history, elsewhere) for bundle_id in ids]
         folder = self._built_in.folder
         if folder is not None and self._built_in_id is not None and self._built_in_id not in ids:
@@ -70,7 +74,7 @@ class Inventory:
 
     def why_served(self, bundle_id: str) -> str | None:
         """Return why a bundle can never be deleted now: it is active or served; None where it is neither."""
-        return self._why_served(bundle_id, self._store.activations(), self._served_elsewhere())
+        return self._why_served(bundle_id, self._store.activations(), self._served_elsewhere)
 
     def why_retained(self, bundle_id: str, pushed_at: datetime) -> str | None:
         """Return why a bundle that is not served stays unless somebody says otherwise; None where nothing speaks."""
@@ -84,13 +88,16 @@ class Inventory:
             if state.is_alive and state.report.bundle_id is not None
         }
 
-    def _why_served(self, bundle_id: str, history: tuple[Activation, ...], elsewhere: dict[str, str]) -> str | None:
+    def _why_served(
+        self, bundle_id: str, history: tuple[Activation, ...], elsewhere: Callable[[], dict[str, str]]
+    ) -> str | None:
         if history and history[0].bundle_id == bundle_id:
             return "it is active. Activate another first"
         if bundle_id == self._registry.current().bundle_id:
             return "it is served here, until this replica follows the active one"
-        if bundle_id in elsewhere:
-            return f"the replica {elsewhere[bundle_id]} serves it. Wait until it follows the active one, or stop it"
+        # Asked last: every replica's report is read for it.
+        if (replica := elsewhere().get(bundle_id)) is not None:
+            return f"the replica {replica} serves it. Wait until it follows the active one, or stop it"
         return None
 
     def _why_retained(self, bundle_id: str, pushed_at: datetime, history: tuple[Activation, ...]) -> str | None:
@@ -104,7 +111,9 @@ class Inventory:
             return f"it was pushed or active lately; it can be from {free_at.isoformat(timespec='seconds')} on"
         return None
 
-    def _stored(self, bundle_id: str, history: tuple[Activation, ...], elsewhere: dict[str, str]) -> AnchorSetEntry:
+    def _stored(
+        self, bundle_id: str, history: tuple[Activation, ...], elsewhere: Callable[[], dict[str, str]]
+    ) -> AnchorSetEntry:
         pushed_at = self._store.pushed_at(bundle_id)
         stays = self._why_served(bundle_id, history, elsewhere) or self._why_retained(bundle_id, pushed_at, history)
         state: AnchorSetState = "active" if history and history[0].bundle_id == bundle_id else "available"

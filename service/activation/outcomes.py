@@ -24,7 +24,9 @@ class AnchorSetEntry(BaseModel):
         description="active in the store, available there, or built_in: that of the settings, not in the store."
     )
     served_here: bool = Field(description="Whether the replica that answers serves it now.")
-    retained: bool = Field(description="Whether DELETE refuses it now.")
+    retained: bool = Field(
+        description="Whether DELETE without allow_retained refuses it now. What is active or served stays anyway."
+    )
     pushed_at: datetime | None = None
     last_generation: int | None = Field(default=None, description="The newest generation that it was active as.")
     anchors_digest: str | None = Field(default=None, description="Digest of the embeddings and the backbone.")

@@ -144,9 +144,11 @@ def _remembered(
     if last is not None:
         folder = built_in.folder if last.bundle_id == built_in.bundle_id else copies.held(last.bundle_id)
     if last is None or folder is None:
-        raise StoreUnavailable(
-            f"{away.message} No bundle was served here before, so there is none to fall back on: start again when the "
-            "store can be reached."
-        ) from away
+        lacking = (
+            "No bundle was served here before, so there is none to fall back on"
+            if last is None
+            else f"What was served here last, {last.bundle_id}, is not on this machine any more (IDA_CACHE, IDA_BUNDLE)"
+        )
+        raise StoreUnavailable(f"{away.message} {lacking}: start again when the store can be reached.") from away
     logger.error("the store is away, serving generation %s as before: %s", last.generation, away.message)
     return Started(loader.load(folder, last.generation), last.generation, last.store_id, built_in)

@@ -11,7 +11,7 @@ from service.snapshot.registry import Registry
 from service.snapshot.snapshot import Snapshot
 from service.verifier.agreement_monitor import AgreementMonitor
 from service.verifier.face_batch import Batch
-from service.verifier.inputs import FaceInput, Reference, Template, form_of, pictures_of
+from service.verifier.inputs import FaceInput, Reference, Template, pictures_of
 from service.verifier.pair_columns import EmbeddingBatch
 from service.verifier.pair_scoring import PairScorer
 from service.verifier.reading import FaceReader, PhotographWatch
@@ -89,10 +89,10 @@ class Verifier:
         """
         liveness = self._liveness(liveness_policy)
         scorer = self._scorer(method, operating_point, liveness, quality_policy, policy)
-        if not isinstance(reference, Template):
-            scorer.require_point((form_of(probe), form_of(reference)))
         batch = Batch(scorer, self._reader, policy, with_liveness=liveness != "off")
         stops = not isinstance(reference, Template)
+        if stops:
+            batch.require_point((probe, reference))
         result = batch.verify([(probe, reference)], batch.read([probe, *pictures_of(reference)], stop_at_failure=stops))
         (verification,) = result.items
         if isinstance(verification, InputError):

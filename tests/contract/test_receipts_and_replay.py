@@ -256,6 +256,13 @@ def test_signature_is_checked_without_embeddings_too(client, replay, keys):
     assert "receipt.signature: it does not hold" in told("--public-key", keys[1])
 
 
+def test_answer_of_a_version_that_knew_fewer_fields_is_replayed(client, replay, keys):
+    answer = ask(client, PICTURES[:1])
+    del answer["llr_interval"], answer["receipt"]
+    output, code = replay(answer)
+    assert (code, "differ" in output) == (0, False), output
+
+
 def test_answer_of_embed_may_be_given(client, replay, tmp_path):
     answer = ask(client, PICTURES[:1])
     (tmp_path / "probe.json").write_text(json.dumps(answer["embeddings"]["probe"]))

@@ -12,9 +12,7 @@ from e2e import hostile
 def test_attacks_stop_no_replica_and_leave_no_honest_request_unanswered(require_program, pack, tmp_path) -> None:
     require_program("nginx")
     require_program("prlimit")
-    options = argparse.Namespace(
-        replicas=3, address_space=2048, per_second=4, together=True, only="", every=5, batch=16
-    )
+    options = argparse.Namespace(replicas=3, address_space=2048, per_second=4, together=True, only="", every=5, batch=8)
 
     result = hostile.run(options, pack.folder.parents[1], tmp_path)
 

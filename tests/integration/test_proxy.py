@@ -219,5 +219,6 @@ def test_clients_certificates_are_asked_for_where_their_file_is_included_too(req
             assert answer.status == status
             if status == 400:
                 assert "client certificate" in json.loads(document)["detail"]
+                assert json.loads(document)["request_id"] == answer.headers["X-Request-ID"]
     finally:
         fleet.close()

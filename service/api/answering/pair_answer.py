@@ -141,14 +141,16 @@ def _llr_interval(result: Verification) -> dict[str, Any]:
     if judged.llr_interval is not None:
         # Its ends are no surer than to a hundredth.
         return {"llr_interval": (round(judged.llr_interval[0], 2), round(judged.llr_interval[1], 2))}
-    reason = judged.reason
     if judged.doubts:
-        reason = "none is vouched for, as no rate is: see reasons"
+        reason: str | None = "none is vouched for, as no rate is: see reasons"
     elif judged.measured_on is None:
         reason = judged.reason
+    elif result.template is not None:
+        reason = "none is measured for references of several pictures"
     else:
         reason = (
-            "the anchor set was calibrated by a version that measured none, or on too few pairs: calibrate it again"
+            "the calibration measured none: it was made by an older version, without people's names, or on too few "
+            "pairs; calibrate the anchor set again, with names"
         )
     return {"llr_interval": None, "no_llr_interval_reason": reason}
 

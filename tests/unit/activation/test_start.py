@@ -70,6 +70,16 @@ def test_start_with_the_store_away_serves_the_anchor_set_of_the_settings_where_t
     assert served(world.replica("a"))[:2] == (world.built_in_id, 0)
 
 
+def test_start_with_the_store_away_names_what_was_served_last_where_it_is_gone_from_the_machine(world):
+    bundle_id = world.pushed(1)
+    world.activated(bundle_id)
+    world.replica("a")
+    (world.folder / "store").rename(world.folder / "away")
+    shutil.rmtree(world.folder / "cache-a" / bundle_id)
+    with pytest.raises(StoreUnavailable, match=f"served here last, {bundle_id}, is not on this machine"):
+        world.replica("a")
+
+
 def test_start_with_the_store_away_does_not_serve_what_was_rolled_back(world):
     world.activated(world.pushed(1))
     replica = world.replica("a")

@@ -199,6 +199,15 @@ def test_limits_that_cost_nothing_more_are_not_told_as_a_loss():
     assert "inconclusive" not in " ".join(not_gained_sentences(found, [], told))
 
 
+def test_former_limits_that_leave_no_pairs_leave_out_that_comparison_alone():
+    _, sources, found = calibrated_by(0.1)
+    former = served_as(found)
+    beyond_all = replace(found.limits, measures={"norm": replace(found.limits.measures["norm"], limit=1e9)})
+    former.calibrations = replace(former.calibrations, limits={"photo": beyond_all})
+
+    assert former_points(found, former, sources, "p" * 16, 100, 0) == ()
+
+
 def _seeing(found, seen: ObservedRates):
     measured = [replace(one, observed=[seen, *one.observed[1:]]) for one in found.measured]
     return replace(found, measured=measured)

@@ -225,6 +225,20 @@ def test_log_of_another_anchor_set_is_told_with_both_ids_and_what_to_do(tmp_path
     assert "\x1b[31m" not in found.output
 
 
+def test_log_of_a_service_without_an_anchor_set_says_that_nothing_is_measured_of_it(tmp_path, bundle):
+    calibrated(tmp_path / "calibrated", bundle, limits=LIMITS)
+    app = typer.Typer()
+    app.command()(drift)
+    (tmp_path / "bare.log").write_text("\n".join(line(anchor_set_id=None) for _ in range(300)))
+
+    found = CliRunner().invoke(app, [str(tmp_path / "bare.log"), "--bundle", str(tmp_path / "calibrated")])
+
+    said = " ".join(found.output.split())
+    assert found.exit_code == 1
+    assert "300 pairs that were compared without an anchor set" in said
+    assert "the one that was served" not in said
+
+
 def test_other_ids_that_a_log_names_are_few(tmp_path):
     (tmp_path / "many.log").write_text("\n".join(line(anchor_set_id=f"{number:016x}") for number in range(500)))
 

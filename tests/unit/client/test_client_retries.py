@@ -58,9 +58,9 @@ class Scripted:
         return httpx2.Response(status, json={"code": code, "detail": "why", "status": status}, headers=headers)
 
 
-def verify(script, *, kind, tries=3, **options):
+def verify(script, *, kind, tries=3, first_pause=1.0, **options):
     """What a verification came to, by the sync or the async client."""
-    policy = RetryPolicy(tries=tries, first_pause=1.0)
+    policy = RetryPolicy(tries=tries, first_pause=first_pause)
     transport = httpx2.MockTransport(script.answer)
     if kind == "sync":
         http = httpx2.Client(transport=transport)
@@ -137,6 +137,13 @@ def test_who_is_told_to_come_at_once_pauses_all_the_same(kind):
     verify(script, kind=kind)
     assert script.pauses[0] >= 0.5
     assert script.pauses[1] >= 1
+
+
+def test_policy_without_pauses_does_not_send_as_fast_as_it_is_refused(kind):
+    away = Scripted(*1000 * [httpx2.ConnectError("gone")])
+    with pytest.raises(DeadlinePassed):
+        verify(away, kind=kind, tries=None, first_pause=0.0, deadline=10)
+    assert len(away.sent) <= 201
 
 
 def test_deadline_is_one_budget_for_all_tries(kind):

@@ -21,6 +21,8 @@ RETRIED = frozenset({429, 502, 503, 504})
 
 # Beyond it powers of two leave what a float holds.
 _MOST_DOUBLINGS = 60
+# Seconds between two tries whose number has no limit.
+_LEAST_PAUSE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class RetryPolicy:
     Attributes:
         tries: how often a call is sent at most, 1 or more; None for as often as its deadline has room for.
         first_pause: seconds before the second try where the service names none; each further pause is twice as long.
-        longest_pause: seconds, the most of these.
+        longest_pause: seconds, the most of these. Where tries is None a pause is 0.05 s at least.
     """
 
     tries: int | None = None
@@ -200,4 +202,5 @@ def _pause(failure: Problem | Unreachable, number: int, policy: RetryPolicy, dra
     if isinstance(failure, Problem) and failure.retry_after:  # 0 would send as fast as it is refused
         # Who was told the same second need not come in the same moment.
         return failure.retry_after + policy.first_pause * draw()
-    return own
+    # A policy without a pause would send as fast as it is refused, for all of the budget.
+    return own if policy.tries is not None else max(own, _LEAST_PAUSE)
