@@ -101,7 +101,7 @@ async def _verify_in_parts(pair: PairInput, place: Place, state: ServiceState) -
     if isinstance(pair.reference, Template):
         read = await read_parts(batch, in_parts(faces), place, state.verifier)
     else:
-        batch.require_point(compared)
+        batch.require_point(pair.probe, pair.reference)
         read = await read_side_by_side(batch, faces, place, state.verifier)
     result, digests = await place.run(lambda: (batch.verify([compared], read), state.auditor.digests([faces])[0]))
     (verification,) = result.items

@@ -102,16 +102,16 @@ class Batch:
         self._with_liveness = with_liveness
         self.clock = Clock()
 
-    def require_point(self, pair: Pair) -> None:
+    def require_point(self, probe: FaceInput, reference: FaceInput) -> None:
         """Refuse an operating point that the calibration of such a pair does not have, before anything is read.
 
         Args:
-            pair: of two pictures; what a reference of several is compared as is known once they are read.
+            probe: one face.
+            reference: the other; what one of several pictures is compared as is known once they are read.
 
         Raises:
             UnknownOperatingPoint: if it has none of that name.
         """
-        probe, reference = pair
         self._scorer.require_point((form_of(probe), form_of(reference)))
 
     def read(self, faces: Sequence[FaceInput], *, stop_at_failure: bool = False) -> ReadFaces:

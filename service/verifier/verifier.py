@@ -90,9 +90,8 @@ class Verifier:
         liveness = self._liveness(liveness_policy)
         scorer = self._scorer(method, operating_point, liveness, quality_policy, policy)
         batch = Batch(scorer, self._reader, policy, with_liveness=liveness != "off")
-        stops = not isinstance(reference, Template)
-        if stops:
-            batch.require_point((probe, reference))
+        if stops := not isinstance(reference, Template):
+            batch.require_point(probe, reference)
         result = batch.verify([(probe, reference)], batch.read([probe, *pictures_of(reference)], stop_at_failure=stops))
         (verification,) = result.items
         if isinstance(verification, InputError):

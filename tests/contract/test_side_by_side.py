@@ -5,6 +5,9 @@ import threading
 import pytest
 from fakes import picture
 
+from service.errors import UnknownOperatingPoint
+from service.verifier.pair_scoring import PairScorer
+
 FILES = {"probe": ("a.png", picture(seed=1)), "reference": ("b.png", picture(seed=2))}
 
 
@@ -82,3 +85,15 @@ def test_pair_of_which_neither_shows_a_face_names_the_probe(client):
     answer = client.post("/verify", files={"probe": ("a.png", blank), "reference": ("b.png", picture(0, seed=2))})
 
     assert (answer.status_code, answer.json()["code"], answer.json()["image"]) == (422, "no_face", "probe")
+
+
+def test_operating_point_that_photographs_lack_is_told_before_any_is_read(client, runs, monkeypatch):
+    def refuse(scorer, forms):
+        raise UnknownOperatingPoint(f"{forms} have no such point.")
+
+    monkeypatch.setattr(PairScorer, "require_point", refuse)
+
+    answer = client.post("/verify", files=FILES)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "unknown_operating_point")
+    assert runs.rows == []
