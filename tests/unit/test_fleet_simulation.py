@@ -26,6 +26,7 @@ def erlang(servers, load):
     return some / (servers * (1 - load))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("workers", "load"), [(1, 0.5), (2, 0.8)])
 def test_waits_are_those_of_theory(workers, load):
     from fleet_shape import Shape
@@ -39,6 +40,7 @@ def test_waits_are_those_of_theory(workers, load):
     assert mean == pytest.approx(1 + erlang(workers, load), rel=0.1)
 
 
+@pytest.mark.slow
 def test_turns_are_better_than_chance_and_the_least_loaded_no_worse():
     from fleet_shape import Shape, spread
     from fleet_simulation import Fleet

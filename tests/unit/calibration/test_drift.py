@@ -365,6 +365,7 @@ def test_reasons_tell_of_more_faces_beyond_a_limit_and_never_of_fewer():
     assert (found.beyond, found.beyond_calibrated) == (0.009, 0.003)
 
 
+@pytest.mark.slow
 def test_command_tells_other_people_by_an_audit_log(tmp_path, bundle):
     bundle_id = calibrated(tmp_path / "calibrated", bundle, limits=LIMITS)
     quantiles = LIMITS.measures["norm"].quantiles

@@ -61,6 +61,7 @@ def by_loop(given, identities, drawn):
     return minimize(loss, [0.0, 1.0], jac=slope_of_loss).x
 
 
+@pytest.mark.slow
 def test_line_is_that_of_greatest_likelihood_and_its_variance_that_of_people_drawn_again():
     given, identities = people(60, 1)
 

@@ -60,6 +60,7 @@ def test_fit_finds_what_scores_were_drawn_from_and_is_likelier_than_it():
     assert found.log_likelihood >= sum(math.log(sum(densities(score, MIXTURE))) for score in scores) - 0.5
 
 
+@pytest.mark.slow
 def test_of_strangers_alone_a_mixture_gains_next_to_nothing():
     scores, _ = drawn(4000, 0.0)
 

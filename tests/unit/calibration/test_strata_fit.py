@@ -91,6 +91,7 @@ def test_pairs_of_each_stratum_are_those_of_a_loop(make_part):
         )
 
 
+@pytest.mark.slow
 def test_rate_of_a_stratum_is_the_counted_share_of_its_pairs(make_part):
     part = make_part(60, 8, seed=1)
     cuts = choose_cuts([part])

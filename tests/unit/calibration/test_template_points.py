@@ -99,6 +99,7 @@ def test_sizes_that_too_few_people_have_are_not_measured():
     assert template_parts(few, 12.0, 0) == []
 
 
+@pytest.mark.slow
 def test_thresholds_have_the_rates_that_they_state_on_other_people():
     parts = {"calibrate": [part_of([9] * 60)], "report": [part_of([9] * 60, seed=1)]}
     work = Measuring(Parameters(), "photo", TermSources(), 100, 0, unstaged)

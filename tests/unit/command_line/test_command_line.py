@@ -53,6 +53,7 @@ def test_version_tells_the_revision_that_the_build_told(monkeypatch, told, shown
     assert CliRunner().invoke(app, ["--version"]).stdout == f"ida-verify {version('ida-verify')}{shown}\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", ["--version", "--help"])
 def test_version_and_list_of_commands_load_nothing_that_takes_long(asked):
     told = subprocess.run(
@@ -103,6 +104,7 @@ def test_every_command_has_examples_and_no_other_has():
     assert EXAMPLES.keys() == COMMANDS.keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", EXAMPLES)
 def test_examples_are_in_the_help_and_name_options_that_there_are(words):
     told = CliRunner().invoke(app, [*words.split(), "--help"], env={"COLUMNS": "160"}).output

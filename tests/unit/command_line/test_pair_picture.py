@@ -42,6 +42,7 @@ def shown(width, height, face, notes=()):
     return ShownPicture("probe: a.jpg", np.full((height, width, 3), 200, np.uint8), face, notes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "height"), [(60, 60), (700, 500), (3000, 4000)])
 def test_a_box_is_where_the_face_is_in_small_and_large_photographs(tmp_path, width, height):
     box = Box(width * 0.25, height * 0.25, width * 0.5, height * 0.5)
@@ -75,6 +76,7 @@ def test_the_chosen_of_several_faces_is_told_from_the_others(tmp_path):
     assert (cell == GREEN).all(2).sum() > (alone == GREEN).all(2).sum() + 200  # the word's ground
 
 
+@pytest.mark.slow
 def test_a_sheet_has_crops_verdict_and_place_for_every_picture(tmp_path):
     picture = shown(400, 300, face_at(Box(20, 50, 80, 100), (400, 300)), ("1 face found", "a" * 400))
     pair = drawn(tmp_path, picture, picture)

@@ -92,6 +92,7 @@ def scored_of(faces):
     return score_set(faces, Variant("cosine", METHODS["cosine"], Parameters()), cosine_scorer(faces.embeddings))
 
 
+@pytest.mark.slow
 def test_decisions_of_the_report_are_those_of_the_service_on_every_pair(calibration, faces):
     outside = np.arange(len(faces.rows)) % 11 == 2
     served = AsServed(calibration)
@@ -114,6 +115,7 @@ def test_decisions_of_the_report_are_those_of_the_service_on_every_pair(calibrat
         assert abs(np.count_nonzero(plain >= threshold) - reach) > 100
 
 
+@pytest.mark.slow
 def test_evidence_of_a_pair_is_what_the_service_states(calibration, faces):
     scorer = AsServed(calibration).scorer(cosine_scorer(faces.embeddings), faces.norms)
     everything = slice(0, len(faces.rows))
@@ -127,6 +129,7 @@ def test_evidence_of_a_pair_is_what_the_service_states(calibration, faces):
         assert scorer.pairs(np.array([i]), np.array([j]))[0] == pytest.approx(evidence[i, j], abs=1e-5)
 
 
+@pytest.mark.slow
 def test_observed_rates_of_the_report_are_those_of_each_pairs_own_stratum(calibration, faces):
     calibrations = Calibrations("made-up people", (calibration,))
 
@@ -143,6 +146,7 @@ def test_observed_rates_of_the_report_are_those_of_each_pairs_own_stratum(calibr
     assert pairs == known * (known - 1) // 2 - mated
 
 
+@pytest.mark.slow
 def test_kinds_of_pairs_are_counted_by_the_services_decision(calibration, faces):
     clean = 70
 

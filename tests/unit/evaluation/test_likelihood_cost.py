@@ -34,6 +34,7 @@ def test_scores_in_the_right_order_cost_nothing_at_best():
     assert min_cllr(np.array([1.0, 2.0, 3.0]), np.array([0.0, 0.0, 5.0]), np.array([4.0, 1.0, 0.0])) == 0.0
 
 
+@pytest.mark.slow
 def test_min_cllr_is_the_least_of_all_rising_ratios():
     generator = np.random.default_rng(1)
     grid = np.linspace(-3, 3, 25)
@@ -71,6 +72,7 @@ def test_pairs_that_were_not_kept_count_by_their_bins(people, scored_by_cosine):
     assert sum(one.non_mated for one in found.reliability) == pytest.approx(whole.non_mated, abs=2)
 
 
+@pytest.mark.slow
 def test_reliability_tells_stated_against_observed(people, scored_by_cosine):
     _, scored = scored_by_cosine(people(count=30, faces_each=4, spread=1.0))
     whole = scored.comparisons

@@ -34,6 +34,7 @@ def drawn_rates(pairs, draw, threshold):
     return wrong[0] / all_weights[0], wrong[1] / all_weights[1]
 
 
+@pytest.mark.slow
 def test_eer_of_every_replicate_is_where_its_own_rates_meet(scored):
     found, pairs = scored
     weights = person_weights(PEOPLE, 60, seed=3)

@@ -25,6 +25,7 @@ def glasses(crop, level):
     return covered
 
 
+@pytest.mark.slow
 def test_eyes_of_a_photograph_are_seen(crop):
     assert eye_light(crop) > 0.4
 

@@ -174,6 +174,7 @@ def test_decode_of_twelve_bits_with_alpha_lies_over_white_by_all_of_its_alpha():
         assert read(deep_png(0 * values + 0x7FF, colour)).pixels.tolist() == [[[127] * 3] * 2]
 
 
+@pytest.mark.slow
 def test_decode_of_large_colours_of_few_bits_is_refused_and_of_all_bits_is_not():
     dark, bright = (png(2500, 2500, 16, 2, [bytes((high, 0)) * 7500] * 2500) for high in (8, 200))
 

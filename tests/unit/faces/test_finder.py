@@ -202,6 +202,7 @@ def test_evidence_without_a_second_network_rests_on_the_detector():
     assert evidence.is_face(STANDARDS)
 
 
+@pytest.mark.slow
 def test_closer_look_is_decoded_outside_the_stage_in_which_faces_are_looked_for(picture):
     running, decoded_in = [], []
 

@@ -74,6 +74,7 @@ def test_grey_has_equal_channels(write):
     assert (pixels.max(axis=2) - pixels.min(axis=2)).max() <= 2
 
 
+@pytest.mark.slow
 def test_first_of_several_pictures_is_shown():
     file = io.BytesIO()
     scene().save(file, "AVIF", save_all=True, append_images=[scene().rotate(180)], quality=90)
@@ -170,12 +171,14 @@ def test_grid_that_is_none_is_refused():
     refused(UnsupportedImageType, "unusual|not read", itself)
 
 
+@pytest.mark.slow
 def test_items_that_share_their_bytes_are_refused():
     noise = Image.fromarray(np.random.default_rng(1).integers(0, 256, (512, 512, 3), dtype=np.uint8))
     data = grid([heic(noise, quality=100)] * 64, 8, (4096, 4096), (512, 512), shared=True)
     refused(ImageUndecodable, "more bytes than the file", data)
 
 
+@pytest.mark.slow
 def test_slices_count_as_passes_over_the_picture():
     configuration, data = coded(heic(flat(2048, 2048)))
     at, units = 0, []
@@ -207,6 +210,7 @@ def test_file_cut_short_anywhere_is_undecodable(write):
         refused((ImageUndecodable, UnsupportedImageType), "damaged|not read|moving", data[:end])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("write", [heic, avif])
 def test_changed_bytes_of_the_container_never_give_an_unforeseen_fault(write):
     data, random = write(scene(64, 64)), np.random.default_rng(3)

@@ -269,6 +269,7 @@ def test_extracted_face_has_its_quality(collins):
             assert found[name] == pytest.approx(score, abs=3), name
 
 
+@pytest.mark.slow
 def test_large_photograph_is_measured_reduced_and_counts_its_own_pixels(collins):
     large = cv2.resize(collins, (4096, 4096), interpolation=cv2.INTER_CUBIC)
 

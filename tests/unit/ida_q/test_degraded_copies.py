@@ -42,6 +42,7 @@ def copies(settings, files, recipe=COVER, seed=0):
         return embed_copies(embedder, files, parse_recipe(recipe, "a test"), seed), embedder
 
 
+@pytest.mark.slow
 def test_copy_of_each_picture_with_a_face_is_embedded_and_is_not_the_picture(settings, files):
     found, embedder = copies(settings, files)
     with open_embedder(settings, embedder.pipeline) as again:
@@ -52,6 +53,7 @@ def test_copy_of_each_picture_with_a_face_is_embedded_and_is_not_the_picture(set
     assert not np.any(found.embeddings[~found.found])
 
 
+@pytest.mark.slow
 def test_copies_are_the_same_every_time_and_made_once(settings, files, monkeypatch):
     first, _ = copies(settings, files)
     monkeypatch.setattr("models.heads.ida_q.degraded_copies.align", None)
@@ -61,6 +63,7 @@ def test_copies_are_the_same_every_time_and_made_once(settings, files, monkeypat
     assert np.array_equal(first.embeddings, again.embeddings)
 
 
+@pytest.mark.slow
 def test_another_seed_or_recipe_gives_other_copies_though_the_cache_has_some(settings, files):
     first, _ = copies(settings, files)
 

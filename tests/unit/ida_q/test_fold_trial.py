@@ -33,6 +33,7 @@ def scores(embeddings, people):
     return compare_all("a set", scorer, people, np.zeros(int(people.max()) + 1, np.int64), keep=10**6)
 
 
+@pytest.mark.slow
 def test_rates_are_those_the_smaller_fold_measures_and_gains_the_mean_of_the_folds(made_faces):
     folds = []
     for seed, people in ((0, 40), (1, 60)):

@@ -27,6 +27,7 @@ def test_pair_by_hand():
     assert ratio == pytest.approx([20 * math.log(1 + math.exp(0.3)) * (0.6 - (0.35 + 0.2)) - 3.0])
 
 
+@pytest.mark.slow
 @given(st.floats(-1, 1), line, line)
 @settings(max_examples=100, deadline=None)
 def test_sides_swapped_give_the_same_to_the_bit(similarity, one, other):
@@ -37,6 +38,7 @@ def test_sides_swapped_give_the_same_to_the_bit(similarity, one, other):
     )
 
 
+@pytest.mark.slow
 @given(line, line)
 @settings(max_examples=100, deadline=None)
 def test_evidence_never_falls_as_the_similarity_grows_whatever_a_network_says(one, other):

@@ -99,6 +99,7 @@ def accepted(scores, faces, fmr):
     return float(np.mean(scores[counted & mated] > others[int(fmr * len(others))]))
 
 
+@pytest.mark.slow
 def test_network_learns_that_poor_strangers_are_more_alike_and_helps_people_it_never_saw(made_faces):
     network, _ = trained(made_faces(seed=1))
     faces = made_faces(seed=2)
@@ -113,6 +114,7 @@ def test_network_learns_that_poor_strangers_are_more_alike_and_helps_people_it_n
     assert np.mean(ratio[poor & likeness]) < np.mean(ratio[good & likeness]) - 2, "the same likeness says less"
 
 
+@pytest.mark.slow
 def test_ratio_is_one_that_a_decision_at_the_prior_odds_can_rest_on(made_faces):
     faces = made_faces(seed=1)
     network, statistics = trained(faces, clean_share=1.0)
@@ -129,12 +131,14 @@ def test_ratio_is_one_that_a_decision_at_the_prior_odds_can_rest_on(made_faces):
         assert false * math.exp(level) < 2 * share
 
 
+@pytest.mark.slow
 def test_same_faces_and_seed_give_the_same_file(made_faces):
     faces = made_faces(people=20)
 
     assert likelihood_graph(trained(faces)[0]) == likelihood_graph(trained(faces)[0])
 
 
+@pytest.mark.slow
 def test_onnx_file_gives_what_numpy_gives(made_faces):
     network, statistics = trained(made_faces(people=20))
     far = np.concatenate([statistics, [[-40.0], [40.0]]]).astype(np.float32)
@@ -145,6 +149,7 @@ def test_onnx_file_gives_what_numpy_gives(made_faces):
     assert found == pytest.approx(network.of_faces(far), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_network_that_gives_no_number_is_refused(made_faces):
     network, statistics = trained(made_faces(people=20))
     wild = replace(network, second_bias=np.array([0.0, np.nan, 0.0, 0.0]))

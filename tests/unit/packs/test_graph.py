@@ -43,6 +43,7 @@ def test_converted_graph_declares_a_symbolic_batch_axis_and_no_stale_shapes() ->
     assert not converted.graph.value_info
 
 
+@pytest.mark.slow
 def test_weights_reshaped_by_the_same_constant_stay_as_they_are() -> None:
     nodes = [
         helper.make_node("Reshape", ["bias", "flat"], ["bias_row"]),

@@ -71,6 +71,7 @@ def test_id_follows_what_decides_a_verdict_and_nothing_else() -> None:
     assert len({of(TOML), *map(of, changed)}) == 5
 
 
+@pytest.mark.slow
 def test_pulled_part_is_installed_with_its_batch_made_dynamic_and_proven(tmp_path: Path) -> None:
     manifest, tarball = tiny_packs.write_liveness(tmp_path / "source")
     with pytest.raises(PackNotFound, match="models pull liveness"):
@@ -134,6 +135,7 @@ def test_given_file_that_is_no_tarball_is_refused(tmp_path: Path) -> None:
         pull(tmp_path, manifest, tmp_path / "no.tgz")
 
 
+@pytest.mark.slow
 def test_part_is_removed_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IDA_HOME", str(tmp_path))
     assert CliRunner().invoke(app, ["models", "remove", "liveness"]).exit_code == 1

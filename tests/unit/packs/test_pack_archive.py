@@ -87,6 +87,7 @@ def test_file_that_is_longer_than_the_zip_says_is_refused(tmp_path, folder):
         unpack_networks(path, folder)
 
 
+@pytest.mark.slow
 def test_directory_of_more_than_packs_have_is_not_read(tmp_path, folder):
     path = zipped(tmp_path / "pack.zip", *(f"{'x' * 240}{number}" for number in range(4_000)))
     with pytest.raises(PackInvalid, match="says more of its files"):

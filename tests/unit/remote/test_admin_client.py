@@ -40,12 +40,14 @@ def url(certificate):
     server.server_close()
 
 
+@pytest.mark.slow
 def test_certificate_that_the_environment_names_is_believed(url, certificate, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
     with AdminClient(url, "a token") as client:
         assert client.replicas() == {"replicas": []}
 
 
+@pytest.mark.slow
 def test_any_other_is_not(url, monkeypatch):
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     with AdminClient(url, "a token") as client, pytest.raises(AdminUnreachable, match="certificate"):

@@ -49,6 +49,7 @@ def run(tmp_path, manifest, pipeline):
     return gathered
 
 
+@pytest.mark.slow
 def test_faces_are_trained_on_as_the_new_bundle_carries_them(run, folders):
     plain, nothing = run(generated=folders)
     (trained_on,), records = run(generated=folders, carry=True)
