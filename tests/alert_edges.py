@@ -16,6 +16,7 @@ from alert_series import (
     held,
     of_the_method,
     recorded,
+    risen,
     service,
 )
 
@@ -250,45 +251,21 @@ EDGES: dict[str, Edges] = {
         ],
         recorded(decisions__usual_decided_share1h=0.8, decisions__decided_share1h=0.1, decisions__pairs1h=9999),
     ),
-    "IdaInconclusive": Edges(
-        [
-            between(
-                recorded(decisions__inconclusive_share1h=below),
-                recorded(decisions__inconclusive_share1h=above),
-                decisions__usual_inconclusive_share1h=usual,
-                decisions__pairs1h=9999,
-            )
-            for usual, below, above in ((0, 0.0196, 0.0204), (0.3, 0.91, 0.93))
-        ]
-        + [
-            between(
-                recorded(decisions__pairs1h=490),
-                recorded(decisions__pairs1h=510),
-                decisions__usual_inconclusive_share1h=0,
-                decisions__inconclusive_share1h=1,
-            )
-        ],
-        recorded(decisions__usual_inconclusive_share1h=0, decisions__inconclusive_share1h=1, decisions__pairs1h=9999),
+    "IdaInconclusive": risen(
+        "decisions__inconclusive_share1h",
+        "decisions__usual_inconclusive_share1h",
+        "decisions__pairs1h",
+        (0, 0.0196, 0.0204),
+        (0.3, 0.91, 0.93),
+        least=500,
     ),
-    "IdaPicturesRefused": Edges(
-        [
-            between(
-                recorded(photographs__refused_share1h=below),
-                recorded(photographs__refused_share1h=above),
-                photographs__usual_refused_share1h=usual,
-                photographs__seen1h=9999,
-            )
-            for usual, below, above in ((0, 0.049, 0.051), (0.4, 0.84, 0.86))
-        ]
-        + [
-            between(
-                recorded(photographs__seen1h=490),
-                recorded(photographs__seen1h=510),
-                photographs__usual_refused_share1h=0,
-                photographs__refused_share1h=1,
-            )
-        ],
-        recorded(photographs__usual_refused_share1h=0, photographs__refused_share1h=1, photographs__seen1h=9999),
+    "IdaPicturesRefused": risen(
+        "photographs__refused_share1h",
+        "photographs__usual_refused_share1h",
+        "photographs__seen1h",
+        (0, 0.049, 0.051),
+        (0.4, 0.84, 0.86),
+        least=500,
     ),
     "IdaKeysUnusable": Edges(
         [edge(service("ida_file_unusable", file="api_keys"), 0, 1)],

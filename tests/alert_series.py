@@ -61,6 +61,27 @@ def between(low: Series, high: Series, **beside: float) -> Edge:
     return Edge(low, high, recorded(**beside))
 
 
+def risen(share: str, usual: str, counted_in: str, *at: tuple[float, float, float], least: int) -> Edges:
+    """The edges of an alert on a share of an hour that rose above its usual one, where enough was counted.
+
+    Args:
+        share, usual, counted_in: recorded series, with __ in the place of the colons.
+        at: usual shares, each with one that is quiet and one that fires.
+        least: how much must have been counted.
+    """
+    beyond = {usual: 0, share: 1}
+    return Edges(
+        [
+            *(
+                between(recorded(**{share: below}), recorded(**{share: above}), **{usual: value, counted_in: 9999})
+                for value, below, above in at
+            ),
+            between(recorded(**{counted_in: 0.98 * least}), recorded(**{counted_in: 1.02 * least}), **beyond),
+        ],
+        recorded(**beyond, **{counted_in: 9999}),
+    )
+
+
 def crowding_difference(bound: float, by: float = 1000) -> Series:
     """Half of the differences lie below half of a bound."""
     buckets = {"0": 0.0, str(bound): by, "+Inf": by}

@@ -116,13 +116,13 @@ def _require_one_form(served: Bundle, logged: LoggedPairs, folder: Path) -> None
 
 def _too_few(logged: LoggedPairs, bundle_id: str, folder: Path) -> str:
     """Return why nothing can be told: too few pairs, or those of other anchor sets than the bundle."""
-    if logged.others > logged.pairs and set(logged.other_ids) == {""}:
-        return (
-            f"The logs have {logged.others:,} pairs that were compared without an anchor set, and {logged.pairs:,} by "
-            f"{bundle_id}, which is the bundle {folder}. Nothing is measured of those without one: give logs of a "
-            "service that serves the bundle."
-        )
     if logged.others > logged.pairs:
+        if set(logged.other_ids) == {""}:
+            return (
+                f"The logs have {logged.others:,} pairs that were compared without an anchor set, and {logged.pairs:,} "
+                f"by {bundle_id}, which is the bundle {folder}. Nothing is measured of those without one: give logs of "
+                "a service that serves the bundle."
+            )
         return (
             f"The logs have {logged.others:,} pairs by {_by_id(logged)}, and {logged.pairs:,} by {bundle_id}, which is "
             f"the bundle {folder}. Give with --bundle the one that was served when these were written."

@@ -77,6 +77,17 @@ class AnchorSets:
         except (BundleInvalid, BundleNotTrusted, BundleUnknown):  # unknown: deleted meanwhile
             return False
 
+    def _put(self, folder: Path) -> tuple[bool, tuple[str, ...]]:
+        """Put a bundle into the store; return whether it is new there, and which of its files were put right."""
+        replace_signature = self._loader.keys is not None
+        if self._store.push(folder, replace_signature=replace_signature):
+            return True, ()
+        try:
+            return False, self._store.mend(folder)
+        except BundleUnknown:
+            # Deleted meanwhile, here or by another replica: what was put right is of no use without the rest.
+            return self._store.push(folder, replace_signature=replace_signature), ()
+
     def upload(self, archive: Path, bundle_id: str, *, who: str) -> Uploaded:
         """Put the bundle of an archive into the store, and log who sent it.
 
@@ -102,9 +113,7 @@ class AnchorSets:
                 raise BundleIdMismatch(
                     f"The archive holds the anchor set {found}, not {bundle_id}. Send it under its own id."
                 )
-            with self._turn:  # a deletion in between would leave parts without a manifest
-                created = self._store.push(folder, replace_signature=self._loader.keys is not None)
-                mended = () if created else self._store.mend(folder)
+            created, mended = self._put(folder)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         told = {"anchor_set_id": bundle_id, "who": who, "is_new": created, "signed_by": signer and signer.name}

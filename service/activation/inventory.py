@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import pairwise
 
 from service.activation.built_in import BuiltIn
@@ -50,12 +51,8 @@ class Inventory:
 
     def entries(self) -> list[AnchorSetEntry]:
         """Return every bundle that can be activated, the active one first, then the newest."""
-        history, reports = self._store.activations(), self._served_elsewhere()
+        history, elsewhere = self._store.activations(), cache(self._served_elsewhere)
         ids = self._store.bundle_ids()
-
-        def elsewhere() -> dict[str, str]:
-            return reports
-
         found = [self._stored(bundle_id, history, elsewhere) for bundle_id in ids]
         folder = self._built_in.folder
         if folder is not None and self._built_in_id is not None and self._built_in_id not in ids:

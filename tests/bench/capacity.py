@@ -147,7 +147,9 @@ def main() -> None:
     parser.add_argument("--pair-bytes", type=float, default=85_000)
     parser.add_argument("--anchor-bytes", type=float, default=17e6)
     parser.add_argument("--series", type=int, default=550, help="of metrics, that a replica has")
-    parser.add_argument("--reached", type=float, default=0.7, help="share of the bound that load_curve.py reaches")
+    parser.add_argument(
+        "--reached", type=float, default=Given.reached, help="share of the bound that load_curve.py reaches"
+    )
     parser.add_argument("--utilisation", type=float, default=0.7)
     parser.add_argument("--away", type=float, default=0.1, help="share of the replicas that may be gone")
     parser.add_argument("--watch-seconds", type=float, default=5.0)

@@ -51,13 +51,13 @@ STEPS: dict[str, tuple[list[str], dict[str, str]]] = {
 def run(folder: Path, names: list[str], openvino: str | None) -> list[str]:
     """Run benchmarks in turn; return the names of those that failed."""
     folder.mkdir(parents=True, exist_ok=True)
+    backbone = Path(os.environ["IDA_HOME"]) / "packs" / "opencv-sface" / "sface.onnx"
+    values = {"BACKBONE": str(backbone), "OPENVINO": openvino or ""}
     failed = []
     for name in names:
         (script, *arguments), environment = STEPS[name]
         if openvino is None and "OPENVINO" in arguments:
             arguments = arguments[: arguments.index("--openvino")]
-        backbone = Path(os.environ["IDA_HOME"]) / "packs" / "opencv-sface" / "sface.onnx"
-        values = {"BACKBONE": str(backbone), "OPENVINO": openvino or ""}
         command = [sys.executable, str(BENCH / script), *(values.get(one, one) for one in arguments)]
         out = folder / f"{name}.json"
         began = time.monotonic()

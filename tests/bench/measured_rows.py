@@ -10,35 +10,40 @@ def _curve(found: dict) -> list[Row]:
     methods = list(bound)
     waiting = {method: [row for row in rows if row["method"] == method and row["clients"]] for method in methods}
     clients = _and(str(row["clients"]) for row in waiting[methods[0]])
+
+    def by_method(told: Callable[[str], str]) -> str:
+        return "; ".join(f"`{method}` {told(method)}" for method in methods)
+
+    def bounded(kind: str) -> str:
+        return by_method(
+            lambda method: (
+                f"{bound[method][f'pairs_per_second{kind}']} a second, "
+                f"{_percent(waiting[method][-1][f'share_of_bound{kind}'])}"
+            )
+        )
+
     out = [
         (
             f"pairs a second, 640-pixel JPEGs, 50,000 anchors, no density cache, by {clients} clients that wait; "
             "their median",
-            "; ".join(
-                f"`{method}` {_list(row['answered_per_second'] for row in waiting[method])} at "
-                f"{_list(row['p50_ms'] for row in waiting[method])} ms"
-                for method in methods
+            by_method(
+                lambda method: (
+                    f"{_list(row['answered_per_second'] for row in waiting[method])} at "
+                    f"{_list(row['p50_ms'] for row in waiting[method])} ms"
+                )
             ),
             "`load_curve.py`",
         ),
         (
             "the most that the CPUs could answer, from the least time of each stage alone and an empty request; what "
             "the most clients reach of it, the load generator's own CPU left out",
-            "; ".join(
-                f"`{method}` {bound[method]['pairs_per_second']} a second, "
-                f"{_percent(waiting[method][-1]['share_of_bound'])}"
-                for method in methods
-            ),
+            bounded(""),
             "",
         ),
         (
             "what processes that share nothing, one for each CPU and all at once, answer by their median pair; what is "
             "reached of it",
-            "; ".join(
-                f"`{method}` {bound[method]['pairs_per_second_together']} a second, "
-                f"{_percent(waiting[method][-1]['share_of_bound_together'])}"
-                for method in methods
-            ),
+            bounded("_together"),
             "",
         ),
     ]

@@ -9,15 +9,9 @@ import pytest
 import yaml
 from alert_edges import EDGES, GONE, WEEK, gone
 from alert_series import STEP, STEPS, Series
-from rule_tests import run_rule_tests
+from rule_tests import alert_rules, run_rule_tests
 
-RULES = Path(__file__).parents[2] / "deploy" / "prometheus" / "rules" / "ida-verify.yml"
-ALERTS: dict[str, dict[str, Any]] = {
-    rule["alert"]: rule
-    for group in yaml.safe_load(RULES.read_text("utf-8"))["groups"]
-    for rule in group["rules"]
-    if "alert" in rule
-}
+ALERTS = {rule["alert"]: rule for rule in alert_rules()}
 
 
 def case(alert: str, series: Series, seconds: float, fires: bool, interval: str) -> dict[str, Any]:

@@ -6,16 +6,13 @@ from pathlib import Path
 import pytest
 import yaml
 from prometheus_client import CollectorRegistry
-from rule_tests import run_rule_tests
+from rule_tests import RULES, alert_rules, run_rule_tests
 
 from service.telemetry import Metrics
 
 REPOSITORY = Path(__file__).parents[2]
-RULES = REPOSITORY / "deploy" / "prometheus" / "rules" / "ida-verify.yml"
 TESTS = sorted((REPOSITORY / "deploy" / "prometheus" / "tests").glob("*.yml"))
-ALERTS = [
-    rule for group in yaml.safe_load(RULES.read_text("utf-8"))["groups"] for rule in group["rules"] if "alert" in rule
-]
+ALERTS = alert_rules()
 
 
 @pytest.mark.long

@@ -12,7 +12,9 @@ from e2e import hostile
 def test_attacks_stop_no_replica_and_leave_no_honest_request_unanswered(require_program, pack, tmp_path) -> None:
     require_program("nginx")
     require_program("prlimit")
-    options = argparse.Namespace(replicas=3, address_space=2048, per_second=4, together=True, only="", every=5, batch=8)
+    options = argparse.Namespace(
+        replicas=3, address_space=2048, per_second=4, together=True, only="", every=5, batch=16
+    )
 
     result = hostile.run(options, pack.folder.parents[1], tmp_path)
 
@@ -23,8 +25,7 @@ def test_attacks_stop_no_replica_and_leave_no_honest_request_unanswered(require_
     (attacks,) = result["attacks"].values()
     answered = attacks["answered"]
     assert set(answered["documents of many small values"]) == {"413 document_too_complex"}
-    # 504: all attacks at once may take a slow machine longer than the deadline, and whoever sent one is told that.
-    assert {found.split()[0] for found in answered["hostile pictures"]} <= {"413", "415", "422", "504"}
+    assert {found.split()[0] for found in answered["hostile pictures"]} <= {"413", "415", "422"}
     assert set(answered["idle connections"]) == {"closed"}
     assert answered["headers without end"].get("a replica ended it after less than 8 MiB") == 4
     assert set(answered["two batches of 64 pairs"]) <= {"200 of {'200': 64}"}

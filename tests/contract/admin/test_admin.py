@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from service.app import create_app
 from service.errors import SettingsInvalid
 from service.settings import Settings
-from service.store.bundle_store import open_store
+from service.store.bundle_store import BundleStore, open_store
 from service.store.records import ReplicaReport, now
 
 
@@ -368,6 +368,21 @@ def test_damaged_anchor_set_is_put_right_by_sending_it_again(client, made, tmp_p
     assert (answer.status_code, answer.json()) == (200, {"id": bundle_id, "created": False, "repaired": [file]})
     assert activate(client, bundle_id).status_code == 200
     assert upload(client, bundle_id, content).json()["repaired"] == []
+
+
+def test_anchor_set_that_is_deleted_while_it_is_put_right_is_whole_again(client, made, tmp_path, monkeypatch):
+    bundle_id, content = made(1)
+    upload(client, bundle_id, content)
+    mend, folder = BundleStore.mend, tmp_path / "store" / "bundles" / bundle_id
+
+    def deleted_meanwhile(store, bundle):
+        (folder / "manifest.json").unlink()
+        (folder / "embeddings.npy").unlink()
+        return mend(store, bundle)
+
+    monkeypatch.setattr(BundleStore, "mend", deleted_meanwhile)
+    assert upload(client, bundle_id, content).status_code == 201
+    assert activate(client, bundle_id).status_code == 200
 
 
 # What is told
