@@ -5,6 +5,7 @@ import io
 import json
 import shlex
 import subprocess
+from decimal import ROUND_HALF_UP, Context, Decimal
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -48,6 +49,17 @@ UNNAMED = """() => [...document.querySelectorAll("button, input, select, a, summ
   .map((e) => e.outerHTML)"""
 TINY = """() => [...document.querySelectorAll("button, .button, select, summary")].filter((e) => e.checkVisibility())
   .map((e) => [e.textContent, e.getBoundingClientRect()]).filter(([, box]) => box.width < 24 || box.height < 24)"""
+
+
+def fixed(value: float, places: int) -> str:
+    """`value` as JavaScript's toFixed writes it, which rounds 193.25 up, where Python's format rounds to even."""
+    return str(Decimal(value).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP))
+
+
+def significant(value: float, digits: int) -> str:
+    """`value` as the page writes it with toPrecision: as many digits, without zeros at the end."""
+    rounded = Context(prec=digits, rounding=ROUND_HALF_UP).create_decimal(Decimal(value))
+    return f"{rounded.normalize():f}"
 
 
 @pytest.fixture(scope="module")
@@ -135,8 +147,8 @@ def test_two_pictures_give_a_decision_in_words_and_all_that_explains_it(opened, 
     answer = answered(page)
     assert page.get_by_role("heading", level=2, name="Match", exact=True).is_visible()
     said = page.inner_text(".sentences")
-    assert f"{answer['score']:.4g}" in said
-    assert f"the threshold {answer['threshold']:.4g} of {answer['operating_point']}" in said
+    assert significant(answer["score"], 4) in said
+    assert f"the threshold {significant(answer['threshold'], 4)} of {answer['operating_point']}" in said
     assert answer["decision"] == "match"
     # Boxes and points lie where the service says, in pixels of the picture; the crops are those of the faces.
     for side in ("probe", "reference"):
@@ -156,7 +168,7 @@ def test_two_pictures_give_a_decision_in_words_and_all_that_explains_it(opened, 
     for words in ("The score on a line", "Evidence", "Time", "Similarity", "Quality in all"):
         assert words in page.inner_text("#answer")
     total = answer["timings_ms"]["total"]
-    assert f"{total:.1f} ms" in page.inner_text("#answer")
+    assert f"{fixed(total, 1)} ms" in page.inner_text("#answer")
     # The command line, run as it stands where the pictures lie, gives the same.
     require_program("curl")
     page.get_by_text("The command line that asks the same").click()
@@ -180,7 +192,7 @@ def test_chart_shows_the_score_the_operating_points_and_both_kinds_of_pairs(open
     assert own["thresholds"][answer["operating_point"]] == answer["threshold"]
     points = pooled["operating_points"]
     assert chart.locator(".threshold text").all_text_contents() == [point["name"] for point in points]
-    assert f"this pair: {answer['score']:.4g}" in chart.text_content()
+    assert f"this pair: {significant(answer['score'], 4)}" in chart.text_content()
     for drawn in ("non-mated", "curve"):
         assert chart.locator(f".{drawn}").first.is_visible()
     if own is not pooled:
@@ -194,7 +206,7 @@ def test_chart_shows_the_score_the_operating_points_and_both_kinds_of_pairs(open
     page.get_by_text("The operating points as a table").last.click()
     rows = page.locator("tbody").last.locator("tr").all_inner_texts()
     assert all("not reached" in row for row in rows)
-    assert any(f"{100 * points[2]['fnmr']:.3g} %" in row for row in rows)
+    assert any(f"{significant(100 * points[2]['fnmr'], 3)} %" in row for row in rows)
 
 
 def test_by_keyboard_alone(opened, pictures):
