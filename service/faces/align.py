@@ -81,6 +81,8 @@ def share_cut_off(landmarks: Floats32, box: Box, image_size: tuple[int, int]) ->
     left, top, right, bottom = CROP_BOX.left, CROP_BOX.top, CROP_BOX.right, CROP_BOX.bottom
     corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
     place = (corners @ back[:, :2].T + back[:, 2]).astype(np.float32)
-    picture = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-    seen = cv2.intersectConvexConvex(place, picture)[0] / cv2.contourArea(place)
-    return float(np.clip(max(1 - seen, box.outside(width, height)), 0.0, 1.0))
+    unseen = 0.0
+    if not ((place >= 0) & (place <= (width, height))).all():  # else none of it, to the last bit of float32
+        picture = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+        unseen = 1 - cv2.intersectConvexConvex(place, picture)[0] / cv2.contourArea(place)
+    return float(np.clip(max(unseen, box.outside(width, height)), 0.0, 1.0))

@@ -76,6 +76,9 @@ def test_answer_is_the_same_either_way(client, runs):
         del answer["request_id"], answer["timings_ms"]
     # The stand-in for the backbone rounds a face of a run of two otherwise than one alone; the real one does not.
     assert alone.pop("similarity") == pytest.approx(together.pop("similarity"), abs=1e-6)
+    for side in ("probe", "reference"):
+        norms = [answer["quality_check"][side]["norm"].pop("value") for answer in (alone, together)]
+        assert norms[0] == pytest.approx(norms[1], rel=1e-5)
     assert alone == together
 
 

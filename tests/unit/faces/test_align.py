@@ -98,6 +98,16 @@ def test_share_cut_off_is_the_part_of_the_faces_place_beyond_the_edge(shift, exp
     assert share_cut_off(landmarks, kept, (112, 112)) == pytest.approx(expected, abs=1e-3)
 
 
+def test_nothing_is_cut_off_of_a_face_within_its_picture():
+    generator, box = np.random.default_rng(0), Box(100, 100, 200, 200)
+    for turn, scale in zip(generator.uniform(0, 2 * np.pi, 50), generator.uniform(0.5, 5, 50), strict=True):
+        sine, cosine = np.sin(turn), np.cos(turn)
+        turned = (ARCFACE_TEMPLATE - 56) @ np.array([[cosine, -sine], [sine, cosine]])
+        landmarks = (scale * turned + (700.3, 650.7)).astype(np.float32)
+
+        assert share_cut_off(landmarks, box, (1400, 1300)) == 0
+
+
 def test_share_cut_off_is_the_boxs_where_that_is_more():
     box = Box(CROP_BOX.left, CROP_BOX.top, CROP_BOX.right, CROP_BOX.top + 4 * (112 - CROP_BOX.top))
 
