@@ -59,6 +59,8 @@ _BASE64_GROWTH = 4 / 3
 _BODY_MARGIN = 64 * 1024
 # What pages may send besides what they always may.
 _HEADERS_OF_PAGES = ("Authorization", "Content-Type", "X-Deadline-Seconds", "X-Request-ID")
+# Where the store answers within them, a replica is listed before it is ready.
+_FIRST_LOOK_SECONDS = 2.0
 # Of the largest size; photographs as they are sent are a fraction of it.
 _PAIRS_OF_A_BATCH = 4
 
@@ -99,7 +101,7 @@ def create_app(
         state, closing = _assemble(settings, loaded, metrics, readiness, tokens, keys, audit, receipts, tracing)
         if tokens is not None:
             await anyio.to_thread.run_sync(_sweep, loaded.store, state.uploads)
-        state.follower.start()
+        await anyio.to_thread.run_sync(state.follower.start, _FIRST_LOOK_SECONDS)
         shared.append(state)
         _tell_what_is_served(settings, loaded, state)
         readiness.set(True)

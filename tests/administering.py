@@ -34,3 +34,9 @@ def history(client):
     """Return the activations, oldest first: generation, bundle_id, action and what they restore."""
     found = client.get("/admin/activations", headers=ALICE).json()["activations"]
     return [(r["generation"], r["anchor_set_id"], r["action"], r["restores"]) for r in reversed(found)]
+
+
+def stored(store):
+    """Return the files of a store's folder, but for the reports of replicas, as paths in it."""
+    files = [file.relative_to(store).as_posix() for file in store.rglob("*") if file.is_file()]
+    return sorted(file for file in files if not file.startswith("replicas/"))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from service.activation.following import Failure, Following
+from service.activation.reporter import Reporter
 from service.activation.switch import Switch
 from service.errors import ActivationInvalid, IdaError, StoreInvalid, StoreUnavailable
 from service.snapshot.registry import Registry
@@ -18,7 +19,6 @@ from service.telemetry import Metrics
 logger = logging.getLogger(__name__)
 
 _LONGEST_RETRY = 60.0
-_REPORT_EVERY = 3  # looks
 
 
 class Follower:
@@ -52,17 +52,15 @@ class Follower:
         """
         self._registry, self._switch, self._store = registry, switch, store
         self._metrics = metrics
-        self._report = report
+        self._reporter = Reporter(store, report, clock)
         self._interval = report.watch_interval
         self._jitter = jitter
         self._clock = clock
         self._turn = threading.Lock()
         self._state = Following(newest, True, now(), store_id)
         self._retry_at = 0.0
-        self._reported_at: float | None = None
-        self._report_failed = False
         self._behind_since: float | None = None
-        self._woken = threading.Event()
+        self._woken, self._has_looked = threading.Event(), threading.Event()
         self._is_closing = False
         self._thread = threading.Thread(target=self._watch, name="follower", daemon=True)
         metrics.watch_lag.set_function(self._lag)
@@ -78,9 +76,14 @@ class Follower:
         """Whether a newer generation is known than the one that is served."""
         return self._registry.current().generation < self._state.newest_generation
 
-    def start(self) -> None:
-        """Begin to watch."""
+    def start(self, patience: float = 0.0) -> None:
+        """Begin to watch, and return after the first look, or so many seconds.
+
+        A replica that answers before its first look is in nobody's list yet: who waits until all replicas serve an
+        anchor set would not wait for this one.
+        """
         self._thread.start()
+        self._has_looked.wait(patience)
 
     def wake(self) -> None:
         """Look at the store at once."""
@@ -92,10 +95,7 @@ class Follower:
         self._woken.set()
         if self._thread.is_alive():
             self._thread.join()
-        try:
-            self._store.forget(self._report.replica)
-        except IdaError as error:
-            logger.info("the report of this replica stays in the store: %s", error.message)
+        self._reporter.forget()
 
     def saw(self, generation: int) -> None:
         """Take note of a generation that was activated here."""
@@ -118,7 +118,7 @@ class Follower:
                 self._set(failure=None)
         elif self._is_due(newest):
             self._follow(newest, record, unreadable)
-        self._write_report()
+        self._reporter.report(self._state, self._registry.current(), is_lagging=self.is_lagging)
 
     def _newest(self, known: int) -> tuple[int, Activation | None, ActivationInvalid | None]:
         """Return the newest generation, and its record or what is wrong with it where it is not served yet."""
@@ -210,41 +210,12 @@ class Follower:
         since = self._behind_since
         return 0.0 if since is None or not self.is_lagging else self._clock() - since
 
-    def _write_report(self) -> None:
-        """Tell the others what is served here, when it changed and every few looks; a failure disturbs nothing."""
-        state, served = self._state, self._registry.current()
-        failure = state.failure
-        report = self._report.model_copy(
-            update={
-                "at": self._report.at,
-                "bundle_id": served.bundle_id,
-                "generation": served.generation,
-                "lagging": self.is_lagging,
-                "store_id": state.store_id,
-                "failed_generation": failure and failure.generation,
-                "failed_bundle_id": failure and failure.bundle_id,
-                "error_code": failure and failure.code,
-                "error": failure and failure.message,
-            }
-        )
-        at = self._clock()
-        is_due = self._reported_at is None or at - self._reported_at >= _REPORT_EVERY * self._interval
-        if state.store_id is None or (report == self._report and not is_due):
-            return
-        try:
-            self._store.report(report.model_copy(update={"at": now()}))
-        except IdaError as error:
-            if not self._report_failed:
-                logger.warning("the report of this replica cannot be written: %s", error.message)
-            self._report_failed = True
-            return
-        self._report_failed, self._report, self._reported_at = False, report, at
-
     def _watch(self) -> None:
         while not self._is_closing:
             try:
                 self.look()
             except Exception:  # nobody would see this thread end, and nothing would be followed from then on
                 logger.exception("unforeseen fault in watching the store")
+            self._has_looked.set()
             self._woken.wait(self._interval * random.uniform(1 - self._jitter, 1 + self._jitter))  # noqa: S311
             self._woken.clear()

@@ -7,7 +7,7 @@ import threading
 from datetime import timedelta
 
 import pytest
-from administering import ALICE, TOKEN, UNKNOWN, activate, entries, upload, write_tokens
+from administering import ALICE, TOKEN, UNKNOWN, activate, entries, stored, upload, write_tokens
 from fakes import picture, serving
 from fastapi.testclient import TestClient
 
@@ -49,7 +49,7 @@ def test_request_without_a_known_token_is_refused(client, header, path):
 )
 def test_nothing_changes_without_a_token(client, verb, path, tmp_path):
     assert client.request(verb, path, content=b"{}").status_code == 401
-    assert not (tmp_path / "store").exists()
+    assert stored(tmp_path / "store") == []
 
 
 def test_without_a_configured_token_there_is_no_admin_api(tmp_path, bundle, backbone_session):
@@ -406,6 +406,11 @@ def test_listing_goes_on_where_a_manifest_is_spoilt(client, made, tmp_path):
     (tmp_path / "store" / "bundles" / bundle_id / "manifest.json").write_bytes(b"{}")
     (entry,) = [entry for entry in entries(client) if entry["id"] == bundle_id]
     assert "not the one that its id stands for" in entry["error"]
+
+
+def test_replica_is_listed_as_soon_as_it_is_ready_even_by_a_store_that_nobody_used(client):
+    found = client.get("/admin/replicas", headers=ALICE).json()
+    assert [(replica["replica"], replica["alive"]) for replica in found["replicas"]] == [("replica-a", True)]
 
 
 def test_replicas_say_what_they_serve(client, made):

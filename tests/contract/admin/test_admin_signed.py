@@ -4,7 +4,7 @@ import logging
 import shutil
 
 import pytest
-from administering import activate, entries, upload
+from administering import activate, entries, stored, upload
 from fakes import fake_pipeline, serving
 from signers import make_signer
 
@@ -76,7 +76,7 @@ def test_unsigned_or_wrongly_signed_bundle_is_neither_taken_nor_activated(client
     mallory(tmp_path / "made-2")
     assert code(upload(client, unsigned, content)) == (422, "bundle_not_trusted")
     assert code(upload(client, wrong, archive(tmp_path, 2))) == (422, "bundle_not_trusted")
-    assert not (tmp_path / "store").exists()
+    assert stored(tmp_path / "store") == []
     # Put into the store by who can write to it, past this service.
     for seed in (1, 2):
         open_store(str(tmp_path / "store")).push(tmp_path / f"made-{seed}")

@@ -2,13 +2,16 @@
 
 import gc
 import json
+import logging
 import threading
 import weakref
 
 import pytest
 
+from service.errors import StoreUnavailable
 from service.scoring.terms import SUPPORT
 from service.snapshot.registry import Registry
+from service.store.record_store import RecordStore
 
 
 def sample(replica, name, **labels):
@@ -25,7 +28,8 @@ def test_replica_of_a_store_without_activations_serves_the_bundle_of_the_setting
     replica.follower.look()
     assert served(replica) == (world.built_in_id, 0)
     assert not replica.follower.is_lagging
-    assert not (world.folder / "store").exists(), "a look writes nothing into a store that is not there"
+    written = [file.parent.name for file in (world.folder / "store").rglob("*") if file.is_file()]
+    assert written == ["replicas"], "a look writes its report and nothing else into a store that nobody used yet"
 
 
 def test_replica_follows_the_newest_activation(world):
@@ -182,6 +186,34 @@ def test_lag_is_counted_while_it_lasts(world):
     world.activated(good)
     replica.follower.look()
     assert sample(replica, "ida_watch_lag_seconds") == 0
+
+
+def test_replica_of_a_new_store_is_in_the_list_before_anything_is_pushed(world):
+    replica = world.replica()
+    replica.follower.start(patience=20)
+    try:
+        (report,) = world.store.reports()
+        assert (report.replica, report.generation, report.store_id) == ("a", 0, None)
+        assert world.store.store_id() is None
+    finally:
+        replica.follower.close()
+    assert world.store.reports() == ()
+
+
+def test_report_that_cannot_be_written_is_a_warning_once_the_store_is_used(world, monkeypatch, caplog):
+    def refuse(*_):
+        raise StoreUnavailable("The store is read-only.")
+
+    caplog.set_level(logging.INFO)
+    replica = world.replica()
+    monkeypatch.setattr(RecordStore, "report", refuse)
+    for _ in range(2):
+        replica.follower.look()
+    world.pushed(1)
+    for _ in range(2):
+        replica.follower.look()
+    said = [record.levelname for record in caplog.records if "cannot be written" in record.getMessage()]
+    assert said == ["INFO", "WARNING"]
 
 
 def test_report_is_written_when_something_changed_and_every_third_look(world):
