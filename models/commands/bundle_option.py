@@ -1,15 +1,19 @@
-"""A bundle on the command line: its folder, or ``default`` for the one that is shipped."""
+"""A bundle on the command line: its folder, or the name of one that is shipped, such as ``default``."""
 
 from pathlib import Path
 
 import typer
 
+from service.activation.built_in import shipped_bundles
 from service.bundle.bundle_manifest import MANIFEST_NAME
-from service.settings import DEFAULT_BUNDLE, SHIPPED_BUNDLE
+from service.settings import SHIPPED_BUNDLE
 
-SHIPPED = str(SHIPPED_BUNDLE)
+BUNDLE_METAVAR = f"DIR|{SHIPPED_BUNDLE}"
 
-BUNDLE_METAVAR = f"DIR|{SHIPPED}"
+
+def shipped_by_name() -> dict[str, Path]:
+    """Return the folders of the bundles that are shipped, by the names that options take: ``default`` first."""
+    return {folder.name: folder for folder in shipped_bundles()}
 
 
 def bundle_folder(text: str) -> Path:
@@ -18,8 +22,9 @@ def bundle_folder(text: str) -> Path:
     Raises:
         BadParameter: if there is none, saying what to give.
     """
-    if text == SHIPPED:
-        return DEFAULT_BUNDLE
+    shipped = shipped_by_name()
+    if text in shipped:
+        return shipped[text]
     folder = Path(text).expanduser()
     if (folder / MANIFEST_NAME).is_file():
         return folder
@@ -27,6 +32,6 @@ def bundle_folder(text: str) -> Path:
     if folder.is_dir():
         wrong = f"is no bundle, there is no {MANIFEST_NAME} in it"
     raise typer.BadParameter(
-        f"{text} {wrong}. Give the folder of a bundle, as `ida-verify anchors build` writes one, or `{SHIPPED}` for "
-        "the one that is shipped."
+        f"{text} {wrong}. Give the folder of a bundle, as `ida-verify anchors build` writes one, or the name of one "
+        f"that is shipped: {' or '.join(f'`{name}`' for name in shipped)}."
     )

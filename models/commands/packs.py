@@ -176,9 +176,10 @@ def _tell_installed(
 
 
 def _tell_network(role: str, entry: ReceiptFile) -> None:
+    small = "" if entry.relative_time is None else f"in 8 bits, {entry.relative_time:.2f} of the time of float32 here, "
     typer.echo(
         f"{role}: {entry.file}, batch {entry.batch}, rewriting for speed: {entry.rewrite}, weights set to 0: "
-        f"{entry.flushed}, on {entry.proof.inputs} real inputs least cosine "
+        f"{entry.flushed}, {small}on {entry.proof.inputs} real inputs least cosine "
         f"{entry.proof.minimum_cosine:.9f} with the original, greatest relative difference "
         f"{entry.proof.maximum_relative_difference:.1e}"
     )

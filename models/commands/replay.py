@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from models.bounded import read_bounded
 from models.commands import EXIT_FAILURE, reporting_errors
-from models.commands.bundle_option import BUNDLE_METAVAR, SHIPPED, bundle_folder
+from models.commands.bundle_option import BUNDLE_METAVAR, bundle_folder, shipped_by_name
 from models.replay.check_answer import Replayed, check_answer, receipt_differs, require_folder
 from models.replay.kept import GivenEmbedding, KeptAnswer, embeddings_of, in_places, read_answer, read_embedding
 from models.tool_errors import KeyUnusable, ReplayImpossible
@@ -106,7 +106,7 @@ def _of_the_signature(kept: KeptAnswer, key: Ed25519PublicKey | None) -> str:
 
 def _folder(kept: KeptAnswer, bundle: str | None, settings: Settings) -> Path | None:
     """Return the folder of the bundle that is asked for, or that the answer names; None where it is not here."""
-    if bundle is not None and (bundle == SHIPPED or (Path(bundle) / MANIFEST_NAME).is_file()):
+    if bundle is not None and (bundle in shipped_by_name() or (Path(bundle) / MANIFEST_NAME).is_file()):
         return bundle_folder(bundle)
     named = kept.answer.anchor_set
     asked = bundle or ("" if named is None else named.id)
@@ -117,7 +117,7 @@ def _folder(kept: KeptAnswer, bundle: str | None, settings: Settings) -> Path | 
         if (folder / MANIFEST_NAME).is_file() and read_bundle_id(folder) == asked:
             return folder
     if not BUNDLE_ID.fullmatch(asked):
-        raise ReplayImpossible(f"{asked} is neither a bundle's folder nor a bundle's id, nor `{SHIPPED}`.")
+        raise ReplayImpossible(f"{asked} is neither a bundle's folder nor a bundle's id, nor `default`.")
     store = open_store(settings.store_location, is_made=not settings.store)
     try:
         copy: Path = LocalCopies(settings.cache_folder).folder_of(asked, store)

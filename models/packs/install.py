@@ -12,6 +12,7 @@ import onnx
 
 from models.packs.convert.graph_form import make_batch_dynamic, read_graph
 from models.packs.convert.speed import flush_alone, rewrite_for_speed
+from models.packs.eight_bits import store_in_eight_bits
 from models.packs.photographs import real_inputs
 from models.packs.proof import OTHER_ENGINE_MAGNITUDE, prove_equal
 from models.tool_errors import GraphNotConvertible
@@ -125,7 +126,7 @@ def build_pack(
         sources=dict(sources),
         files=entries,
     )
-    (built / RECEIPT_NAME).write_text(receipt.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    (built / RECEIPT_NAME).write_text(receipt.model_dump_json(indent=2, exclude_defaults=True) + "\n", encoding="utf-8")
     return receipt
 
 
@@ -204,6 +205,10 @@ def store_network(
             f"equal to OpenCV's run of {part.member}: least cosine {made.minimum_cosine:.9f}, greatest difference "
             f"{made.maximum_difference:.1e}"
         )
+    relative_time = None
+    if isinstance(part, BackboneFile) and part.quantization is not None:
+        proof, relative_time = store_in_eight_bits(stored, part.quantization, inputs, batch_sizes=sizes, name=part.file)
+        changes.append("written in 8 bits")
     return ReceiptFile(
         file=part.file,
         source_sha256=part.sha256,
@@ -212,6 +217,7 @@ def store_network(
         batch=batch,
         rewrite=rewrite,
         flushed=flushed,
+        relative_time=relative_time,
         changes=changes,
         proof=proof,
     )

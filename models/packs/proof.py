@@ -45,6 +45,31 @@ def prove_equal(
         GraphNotConvertible: if ``stored`` fails, or an output differs by more than float32 rounding explains.
         InferenceFailed: if ``source`` fails.
     """
+    proof = compare(source, stored, inputs, batch_sizes=batch_sizes, name=name, least_magnitude=least_magnitude)
+    cosine, relative = proof.minimum_cosine, proof.maximum_relative_difference
+    if not (cosine > MINIMUM_COSINE and relative < MAXIMUM_RELATIVE_DIFFERENCE):
+        raise GraphNotConvertible(
+            f"{name} computes something else in batches than alone (least cosine {cosine:.7f}, greatest "
+            f"relative difference {relative:.1e}). {EXPORT_ADVICE}"
+        )
+    return proof
+
+
+def compare(
+    source: RunGraph,
+    stored: RunGraph,
+    inputs: Floats32,
+    *,
+    batch_sizes: Sequence[int],
+    name: str,
+    least_magnitude: float = 0.0,
+) -> Proof:
+    """Return how far the outputs of both graphs lie apart, whatever that is; arguments and errors as ``prove_equal``.
+
+    Raises:
+        GraphNotConvertible: if ``stored`` fails, or gives outputs of another shape.
+        InferenceFailed: if ``source`` fails.
+    """
     expected = [source(inputs[row : row + 1]) for row in range(len(inputs))]
     cosine, absolute, relative = 1.0, 0.0, 0.0
     for size in batch_sizes:
@@ -62,11 +87,6 @@ def prove_equal(
                 cosine = _worst(min, cosine, _cosine(wanted, got))
                 absolute = _worst(max, absolute, difference)
                 relative = _worst(max, relative, difference / greatest if difference else 0.0)
-    if not (cosine > MINIMUM_COSINE and relative < MAXIMUM_RELATIVE_DIFFERENCE):
-        raise GraphNotConvertible(
-            f"{name} computes something else in batches than alone (least cosine {cosine:.7f}, greatest "
-            f"relative difference {relative:.1e}). {EXPORT_ADVICE}"
-        )
     return Proof(
         inputs=len(inputs),
         batches=list(batch_sizes),

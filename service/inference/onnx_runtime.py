@@ -6,9 +6,17 @@ the tools and the workers of an engine. A variable that is set already is left a
 """
 
 import os
+from typing import Any
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import onnxruntime as ort
 
-__all__ = ["ort"]
+__all__ = ["load_quantization", "ort"]
+
+
+def load_quantization() -> Any:
+    """Return ONNX Runtime's package that writes networks in 8 bits. It wants `onnx`, which the tools alone have."""
+    import onnxruntime.quantization  # noqa: PLC0415
+
+    return onnxruntime.quantization

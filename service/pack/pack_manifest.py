@@ -20,6 +20,7 @@ from pydantic import (
 from service.errors import PackInvalid, PackNotFound
 from service.faults import faults
 from service.pack.preparation import PREPARATION
+from service.pack.quantization import Quantization
 
 MANIFEST_NAME = "pack.toml"
 MANIFEST_BYTES_LIMIT = 1024 * 1024
@@ -158,10 +159,12 @@ class BackboneFile(_PackFile):
     Attributes:
         dimension: of its embedding.
         weight: of several backbones, this one's share in the cosine of a pair; only the ratio of the weights counts.
+        quantization: how it is served in 8 bits; None for float32.
     """
 
     dimension: int = Field(ge=8, le=8192)
     weight: float = Field(default=1.0, gt=0, le=1000)
+    quantization: Quantization | None = None
 
     @model_validator(mode="after")
     def _takes_aligned_crops(self) -> "BackboneFile":
@@ -269,7 +272,7 @@ class PackManifest(Strict):
 
     @property
     def backbone_id(self) -> str:
-        """Digest of the source weights, the preprocessing and the output rule: 16 hex digits.
+        """Digest of the source weights, the preprocessing, the output rule and any quantization: 16 hex digits.
 
         An exact rewrite of a graph keeps it, since it is the source file's digest that counts.
         """
@@ -278,6 +281,7 @@ class PackManifest(Strict):
                 "weights": part.sha256,
                 "preprocessing": part.preprocessing.model_dump(mode="json"),
                 "output": "output 0 divided by its Euclidean norm",
+                **({} if part.quantization is None else part.model_dump(mode="json", include={"quantization"})),
             }
             for part in self.backbones
         ]

@@ -22,13 +22,16 @@ from measured_rows import ROWS
 BENCH = Path(__file__).parent
 README = BENCH / "README.md"
 _FORMER = "faceplugin-mobilefacenet"
+_EIGHT_BITS = "opencv-sface-int8"
 _CURVE = ["load_curve.py", "--methods", "ida-r", "--clients", "1,4", "--rates", ""]
 # What is compared is measured in turns, so that what else the machine does meets both.
 STEPS: dict[str, tuple[list[str], dict[str, str]]] = {
     "curve_1": (_CURVE, {}),
     "former_curve_1": (_CURVE, {"IDA_PACK": _FORMER}),
+    "eight_bits_curve_1": (_CURVE, {"IDA_PACK": _EIGHT_BITS}),
     "curve_2": (_CURVE, {}),
     "former_curve_2": (_CURVE, {"IDA_PACK": _FORMER}),
+    "eight_bits_curve_2": (_CURVE, {"IDA_PACK": _EIGHT_BITS}),
     "curve": (["load_curve.py", "--methods", "cosine,ida-r", "--clients", "1,2,4", "--rates", "0.5,0.7,0.9,3"], {}),
     "latency": (
         ["verify_latency.py", "--pairs", "130", "--method", "cosine", "--method", "ida-r", "--method", "ida-l"],
@@ -45,6 +48,7 @@ STEPS: dict[str, tuple[list[str], dict[str, str]]] = {
     "search": (["search_speed.py", "--counts", "0,50000", "--batches", "1,2,32"], {}),
     "swap": (["swap_latency.py"], {}),
     "lfw": (["lfw_view1.py"], {}),
+    "eight_bits_lfw": (["lfw_view1.py"], {"IDA_PACK": _EIGHT_BITS}),
 }
 
 

@@ -68,17 +68,28 @@ def _curve(found: dict) -> list[Row]:
     return out
 
 
-def _former(*found: dict) -> list[Row]:
-    """Rows of this pack and of the former one, which were measured in turns: this, former, this, former."""
+def _in_turns(*found: dict) -> list[Row]:
+    """A row for each of three packs, which were measured in turns: this, the former, this in 8 bits, and again."""
 
     def told(files: tuple[dict, ...]) -> str:
         by_clients = zip(*(file["rows"] for file in files), strict=True)
-        answered = [_list(row["answered_per_second"] for row in rows) for rows in by_clients]
+        loops = [
+            f"{_list(row['answered_per_second'] for row in rows)} at {_list(row['p50_ms'] for row in rows)} ms"
+            for rows in by_clients
+        ]
         bounds = _list(next(iter(file["bound"].values()))["pairs_per_second"] for file in files)
-        return f"{'; '.join(answered)}; bound {bounds}"
+        return f"{'; '.join(loops)}; bound {bounds}"
 
-    what = "pairs a second, `ida-r`, by one client and by four, two runs each in turns with `faceplugin-mobilefacenet`"
-    return [(what, f"{told(found[::2])}. That pack: {told(found[1::2])}", "`load_curve.py`")]
+    what = "pairs a second, `ida-r`, by one client and by four, at their median; two runs each in turns"
+    packs = ("this pack", "`faceplugin-mobilefacenet`", "`opencv-sface-int8`")
+    return [
+        (
+            f"{what}: {pack}" if position == 0 else pack,
+            told(found[position::3]),
+            "`load_curve.py`" if position == 0 else "",
+        )
+        for position, pack in enumerate(packs)
+    ]
 
 
 def _latency(found: dict) -> list[Row]:
@@ -204,7 +215,7 @@ def _lfw(found: dict) -> list[Row]:
 ROWS: list[tuple[tuple[str, ...], Callable[..., list[Row]]]] = [
     (("latency",), _latency),
     (("curve",), _curve),
-    (("curve_1", "former_curve_1", "curve_2", "former_curve_2"), _former),
+    (tuple(f"{pack}curve_{turn}" for turn in (1, 2) for pack in ("", "former_", "eight_bits_")), _in_turns),
     (("batch",), _batch),
     (("embeddings",), _embeddings),
     (("image",), _image),
@@ -213,6 +224,7 @@ ROWS: list[tuple[tuple[str, ...], Callable[..., list[Row]]]] = [
     (("search",), _search),
     (("swap",), _swap),
     (("lfw",), _lfw),
+    (("eight_bits_lfw",), lambda found: [(f"{what}, in 8 bits", *rest) for what, *rest in _lfw(found)]),
 ]
 
 

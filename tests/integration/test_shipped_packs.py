@@ -8,12 +8,16 @@ import cv2
 import numpy as np
 import onnx
 import pytest
+from fastapi.testclient import TestClient
 from PIL import Image
 from subnormals import subnormal_weights
 
 from models.packs.photographs import example_photographs
 from models.packs.shipped import shipped_manifest, shipped_names
+from service.activation.built_in import shipped_bundles
+from service.app import create_app
 from service.arrays import Floats32, ImageArray
+from service.bundle.reader import read_bundle_id, read_manifest
 from service.errors import PackNotFound
 from service.faces.detectors.detector import letterbox
 from service.faces.detectors.yunet import YunetDetector
@@ -100,7 +104,7 @@ def test_embeddings_of_sface_are_those_of_opencvs_own_recogniser(pack: Installed
         assert embedding @ feature / np.linalg.norm(feature) > 0.999999
 
 
-# All three
+# Every one
 
 
 @pytest.mark.packs
@@ -116,7 +120,12 @@ def test_every_shipped_pack_is_installed_as_its_manifest_says(
         collins, hopper = pipeline.embed(crops_of(pipeline, hopper_jpeg)[1::-1])
         assert collins @ hopper < 0.3
         dimensions[name] = len(collins)
-    assert dimensions == {"opencv-sface": 128, "sface-mobilefacenet": 640, "faceplugin-mobilefacenet": 512}
+    assert dimensions == {
+        "opencv-sface": 128,
+        "opencv-sface-int8": 128,
+        "sface-mobilefacenet": 640,
+        "faceplugin-mobilefacenet": 512,
+    }
 
 
 @pytest.mark.packs
@@ -146,3 +155,42 @@ def test_cosine_of_both_backbones_is_the_mean_of_theirs_sface_counting_twice(
     sface, mobilefacenet = cosines("opencv-sface"), cosines("faceplugin-mobilefacenet")
     assert np.abs(sface - mobilefacenet).max() > 0.05
     np.testing.assert_allclose(cosines("sface-mobilefacenet"), (2 * sface + mobilefacenet) / 3, atol=1e-5)
+
+
+@pytest.mark.packs
+def test_backbone_in_8_bits_is_near_that_in_float32_in_batches_as_alone(
+    packs: Mapping[str, InstalledPack], hopper_jpeg: bytes
+) -> None:
+    exact, small = pipeline_of("opencv-sface"), pipeline_of("opencv-sface-int8")
+    crops = crops_of(exact, hopper_jpeg)
+
+    embeddings = small.embed(crops)
+
+    alone = np.concatenate([small.embed(crops[row : row + 1]) for row in range(len(crops))])
+    np.testing.assert_array_equal(embeddings, alone)
+    cosines = np.sum(embeddings * exact.embed(crops), axis=1)
+    assert 0.97 < cosines.min() < 0.9999
+    entry = packs["opencv-sface-int8"].receipt.files["backbone"]
+    assert entry.changes[-1] == "written in 8 bits"
+    assert entry.relative_time is not None
+    assert entry.bytes < packs["opencv-sface"].receipt.files["backbone"].bytes / 3
+
+
+@pytest.mark.packs
+@pytest.mark.parametrize("name", ["opencv-sface", "opencv-sface-int8"])
+def test_pack_with_a_shipped_anchor_set_decides_by_it(
+    packs: Mapping[str, InstalledPack], name: str, hopper_jpeg: bytes, astronaut_png: bytes
+) -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(example_photographs()[2]).save(buffer, "PNG")
+    turned, decisions = buffer.getvalue(), []
+    with TestClient(create_app(load_settings(pack=name))) as client:
+        for reference in (turned, hopper_jpeg):
+            files = {"probe": ("a.png", astronaut_png), "reference": ("b", reference)}
+            answer = client.post("/verify", files=files).json()
+            decisions.append((answer["method"], answer["decision"]))
+        served = client.get("/info").json()["anchor_set"]["id"]
+
+    assert decisions == [("ida-r", "match"), ("ida-r", "non_match")]
+    (folder,) = (f for f in shipped_bundles() if read_manifest(f).backbone_id == packs[name].manifest.backbone_id)
+    assert served == read_bundle_id(folder)

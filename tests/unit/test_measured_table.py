@@ -52,6 +52,23 @@ def test_rows_are_of_the_files_that_are_there_and_the_processor_is_named(table, 
     ]
 
 
+def test_packs_that_were_measured_in_turns_have_a_row_each(table, tmp_path):
+    for position, name in enumerate(("curve", "former_curve", "eight_bits_curve")):
+        for turn in (1, 2):
+            rows = [{"answered_per_second": 10 * position + turn + n, "p50_ms": 5.5 + n} for n in (0, 100)]
+            found = {"rows": rows, "bound": {"ida-r": {"pairs_per_second": 33.5}}, "hardware": HARDWARE}
+            (tmp_path / f"{name}_{turn}.json").write_text(json.dumps(found))
+
+    rows = [line.split(" | ") for line in table(tmp_path).splitlines()[4:]]
+
+    assert [cells[0].rpartition(": ")[2].strip("| ") for cells in rows] == [
+        "this pack",
+        "`faceplugin-mobilefacenet`",
+        "`opencv-sface-int8`",
+    ]
+    assert rows[2][1] == "21, 22 at 5.5, 5.5 ms; 121, 122 at 105.5, 105.5 ms; bound 33.5, 33.5"
+
+
 def test_files_of_two_processors_are_no_table(table, folder):
     (folder / "lfw.json").write_text(json.dumps(LFW | {"hardware": HARDWARE | {"cpu": "Intel Xeon"}}))
     with pytest.raises(SystemExit, match=r"of 2 machines.*AMD EPYC.*Intel Xeon"):

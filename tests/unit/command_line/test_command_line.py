@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from models.cli import EXAMPLES, app
 from models.commands.bundle_option import bundle_folder
+from service.activation.built_in import shipped_bundles
 from service.settings import DEFAULT_BUNDLE, load_settings
 
 GROUP: Any = typer.main.get_command(app)
@@ -133,8 +134,9 @@ def test_every_option_of_a_bundle_takes_the_word_for_the_shipped_one():
     for words, parameter in found:
         # A list of them, where it may be given several times.
         several = parameter.nargs == -1 or getattr(parameter, "multiple", False)
-        value = parameter.process_value(typer.Context(COMMANDS[words]), ["default"] if several else "default")
-        assert value in (DEFAULT_BUNDLE, [DEFAULT_BUNDLE]), words
+        for folder in shipped_bundles():
+            value = parameter.process_value(typer.Context(COMMANDS[words]), [folder.name] if several else folder.name)
+            assert value in (folder, [folder]), words
 
 
 def test_the_setting_of_the_bundle_takes_the_word_for_the_shipped_one(monkeypatch):

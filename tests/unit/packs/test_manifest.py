@@ -47,8 +47,8 @@ def test_shipped_pack_has_the_ids_that_stored_bundles_name(
     assert manifest.dimension == dimension
 
 
-def test_shipped_packs_are_the_three_and_the_default_is_of_pip_alone() -> None:
-    assert shipped_names() == ["faceplugin-mobilefacenet", "opencv-sface", "sface-mobilefacenet"]
+def test_shipped_packs_are_known_and_the_default_is_of_pip_alone() -> None:
+    assert shipped_names() == ["faceplugin-mobilefacenet", "opencv-sface", "opencv-sface-int8", "sface-mobilefacenet"]
     default = parse_manifest(shipped_manifest(DEFAULT_PACK), where="pack.toml")
     assert {source.registry for source in default.sources.values()} == {"pypi"}
 
@@ -123,6 +123,33 @@ def test_source_that_says_what_it_must_not_is_refused_and_the_field_named(
     assert old in pulled_text
     with pytest.raises(PackInvalid, match=said):
         parse_manifest(pulled_text.replace(old, new).encode(), where="pack.toml")
+
+
+RANGES = '\n[backbone.quantization.ranges]\nimage = [-1.0, 1.0]\n"conv/1" = [0.0, 2.5]\n'
+
+
+def test_backbone_in_8_bits_is_another_and_so_are_other_ranges(text: str) -> None:
+    assert parse_manifest(text.encode(), where="pack.toml").backbones[0].quantization is None
+    (plain, of_plain), (small, of_small), (wider, of_wider) = map(
+        ids, (text, text + RANGES, (text + RANGES).replace("2.5", "2.6"))
+    )
+    assert len({plain, small, wider}) == len({of_plain, of_small, of_wider}) == 3
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("[0.0, 2.5]", "[2.5, 0.0]", r"the range of conv/1 must begin below its end, and is 2.5 to 0"),
+        ("[0.0, 2.5]", "[0.0, inf]", r"ranges.conv/1"),
+        ("[0.0, 2.5]", "[0.0]", r"ranges.conv/1"),
+        ('image = [-1.0, 1.0]\n"conv/1" = [0.0, 2.5]\n', "", r"quantization.ranges"),
+        ("quantization.ranges", "quantization.spans", r"quantization.ranges"),
+    ],
+)
+def test_ranges_that_are_none_are_refused_and_named(text: str, old: str, new: str, said: str) -> None:
+    assert old in RANGES
+    with pytest.raises(PackInvalid, match=said):
+        parse_manifest((text + RANGES.replace(old, new)).encode(), where="pack.toml")
 
 
 def test_where_a_network_comes_from_changes_no_id(pulled_text: str) -> None:
