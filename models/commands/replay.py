@@ -19,7 +19,7 @@ from service.activation.built_in import shipped_bundles
 from service.bundle.bundle_manifest import MANIFEST_NAME
 from service.bundle.reader import read_bundle_id
 from service.errors import BundleUnknown
-from service.settings import NO_BUNDLE, Settings, load_settings
+from service.settings import NO_BUNDLE, SHIPPED_BUNDLE, Settings, load_settings
 from service.store.bundle_store import open_store
 from service.store.local_copies import LocalCopies
 from service.store.records import BUNDLE_ID
@@ -117,7 +117,7 @@ def _folder(kept: KeptAnswer, bundle: str | None, settings: Settings) -> Path | 
         if (folder / MANIFEST_NAME).is_file() and read_bundle_id(folder) == asked:
             return folder
     if not BUNDLE_ID.fullmatch(asked):
-        raise ReplayImpossible(f"{asked} is neither a bundle's folder nor a bundle's id, nor `default`.")
+        raise ReplayImpossible(f"{asked} is neither a bundle's folder nor a bundle's id, nor `{SHIPPED_BUNDLE}`.")
     store = open_store(settings.store_location, is_made=not settings.store)
     try:
         copy: Path = LocalCopies(settings.cache_folder).folder_of(asked, store)

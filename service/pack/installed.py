@@ -16,10 +16,10 @@ from service.pack.pack_manifest import (
     NetworkRole,
     PackManifest,
     Sha256,
-    Strict,
     file_sha256,
     read_manifest,
 )
+from service.pack.strict import Strict
 
 RECEIPT_NAME = "receipt.json"
 Rewrite = Literal["done", "nothing to do", "refused"]

@@ -19,11 +19,11 @@ from service.pack.pack_manifest import (
     LivenessFile,
     PackSource,
     Sha256,
-    Strict,
     digest_of,
     file_sha256,
     toml_document,
 )
+from service.pack.strict import Strict
 
 LIVENESS: Final = "liveness"
 """Name of the part, as ``ida-verify models pull`` takes it; of its folder; and of its section in the manifest."""

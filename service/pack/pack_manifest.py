@@ -8,8 +8,6 @@ from typing import Annotated, Literal
 
 from pydantic import (
     AliasChoices,
-    BaseModel,
-    ConfigDict,
     Field,
     StringConstraints,
     ValidationError,
@@ -21,6 +19,7 @@ from service.errors import PackInvalid, PackNotFound
 from service.faults import faults
 from service.pack.preparation import PREPARATION
 from service.pack.quantization import Quantization
+from service.pack.strict import Strict
 
 MANIFEST_NAME = "pack.toml"
 MANIFEST_BYTES_LIMIT = 1024 * 1024
@@ -38,12 +37,6 @@ NetworkRole = Annotated[str, StringConstraints(pattern=r"^(detector|landmarks|ba
 """What a network of a pack does; the second and further of several backbones are numbered."""
 
 MOST_BACKBONES = 4
-
-
-class Strict(BaseModel):
-    """A frozen model that refuses a field it does not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class NpmSource(Strict):
@@ -281,7 +274,7 @@ class PackManifest(Strict):
                 "weights": part.sha256,
                 "preprocessing": part.preprocessing.model_dump(mode="json"),
                 "output": "output 0 divided by its Euclidean norm",
-                **({} if part.quantization is None else part.model_dump(mode="json", include={"quantization"})),
+                **part.model_dump(mode="json", include={"quantization"}, exclude_none=True),
             }
             for part in self.backbones
         ]

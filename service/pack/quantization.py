@@ -2,7 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import Field, StringConstraints, field_validator
+
+from service.pack.strict import Strict
 
 _MOST_TENSORS = 4096
 
@@ -10,14 +12,12 @@ TensorName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Bound = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class Quantization(BaseModel):
+class Quantization(Strict):
     """In which range of values each activation of a network is rounded to a byte.
 
     Attributes:
         ranges: lowest and highest value by the activation's name in the network as it is stored.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     ranges: dict[TensorName, tuple[Bound, Bound]] = Field(min_length=1, max_length=_MOST_TENSORS)
 

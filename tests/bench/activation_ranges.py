@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from models.images.image_folder import scan
 from service.arrays import Floats32, ImageArray
 from service.errors import InputError
 from service.inference.onnx_runtime import load_quantization
@@ -25,18 +26,17 @@ from service.pack import load_pack
 from service.pipeline import load_pipeline
 from service.settings import load_settings
 
-_KINDS = ("*.jpg", "*.jpeg", "*.png")
 _OPERATORS = ["Add", "BatchNormalization", "Conv", "Gemm", "Mul", "Relu", "Sub"]
 
 
 def drawn_crops(folder: Path, count: int, seed: int) -> list[ImageArray]:
     """Return aligned crops of so many photographs below a folder, drawn by a seed; those without a face count not."""
     pipeline = load_pipeline(load_settings())
-    files = sorted(file for kind in _KINDS for file in folder.rglob(kind))
+    images = scan(folder).images
     crops = []
-    for position in np.random.default_rng(seed).permutation(len(files)):
+    for position in np.random.default_rng(seed).permutation(len(images)):
         try:
-            crops.append(pipeline.extract(files[position].read_bytes(), "most_central").crop)
+            crops.append(pipeline.extract((folder / images[position]).read_bytes(), "most_central").crop)
         except InputError:
             continue
         if len(crops) == count:

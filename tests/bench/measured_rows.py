@@ -1,8 +1,11 @@
 """The rows of the measured table: what each benchmark's file tells, in words."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 Row = tuple[str, str, str]
+
+
+_BESIDE = ("`faceplugin-mobilefacenet`", "`opencv-sface-int8`")
 
 
 def _curve(found: dict) -> list[Row]:
@@ -26,12 +29,7 @@ def _curve(found: dict) -> list[Row]:
         (
             f"pairs a second, 640-pixel JPEGs, 50,000 anchors, no density cache, by {clients} clients that wait; "
             "their median",
-            by_method(
-                lambda method: (
-                    f"{_list(row['answered_per_second'] for row in waiting[method])} at "
-                    f"{_list(row['p50_ms'] for row in waiting[method])} ms"
-                )
-            ),
+            by_method(lambda method: _answered(waiting[method])),
             "`load_curve.py`",
         ),
         (
@@ -73,22 +71,14 @@ def _in_turns(*found: dict) -> list[Row]:
 
     def told(files: tuple[dict, ...]) -> str:
         by_clients = zip(*(file["rows"] for file in files), strict=True)
-        loops = [
-            f"{_list(row['answered_per_second'] for row in rows)} at {_list(row['p50_ms'] for row in rows)} ms"
-            for rows in by_clients
-        ]
         bounds = _list(next(iter(file["bound"].values()))["pairs_per_second"] for file in files)
-        return f"{'; '.join(loops)}; bound {bounds}"
+        return f"{'; '.join(map(_answered, by_clients))}; bound {bounds}"
 
-    what = "pairs a second, `ida-r`, by one client and by four, at their median; two runs each in turns"
-    packs = ("this pack", "`faceplugin-mobilefacenet`", "`opencv-sface-int8`")
+    this, *others = [told(found[position::3]) for position in range(3)]
+    what = "pairs a second, `ida-r`, by one client and by four, at their median; two runs each in turns: this pack"
     return [
-        (
-            f"{what}: {pack}" if position == 0 else pack,
-            told(found[position::3]),
-            "`load_curve.py`" if position == 0 else "",
-        )
-        for position, pack in enumerate(packs)
+        (what, this, "`load_curve.py`"),
+        *((pack, figures, "") for pack, figures in zip(_BESIDE, others, strict=True)),
     ]
 
 
@@ -226,6 +216,11 @@ ROWS: list[tuple[tuple[str, ...], Callable[..., list[Row]]]] = [
     (("lfw",), _lfw),
     (("eight_bits_lfw",), lambda found: [(f"{what}, in 8 bits", *rest) for what, *rest in _lfw(found)]),
 ]
+
+
+def _answered(rows: Collection[dict]) -> str:
+    """Return the pairs a second of closed loops, and their medians."""
+    return f"{_list(row['answered_per_second'] for row in rows)} at {_list(row['p50_ms'] for row in rows)} ms"
 
 
 def _list(values: Iterable[float]) -> str:

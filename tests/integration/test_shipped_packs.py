@@ -43,13 +43,15 @@ def pipeline_of(name: str) -> FacePipeline:
     return load_pipeline(load_settings().model_copy(update={"pack": name}), threads=1)
 
 
+def png(photograph: ImageArray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(photograph).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def crops_of(pipeline: FacePipeline, hopper_jpeg: bytes) -> ImageArray:
     """Aligned crops of the portrait that packs are proven on, of its changed copies, and of another person."""
-    files = [hopper_jpeg]
-    for photograph in example_photographs():
-        buffer = io.BytesIO()
-        Image.fromarray(photograph).save(buffer, "PNG")
-        files.append(buffer.getvalue())
+    files = [hopper_jpeg, *map(png, example_photographs())]
     return np.stack([pipeline.extract(file, "largest").crop for file in files])
 
 
@@ -181,9 +183,7 @@ def test_backbone_in_8_bits_is_near_that_in_float32_in_batches_as_alone(
 def test_pack_with_a_shipped_anchor_set_decides_by_it(
     packs: Mapping[str, InstalledPack], name: str, hopper_jpeg: bytes, astronaut_png: bytes
 ) -> None:
-    buffer = io.BytesIO()
-    Image.fromarray(example_photographs()[2]).save(buffer, "PNG")
-    turned, decisions = buffer.getvalue(), []
+    turned, decisions = png(example_photographs()[2]), []
     with TestClient(create_app(load_settings(pack=name))) as client:
         for reference in (turned, hopper_jpeg):
             files = {"probe": ("a.png", astronaut_png), "reference": ("b", reference)}

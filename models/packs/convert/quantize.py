@@ -4,8 +4,6 @@ The rounding of weights and activations is ONNX Runtime's own, which fuses it in
 network.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 import onnx
 
@@ -35,7 +33,7 @@ def quantize(content: bytes, quantization: Quantization, *, name: str) -> bytes:
     ranges = {
         tensor: (np.float32(lowest), np.float32(highest)) for tensor, (lowest, highest) in quantization.ranges.items()
     }
-    _check_ranges(model.graph, list(ranges), name)
+    _check_ranges(model.graph, quantization, name)
     library = load_quantization()
     quantizer = library.qdq_quantizer.QDQQuantizer(
         model,
@@ -61,10 +59,10 @@ def quantize(content: bytes, quantization: Quantization, *, name: str) -> bytes:
     return found
 
 
-def _check_ranges(graph: onnx.GraphProto, known: Sequence[str], name: str) -> None:
+def _check_ranges(graph: onnx.GraphProto, quantization: Quantization, name: str) -> None:
     """Refuse ranges that lack an activation: it would stay in float32, and nobody would be told."""
     activations = {output for node in graph.node if node.op_type in _OPERATORS for output in node.output}
-    if lacking := sorted(activations - set(known)):
+    if lacking := sorted(activations - quantization.ranges.keys()):
         raise GraphNotConvertible(
             f"{name} is to be served in 8 bits, and [backbone.quantization.ranges] lacks {', '.join(lacking[:3])}"
             f"{f' and {len(lacking) - 3} others' if len(lacking) > 3 else ''}. Measure the ranges on faces anew: "
